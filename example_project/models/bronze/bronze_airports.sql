@@ -1,0 +1,10 @@
+select
+    faa,
+    name,
+    lat,
+    lon,
+    alt,
+    tz,
+    dst,
+    tzone
+from {{ ref('raw_airports') }}

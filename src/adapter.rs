@@ -1,0 +1,106 @@
+//! Turns SQL into effects and rows: the one interface that every engine has, and the types that cross it.
+
+pub mod duckdb;
+pub mod relation;
+pub mod rows;
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value as Json};
+
+use crate::adapter::relation::{Column, Relation};
+use crate::adapter::rows::Rows;
+
+/// What went wrong in the world outside of the project.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AdapterError {
+    /// The engine could not be reached or set up.
+    #[error("{0}")]
+    Connect(String),
+    /// The engine refused a statement.
+    #[error("{message}")]
+    Sql { message: String, at: Option<SqlPosition> },
+    /// The statement was stopped because the run was.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A place in the SQL that was sent, both counted from 1; the column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqlPosition {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// How to reach a warehouse: one output of a profile, rendered.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub profile_name: String,
+    pub name: String,
+    /// `duckdb`.
+    pub kind: String,
+    pub database: String,
+    pub schema: String,
+    pub threads: usize,
+    /// Every key of the output, secrets included. Never print it.
+    pub settings: Map<String, Json>,
+    /// Relative paths of the settings start here.
+    pub base: PathBuf,
+}
+
+/// A CSV file and how to read it.
+#[derive(Debug, Clone)]
+pub struct SeedFile {
+    pub path: PathBuf,
+    pub delimiter: char,
+    /// Column names to type names of the engine, as the user declares them.
+    pub column_types: Map<String, Json>,
+    /// Types are guessed as dbt does; otherwise every undeclared column is text.
+    pub infer_types: bool,
+}
+
+/// What loading a seed did.
+#[derive(Debug, Clone, Default)]
+pub struct SeedLoad {
+    pub rows: u64,
+    /// A column and a value whose text was changed by type inference.
+    pub coerced: Vec<(String, String)>,
+}
+
+/// An engine, shared by all workers.
+pub trait Adapter: Send + Sync {
+    /// The name that `target.type` and `adapter.dispatch` use.
+    fn kind(&self) -> &'static str;
+
+    /// Opens a further connection to the same warehouse.
+    fn connect(&self) -> Result<Box<dyn Connection>, AdapterError>;
+
+    /// Stops every statement that is running on any connection.
+    fn interrupt(&self);
+}
+
+/// One session with an engine. Statements run in order; `begin` opens a transaction.
+pub trait Connection: Send {
+    /// Runs statements, dropping any rows; gives the number of rows that the last one changed.
+    fn execute(&mut self, sql: &str) -> Result<u64, AdapterError>;
+
+    /// Runs one statement and gives its rows.
+    fn query(&mut self, sql: &str) -> Result<Rows, AdapterError>;
+
+    fn begin(&mut self) -> Result<(), AdapterError>;
+    fn commit(&mut self) -> Result<(), AdapterError>;
+    fn rollback(&mut self) -> Result<(), AdapterError>;
+    fn in_transaction(&self) -> bool;
+
+    /// Every table and view of the attached databases.
+    fn relations(&mut self) -> Result<Vec<Relation>, AdapterError>;
+
+    /// The columns of a relation, in order; empty if it does not exist.
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError>;
+
+    /// Creates or replaces a table with the rows of a CSV file.
+    fn load_seed(&mut self, relation: &Relation, seed: &SeedFile) -> Result<SeedLoad, AdapterError>;
+
+    /// How many statements the engine's own parser sees in a text; an error if it cannot parse it.
+    fn statement_count(&mut self, sql: &str) -> Result<usize, AdapterError>;
+}
