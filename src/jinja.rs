@@ -56,17 +56,31 @@ pub struct RenderError {
     pub frames: Vec<Span>,
 }
 
+fn unavailable(name: &str) -> HostError {
+    HostError { kind: ErrorKind::Unsupported, message: format!("`{name}` is not available here"), help: None }
+}
+
 /// What a template can ask of medal. Implemented once for each phase that renders.
 #[allow(unused_variables)]
 pub trait Host: Send + Sync {
     /// `execute`: false while the project is parsed.
-    fn execute(&self) -> bool;
+    fn execute(&self) -> bool {
+        false
+    }
     /// `ref([package,] name, version=…)`.
-    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, HostError>;
-    fn source(&self, source: &str, table: &str) -> Result<Relation, HostError>;
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, HostError> {
+        Err(unavailable("ref"))
+    }
+    fn source(&self, source: &str, table: &str) -> Result<Relation, HostError> {
+        Err(unavailable("source"))
+    }
     /// `config(…)`: sets keys while parsing, and does nothing afterwards.
-    fn set_config(&self, values: JsonMap) -> Result<(), HostError>;
-    fn config(&self, key: &str) -> Option<Json>;
+    fn set_config(&self, values: JsonMap) -> Result<(), HostError> {
+        Err(unavailable("config"))
+    }
+    fn config(&self, key: &str) -> Option<Json> {
+        None
+    }
     /// `var(name)` as the package of the node sees it.
     fn var(&self, name: &str) -> Option<Json>;
     fn env_var(&self, name: &str) -> Result<Option<String>, HostError>;
@@ -74,36 +88,62 @@ pub trait Host: Send + Sync {
         Err(HostError { kind: ErrorKind::Unsupported, message: "`doc` is not available here".into(), help: None })
     }
     /// `log(…)` and `print(…)`; `info` lines are shown to the user.
-    fn log(&self, message: &str, info: bool);
+    fn log(&self, message: &str, info: bool) {}
     /// `exceptions.warn(…)`.
-    fn warn(&self, message: &str);
+    fn warn(&self, message: &str) {}
     /// `graph`, made when it is first asked for.
-    fn graph(&self) -> Json;
+    fn graph(&self) -> Json {
+        Json::Null
+    }
     /// `adapter.execute(sql, auto_begin, fetch)`; rows only when `fetch` is true. Gives dbt's response text
     /// (`OK`) and the rows.
-    fn run(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<(String, Rows), HostError>;
+    fn run(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<(String, Rows), HostError> {
+        Err(unavailable("adapter.execute"))
+    }
     /// `adapter.begin()` / `adapter.commit()`.
-    fn begin(&self) -> Result<(), HostError>;
-    fn commit(&self) -> Result<(), HostError>;
+    fn begin(&self) -> Result<(), HostError> {
+        Err(unavailable("adapter.begin"))
+    }
+    fn commit(&self) -> Result<(), HostError> {
+        Err(unavailable("adapter.commit"))
+    }
     /// `load_relation` / `adapter.get_relation`: what exists, from a cache.
-    fn existing(&self, database: Option<&str>, schema: Option<&str>, identifier: &str) -> Result<Option<Relation>, HostError>;
+    fn existing(&self, database: Option<&str>, schema: Option<&str>, identifier: &str) -> Result<Option<Relation>, HostError> {
+        Err(unavailable("adapter.get_relation"))
+    }
     /// `adapter.list_relations(…)`: what exists in a schema.
-    fn list_relations(&self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, HostError>;
-    fn columns(&self, relation: &Relation) -> Result<Vec<Column>, HostError>;
+    fn list_relations(&self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, HostError> {
+        Err(unavailable("adapter.list_relations"))
+    }
+    fn columns(&self, relation: &Relation) -> Result<Vec<Column>, HostError> {
+        Err(unavailable("adapter.get_columns_in_relation"))
+    }
     /// The names of the columns and their types that a query would give.
-    fn query_columns(&self, sql: &str) -> Result<Vec<Column>, HostError>;
+    fn query_columns(&self, sql: &str) -> Result<Vec<Column>, HostError> {
+        Err(unavailable("adapter.get_column_schema_from_query"))
+    }
     /// The cache of what exists: told by `adapter.drop_relation`, `rename_relation`, `cache_added` and so on.
-    fn relation_added(&self, relation: &Relation);
-    fn relation_dropped(&self, relation: &Relation);
+    fn relation_added(&self, relation: &Relation) {}
+    fn relation_dropped(&self, relation: &Relation) {}
     /// `adapter.create_schema` / `drop_schema`.
-    fn create_schema(&self, database: Option<&str>, schema: &str) -> Result<(), HostError>;
-    fn drop_schema(&self, database: Option<&str>, schema: &str) -> Result<(), HostError>;
+    fn create_schema(&self, database: Option<&str>, schema: &str) -> Result<(), HostError> {
+        Err(unavailable("adapter.create_schema"))
+    }
+    fn drop_schema(&self, database: Option<&str>, schema: &str) -> Result<(), HostError> {
+        Err(unavailable("adapter.drop_schema"))
+    }
     /// `adapter.load_seed(relation)`: fills the table of the node's CSV file; gives the number of rows.
-    fn load_seed(&self, relation: &Relation) -> Result<u64, HostError>;
+    fn load_seed(&self, relation: &Relation) -> Result<u64, HostError> {
+        Err(unavailable("adapter.load_seed"))
+    }
     /// `adapter.<name>(…)` for what has no method of its own; `None` if there is no such method.
-    fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>>;
+    fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
+        None
+    }
     /// `flags.X` (upper case names, for instance `FULL_REFRESH`).
-    fn flag(&self, name: &str) -> Option<Json>;
+    fn flag(&self, name: &str) -> Option<Json> {
+        None
+    }
 }
 
 /// A value that a caller puts into a scope.

@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""Runs one project with dbt (dbt-core + dbt-duckdb) and with medal, and says whether they did the same.
+
+The project is copied twice, each tool runs the same commands in its copy, and then these are held against each other:
+exit codes, the outcome of every node, the nodes of the manifest with what they depend on and how they are materialized,
+the compiled SQL, and every row of every relation of the DuckDB files that the runs made. Exits with 0 if all is equal.
+
+    scripts/compare.py ../jaffle_shop_duckdb
+    scripts/compare.py ../jaffle-shop --profile default --commands "seed --vars '{load_source_data: true}'" build
+"""
+
+import argparse
+import json
+import os
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PACKAGES = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.5"]
+OWN_SCHEMAS = {"medal_meta"}  # medal's memory, of which dbt has no like
+COMPARED_SECTIONS = ["nodes", "sources", "exposures"]
+SHOWN = 5  # differences printed of each kind
+
+PROFILE = """{name}:
+  target: dev
+  outputs:
+    dev: {{type: duckdb, path: warehouse.duckdb, threads: 2}}
+"""
+
+
+@dataclass
+class Run:
+    """What one tool left behind in its copy of the project."""
+
+    tool: str
+    folder: Path
+    wall: float = 0.0
+    cpu: float = 0.0
+    exit_codes: list = field(default_factory=list)
+    outcomes: list = field(default_factory=list)  # of each command: node -> (status, failures)
+    compiled: dict = field(default_factory=dict)  # node -> SQL
+
+    @property
+    def manifest(self):
+        return read_json(self.folder / "target" / "manifest.json") or {}
+
+
+def main():
+    options = parse_arguments()
+    options.dbt = options.dbt or install_dbt()
+    use_python_with_duckdb(options.dbt)
+    scratch = Path(tempfile.mkdtemp(prefix="compare-"))
+    try:
+        runs = [run_tool(tool, getattr(options, tool), scratch, options) for tool in ("dbt", "medal")]
+        differences = compare_runs(*runs, options)
+        report_cost(*runs)
+    finally:
+        if options.keep:
+            print(f"\nthe copies are in {scratch}")
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+    print("\nequal" if not differences else f"\ndifferent: {differences} differences")
+    return 1 if differences else 0
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", type=Path, metavar="PROJECT_DIR")
+    parser.add_argument("--dbt", metavar="DBT_BIN", help="default: dbt in a virtual environment of the user's cache")
+    parser.add_argument("--medal", metavar="MEDAL_BIN", default=default_medal())
+    parser.add_argument("--profiles-dir", type=Path, metavar="D", help="default: the project's folder")
+    parser.add_argument("--profile", metavar="NAME", help="write a profile of this name where there is no profiles.yml")
+    parser.add_argument("--commands", nargs="+", default=["build"], metavar="COMMAND")
+    parser.add_argument("--vars", help="given to every command")
+    parser.add_argument(
+        "--ignore-column", action="append", default=[], metavar="COLUMN", help="one that holds the time of the run, say"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the two copies")
+    return parser.parse_args()
+
+
+def default_medal():
+    release = Path(__file__).resolve().parent.parent / "target" / "release" / "medal"
+    return str(release) if release.exists() else shutil.which("medal") or "medal"
+
+
+# The tools
+
+
+def install_dbt():
+    """The dbt of a virtual environment in the user's cache, which is made on first use."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    venv = cache / "medal" / "-".join(["compare", *(package.split("==")[1] for package in PACKAGES)])
+    dbt = venv / "bin" / "dbt"
+    if not dbt.exists():
+        print(f"installing {', '.join(PACKAGES)} into {venv}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        subprocess.run([venv / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
+    return str(dbt)
+
+
+def use_python_with_duckdb(dbt):
+    """Starts over with the Python that dbt uses where this one cannot read DuckDB files."""
+    try:
+        import duckdb  # noqa: F401
+    except ImportError:
+        python = Path(shutil.which(dbt) or dbt).with_name("python")
+        if not python.exists() or Path(sys.executable) == python:
+            sys.exit("the Python module `duckdb` is needed: run this with the Python of dbt's virtual environment")
+        os.execv(python, [str(python), *sys.argv])
+
+
+def run_tool(tool, binary, scratch, options):
+    run = Run(tool, scratch / tool)
+    skipped = shutil.ignore_patterns("target", "logs", ".git", ".venv", "*.duckdb", "*.duckdb.wal")
+    shutil.copytree(options.project, run.folder, ignore=skipped, symlinks=True)
+    profiles = prepare_profiles(run.folder, options)
+    for command in options.commands:
+        arguments = [os.path.abspath(binary) if os.sep in binary else binary, *shlex.split(command)]
+        arguments += ["--profiles-dir", str(profiles)] + (["--vars", options.vars] if options.vars else [])
+        run_command(run, arguments)
+    return run
+
+
+def prepare_profiles(folder, options):
+    profiles = options.profiles_dir.resolve() if options.profiles_dir else folder
+    if not (profiles / "profiles.yml").exists():
+        if not options.profile:
+            where = options.profiles_dir or options.project
+            sys.exit(f"there is no profiles.yml in {where}: name a --profile to write one")
+        profiles = folder
+        (profiles / "profiles.yml").write_text(PROFILE.format(name=options.profile))
+    return profiles
+
+
+def run_command(run, arguments):
+    """Runs one command and takes down its cost and what it wrote to `target/`."""
+    (run.folder / "target" / "run_results.json").unlink(missing_ok=True)
+    environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(arguments, cwd=run.folder, env=environment, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run.wall += time.monotonic() - started
+    run.cpu += after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    run.exit_codes.append(done.returncode)
+    if done.returncode:
+        print(f"{run.tool} exits with {done.returncode}:", *(done.stdout + done.stderr).splitlines()[-8:], sep="\n    ")
+
+    results = (read_json(run.folder / "target" / "run_results.json") or {}).get("results", [])
+    run.outcomes.append({result["unique_id"]: (result["status"], result.get("failures")) for result in results})
+    manifest = run.manifest
+    invocation = manifest.get("metadata", {}).get("invocation_id") or "no invocation"
+    sources = [(node["unique_id"], node.get("compiled_code")) for node in manifest.get("nodes", {}).values()]
+    sources += [(result["unique_id"], result.get("compiled_code")) for result in results]
+    for node, sql in sources:
+        if sql:
+            sql = sql.replace(str(run.folder), ".").replace(invocation, "INVOCATION")
+            run.compiled[node] = " ".join(sql.split())
+
+
+def read_json(path):
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+# The comparison: each function prints what differs and returns how much
+
+
+def compare_runs(dbt, medal, options):
+    for run in (dbt, medal):
+        if not run.manifest.get("nodes"):
+            sys.exit(f"there is nothing to compare: {run.tool} wrote no target/manifest.json with nodes")
+    differences = compare_maps("exit codes", *numbered(dbt.exit_codes, medal.exit_codes, options))
+    for number, command in enumerate(options.commands):
+        differences += compare_maps(f"outcomes of `{command}`", dbt.outcomes[number], medal.outcomes[number])
+    differences += compare_maps("materializations", *both(dbt, medal, materialization))
+    differences += compare_maps("dependencies", *both(dbt, medal, dependencies))
+    differences += compare_maps("compiled SQL", dbt.compiled, medal.compiled)
+    return differences + compare_warehouses(dbt.folder, medal.folder, set(options.ignore_column))
+
+
+def numbered(dbt, medal, options):
+    return dict(zip(options.commands, dbt)), dict(zip(options.commands, medal))
+
+
+def both(dbt, medal, view):
+    """The same view of every entry of the two manifests."""
+    return [
+        {name: view(entry) for section in COMPARED_SECTIONS for name, entry in run.manifest.get(section, {}).items()}
+        for run in (dbt, medal)
+    ]
+
+
+def materialization(entry):
+    return entry.get("config", {}).get("materialized")
+
+
+def dependencies(entry):
+    return sorted(entry.get("depends_on", {}).get("nodes", []))
+
+
+def compare_maps(title, dbt, medal):
+    lines = [f"only in dbt: {key}" for key in dbt if key not in medal]
+    lines += [f"only in medal: {key}" for key in medal if key not in dbt]
+    lines += [f"{key}{contrast(dbt[key], medal[key])}" for key in dbt if key in medal and dbt[key] != medal[key]]
+    print(f"{title}: {len(dbt)} in dbt, {len(medal)} in medal, {f'{len(lines)} different' if lines else 'equal'}")
+    for line in lines[:SHOWN]:
+        print(f"    {line}")
+    return len(lines)
+
+
+def contrast(dbt, medal):
+    """The two values from shortly before the place where they part."""
+    dbt, medal = str(dbt), str(medal)
+    parting = next((at for at, pair in enumerate(zip(dbt, medal)) if pair[0] != pair[1]), min(len(dbt), len(medal)))
+    start = max(0, parting - 40)
+    dots = "…" if start else ""
+    ends = [("dbt:  ", dbt[start:start + 160]), ("medal:", medal[start:start + 160])]
+    return "".join(f"\n        {tool} {dots}{text}" for tool, text in ends)
+
+
+def compare_warehouses(dbt, medal, ignored):
+    relations = [read_relations(folder, ignored) for folder in (dbt, medal)]
+    names = sorted({*relations[0], *relations[1]})
+    width = max([len(name) for name in names], default=8)
+    print(f"\n{'relation':<{width}}  {'rows':>9}  verdict")
+    return sum(compare_relation(name, width, *(side.get(name) for side in relations)) for name in names)
+
+
+def compare_relation(name, width, dbt, medal):
+    if not dbt or not medal:
+        print(f"{name:<{width}}  {'':>9}  only in {'dbt' if dbt else 'medal'}")
+        return 1
+    (dbt_shape, dbt_rows), (medal_shape, medal_rows) = dbt, medal
+    verdict = "equal" if dbt == medal else "different"
+    print(f"{name:<{width}}  {dbt_rows.total():>9}  {verdict}")
+    if dbt_shape != medal_shape:
+        print(f"    columns{contrast(dbt_shape, medal_shape)}")
+    for tool, rows in [("dbt", dbt_rows - medal_rows), ("medal", medal_rows - dbt_rows)]:
+        for row in list(rows.elements())[:SHOWN]:
+            print(f"    only in {tool}: {row}")
+    return 0 if dbt == medal else 1
+
+
+def read_relations(folder, ignored):
+    """Relation -> (its kind and columns with types, its rows as a bag), for every DuckDB file under the folder."""
+    import duckdb
+
+    relations = {}
+    for path in sorted(filter(is_duckdb, folder.rglob("*"))):
+        with duckdb.connect(str(path), read_only=True) as connection:
+            listing = connection.execute(
+                "select table_schema, table_name, table_type from information_schema.tables"
+                " where table_catalog = current_database()"
+            ).fetchall()
+            for schema, name, kind in listing:
+                if schema not in OWN_SCHEMAS:
+                    content = read_relation(connection, schema, name, kind, ignored)
+                    relations[f"{path.relative_to(folder).with_suffix('')}.{schema}.{name}"] = content
+    return relations
+
+
+def is_duckdb(path):
+    """By its content, since a profile may name the file as it likes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
+
+
+def read_relation(connection, schema, name, kind, ignored):
+    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+    result = connection.execute(f"select * from {quoted}")
+    columns = [(column[0], str(column[1])) for column in result.description]
+    kept = [place for place, (column, _) in enumerate(columns) if column not in ignored]
+    rows = Counter(repr([canonical(row[place]) for place in kept]) for row in result.fetchall())
+    return [kind, *(" ".join(columns[place]) for place in kept)], rows
+
+
+def canonical(value):
+    """Sums of floats depend on the order of the rows, so their last digits do not count."""
+    if isinstance(value, list):
+        return [canonical(element) for element in value]
+    if isinstance(value, dict):
+        return {key: canonical(element) for key, element in value.items()}
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def report_cost(dbt, medal):
+    print(f"\n{'tool':<6}{'wall s':>9}{'cpu s':>9}")
+    for run in (dbt, medal):
+        print(f"{run.tool:<6}{run.wall:>9.2f}{run.cpu:>9.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+//! Lists and dicts that templates can change, as in Python: minijinja's own are constants.
+//!
+//! A value becomes one of these where it is bound (`set`, arguments, `return`, …); see `bind`. A list or dict never
+//! contains itself, and never nests deeper than `MAX_DEPTH`, so that printing and comparing always end.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use indexmap::IndexMap;
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use crate::jinja::limits;
+use crate::jinja::methods;
+use crate::jinja::python;
+
+pub type Entries = IndexMap<Value, Value>;
+
+/// A list of Python.
+#[derive(Debug)]
+pub struct List {
+    items: Mutex<Vec<Value>>,
+    depth: AtomicUsize,
+}
+
+/// A dict of Python; also stands for a set, which prints differently.
+#[derive(Debug)]
+pub struct Dict {
+    entries: Mutex<Entries>,
+    depth: AtomicUsize,
+}
+
+/// How deep lists and dicts may nest.
+const MAX_DEPTH: usize = 200;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn too_deep() -> Error {
+    limits::error(format!("lists and dicts may nest {MAX_DEPTH} levels deep at most"))
+}
+
+fn depth_of(value: &Value) -> usize {
+    if let Some(list) = value.downcast_object_ref::<List>() {
+        list.depth.load(Ordering::Relaxed)
+    } else if let Some(dict) = value.downcast_object_ref::<Dict>() {
+        dict.depth.load(Ordering::Relaxed)
+    } else {
+        0
+    }
+}
+
+fn depth_above<'a>(values: impl Iterator<Item = &'a Value>) -> Result<AtomicUsize, Error> {
+    let depth = values.map(depth_of).max().unwrap_or(0) + 1;
+    if depth > MAX_DEPTH { Err(too_deep()) } else { Ok(AtomicUsize::new(depth)) }
+}
+
+/// Whether a container is reachable from a value.
+fn reaches(value: &Value, target: *const u8, depth: usize) -> Result<bool, Error> {
+    if depth > MAX_DEPTH {
+        return Err(too_deep());
+    }
+    let children: Vec<Value> = if let Some(list) = value.downcast_object_ref::<List>() {
+        if std::ptr::from_ref(list).cast() == target {
+            return Ok(true);
+        }
+        list.items()
+    } else if let Some(dict) = value.downcast_object_ref::<Dict>() {
+        if std::ptr::from_ref(dict).cast() == target {
+            return Ok(true);
+        }
+        lock(&dict.entries).values().cloned().collect()
+    } else if value.is_tuple() {
+        value.try_iter()?.collect()
+    } else {
+        return Ok(false);
+    };
+    for child in children.iter().filter(|child| child.as_object().is_some()) {
+        if reaches(child, target, depth + 1)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl List {
+    pub fn value(items: Vec<Value>) -> Result<Value, Error> {
+        let depth = depth_above(items.iter())?;
+        Ok(Value::from_object(List { items: Mutex::new(items), depth }))
+    }
+
+    pub fn items(&self) -> Vec<Value> {
+        lock(&self.items).clone()
+    }
+
+    fn adopt(&self, value: &Value) -> Result<(), Error> {
+        if value.as_object().is_none() {
+            return Ok(());
+        }
+        if reaches(value, std::ptr::from_ref(self).cast(), 0)? {
+            return Err(Error::new(ErrorKind::InvalidOperation, "a list cannot contain itself"));
+        }
+        grow(&self.depth, value)
+    }
+
+    pub fn change<T>(&self, added: &[&Value], change: impl FnOnce(&mut Vec<Value>) -> T) -> Result<T, Error> {
+        added.iter().try_for_each(|value| self.adopt(value))?;
+        let mut items = lock(&self.items);
+        let result = change(&mut items);
+        limits::length(items.len())?;
+        Ok(result)
+    }
+}
+
+fn grow(depth: &AtomicUsize, child: &Value) -> Result<(), Error> {
+    let wanted = depth_of(child) + 1;
+    if wanted > MAX_DEPTH {
+        return Err(too_deep());
+    }
+    depth.fetch_max(wanted, Ordering::Relaxed);
+    Ok(())
+}
+
+impl Dict {
+    pub fn value(entries: Entries) -> Result<Value, Error> {
+        let depth = depth_above(entries.values())?;
+        Ok(Value::from_object(Dict { entries: Mutex::new(entries), depth }))
+    }
+
+    pub fn entries(&self) -> Entries {
+        lock(&self.entries).clone()
+    }
+
+    pub fn change<T>(&self, added: &[&Value], change: impl FnOnce(&mut Entries) -> T) -> Result<T, Error> {
+        for value in added.iter().filter(|value| value.as_object().is_some()) {
+            if reaches(value, std::ptr::from_ref(self).cast(), 0)? {
+                return Err(Error::new(ErrorKind::InvalidOperation, "a dict cannot contain itself"));
+            }
+            grow(&self.depth, value)?;
+        }
+        let mut entries = lock(&self.entries);
+        let result = change(&mut entries);
+        limits::length(entries.len())?;
+        Ok(result)
+    }
+}
+
+impl Object for List {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        lock(&self.items).get(key.as_usize()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.items())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(lock(&self.items).len())
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        methods::list(self, state, name, args)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        python::write_items(f, "[", self.items(), "]")
+    }
+}
+
+impl Object for Dict {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        lock(&self.entries).get(key).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(lock(&self.entries).keys().cloned().collect())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(lock(&self.entries).len())
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        methods::dict(self, state, name, args)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        python::write_entries(f, &self.entries())
+    }
+}
+
+/// The value to store under a name: minijinja's own lists and dicts become ours, with everything in them.
+pub fn bind(value: Value) -> Result<Value, Error> {
+    if let Some(text) = value.as_str() {
+        limits::text(text.len())?;
+        return Ok(value);
+    }
+    let Some(object) = value.as_object() else { return Ok(value) };
+    if object.downcast_ref::<List>().is_some() || object.downcast_ref::<Dict>().is_some() {
+        return Ok(value);
+    }
+    if object.downcast_ref::<Vec<Value>>().is_some() || python::is_lazy_list(&value) {
+        return List::value(bind_all(value.try_iter()?)?);
+    }
+    if python::is_native_map(&value) {
+        let pairs = object.try_iter_pairs().into_iter().flatten();
+        let entries = pairs.map(|(key, value)| Ok((key, bind(value)?))).collect::<Result<Entries, Error>>()?;
+        return Dict::value(entries);
+    }
+    if let Some(tuple) = object.downcast_ref::<Tuple>() {
+        if tuple.iter().any(|item| matches!(item.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable)) {
+            return Ok(Value::from(Tuple::from(bind_all(tuple.iter().cloned())?)));
+        }
+    }
+    Ok(value)
+}
+
+fn bind_all(values: impl Iterator<Item = Value>) -> Result<Vec<Value>, Error> {
+    values.map(bind).collect()
+}

@@ -1,0 +1,443 @@
+//! Turns a template, segment by segment, into edits and facts; keeps the stack of open blocks.
+
+use std::ops::Range;
+
+use crate::jinja::front::SyntaxError;
+use crate::jinja::front::edits::{EditMap, Edits};
+use crate::jinja::front::expression::{Call, Kind, Parser};
+use crate::jinja::front::lexer::{self, Lexed, Segment, SegmentKind, Token, TokenKind};
+
+/// A template for minijinja, and what the original says.
+#[derive(Debug, Clone)]
+pub struct Rewritten {
+    pub text: String,
+    pub map: EditMap,
+    pub calls: Vec<Call>,
+    /// Nothing but text, comments and `{{ }}` with one call of constants each.
+    pub only_plain_calls: bool,
+    /// Ranges of the template to which the render reports where their text begins.
+    pub marks: Vec<Mark>,
+}
+
+/// A part of the template whose place in the rendered text is wanted.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    pub range: Range<usize>,
+    /// The text is the template's own, byte by byte.
+    pub own: bool,
+}
+
+/// Whether the rewritten template tells where its texts begin (`__mark`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    Yes,
+    No,
+}
+
+/// Rewrites a whole template; `prelude` is put before it.
+pub fn rewrite(source: &str, prelude: &str, marks: Marks) -> Result<Rewritten, SyntaxError> {
+    let lexed = lexer::lex(source)?;
+    let mut rewriter = Rewriter::new(source, &lexed);
+    rewriter.segments(0..lexed.segments.len(), marks)?;
+    rewriter.finish(prelude, 0..source.len())
+}
+
+struct Open {
+    /// `for`, `if` …
+    keyword: &'static str,
+    range: Range<usize>,
+    has_else: bool,
+}
+
+pub struct Rewriter<'a> {
+    source: &'a str,
+    lexed: &'a Lexed,
+    pub edits: Edits,
+    pub calls: Vec<Call>,
+    marks: Vec<Mark>,
+    open: Vec<Open>,
+    only_plain_calls: bool,
+}
+
+/// Tags that open a block, and the tags that close it.
+const BLOCKS: [(&str, &str); 9] = [
+    ("for", "endfor"),
+    ("if", "endif"),
+    ("set", "endset"),
+    ("call", "endcall"),
+    ("macro", "endmacro"),
+    ("filter", "endfilter"),
+    ("with", "endwith"),
+    ("block", "endblock"),
+    ("autoescape", "endautoescape"),
+];
+
+impl<'a> Rewriter<'a> {
+    pub fn new(source: &'a str, lexed: &'a Lexed) -> Rewriter<'a> {
+        Rewriter {
+            source,
+            lexed,
+            edits: Edits::default(),
+            calls: Vec::new(),
+            marks: Vec::new(),
+            open: Vec::new(),
+            only_plain_calls: true,
+        }
+    }
+
+    pub fn finish(mut self, prelude: &str, range: Range<usize>) -> Result<Rewritten, SyntaxError> {
+        for space in &self.lexed.odd_spaces {
+            self.edits.replace(space.clone(), " ");
+        }
+        let (text, map) = self.edits.apply(prelude, self.source, range);
+        let Rewriter { calls, marks, only_plain_calls, .. } = self;
+        Ok(Rewritten { text, map, calls, only_plain_calls, marks })
+    }
+
+    /// Rewrites the segments of a range, in which every block must be closed.
+    pub fn segments(&mut self, range: Range<usize>, marks: Marks) -> Result<(), SyntaxError> {
+        for index in range {
+            let segment = &self.lexed.segments[index];
+            if marks == Marks::Yes && !self.captures() {
+                self.mark(index);
+            }
+            match segment.kind {
+                SegmentKind::Expression => self.output(segment)?,
+                SegmentKind::Tag => self.tag(segment)?,
+                SegmentKind::Raw => self.only_plain_calls = false,
+                SegmentKind::Data | SegmentKind::Comment => {}
+            }
+        }
+        match self.open.pop() {
+            None => Ok(()),
+            Some(open) => {
+                let end = BLOCKS.iter().find(|(keyword, _)| *keyword == open.keyword).map_or("", |(_, end)| end);
+                Err(SyntaxError::new(open.range, format!("this `{}` block is not closed", open.keyword))
+                    .help(format!("add `{{% {end} %}}`")))
+            }
+        }
+    }
+
+    /// Whether text that is written here goes into a value instead of the output.
+    fn captures(&self) -> bool {
+        self.open.iter().any(|open| matches!(open.keyword, "set" | "call" | "macro" | "filter" | "block"))
+    }
+
+    /// Tells the render to report where this segment's text begins. The tag stands where `-` trims nothing that it
+    /// would not trim without it: after the white space that the tag before drops, before what the next tag drops.
+    fn mark(&mut self, index: usize) {
+        let segments = &self.lexed.segments;
+        let segment = &segments[index];
+        let before = index.checked_sub(1).map(|at| &segments[at]);
+        let next_trims = segments.get(index + 1).is_some_and(|next| next.trims_before);
+        let (at, range, own) = match segment.kind {
+            SegmentKind::Data => {
+                let range = trimmed(self.source, segment, before.is_some_and(|tag| tag.trims_after), next_trims);
+                if range.is_empty() {
+                    return;
+                }
+                (range.start, range, true)
+            }
+            SegmentKind::Expression => {
+                let at = match before.filter(|before| before.kind == SegmentKind::Data && segment.trims_before) {
+                    Some(data) => {
+                        let after_tag = index.checked_sub(2).is_some_and(|at| segments[at].trims_after);
+                        trimmed(self.source, data, after_tag, true).end
+                    }
+                    None => segment.range.start,
+                };
+                (at, segment.range.clone(), false)
+            }
+            _ => return,
+        };
+        self.edits.insert(at, format!("{{% do __mark({}) %}}", self.marks.len()));
+        self.marks.push(Mark { range, own });
+    }
+
+    fn parser<'b>(&'b mut self, segment: &'b Segment) -> Parser<'b>
+    where
+        'a: 'b,
+    {
+        let tokens: &'b [Token] = &self.lexed.tokens[segment.tokens.clone()];
+        let end = segment.range.end - 2 - usize::from(segment.trims_after);
+        Parser::new(self.source, tokens, end, &mut self.edits, &mut self.calls)
+    }
+
+    /// `{{ … }}`.
+    fn output(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        let value = parser.tuple(true)?;
+        parser.finish()?;
+        let is_plain = value.kind == Kind::Call
+            && self.calls.last().is_some_and(|call| {
+                call.range == value.range
+                    && call.arguments.is_some()
+                    && matches!(call.name.as_str(), "ref" | "source" | "config")
+            });
+        self.only_plain_calls &= is_plain;
+        Ok(())
+    }
+
+    /// `{% … %}`.
+    pub fn tag(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        self.only_plain_calls = false;
+        let keyword = match self.lexed.tokens[segment.tokens.clone()].first() {
+            Some(token) if token.kind == TokenKind::Name => &self.source[token.start..token.end],
+            Some(token) => return Err(SyntaxError::new(token.start..token.end, "expected the name of a tag")),
+            None => return Err(SyntaxError::new(segment.range.clone(), "this tag is empty")),
+        };
+        if let Some((open, _)) = BLOCKS.iter().find(|(_, end)| *end == keyword) {
+            return self.close(open, segment);
+        }
+        match keyword {
+            "set" => self.set(segment),
+            "do" => self.run(segment),
+            "for" => self.for_loop(segment),
+            "if" => self.condition(segment, true),
+            "elif" => self.condition(segment, false),
+            "else" => self.alternative(segment),
+            "call" => self.call(segment),
+            "filter" => self.filter(segment),
+            "with" => self.with(segment),
+            "macro" => self.local_macro(segment),
+            "block" => self.push("block", segment),
+            "autoescape" => self.push("autoescape", segment),
+            "break" | "continue" => self.loop_control(keyword, segment),
+            "include" | "import" | "from" | "extends" => Ok(()),
+            _ => {
+                let range = self.lexed.tokens[segment.tokens.start].start..self.lexed.tokens[segment.tokens.start].end;
+                Err(SyntaxError::new(range, format!("Jinja has no tag `{keyword}`")))
+            }
+        }
+    }
+
+    fn push(&mut self, keyword: &'static str, segment: &Segment) -> Result<(), SyntaxError> {
+        self.open.push(Open { keyword, range: segment.range.clone(), has_else: false });
+        Ok(())
+    }
+
+    fn close(&mut self, keyword: &str, segment: &Segment) -> Result<(), SyntaxError> {
+        match self.open.pop() {
+            Some(open) if open.keyword == keyword => {
+                // Jinja2 looks at nothing but the first word of an end tag; minijinja wants the tag to end there.
+                let tokens = &self.lexed.tokens[segment.tokens.clone()];
+                if let [_, second, ..] = tokens {
+                    self.edits.replace(second.start..tokens[tokens.len() - 1].end, "");
+                }
+                Ok(())
+            }
+            Some(open) => Err(SyntaxError::new(
+                segment.range.clone(),
+                format!("`end{keyword}` stands where the end of `{}` should be", open.keyword),
+            )
+            .help(format!("add `{{% end{} %}}` before it", open.keyword))),
+            None => Err(SyntaxError::new(segment.range.clone(), format!("`end{keyword}` without `{keyword}`"))),
+        }
+    }
+
+    fn condition(&mut self, segment: &Segment, opens: bool) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        let value = parser.tuple(true)?;
+        // minijinja takes no conditional expression as a condition.
+        let range = value.range;
+        parser.edits.wrap(range, "(", ")");
+        parser.finish()?;
+        if opens {
+            return self.push("if", segment);
+        }
+        match self.open.last() {
+            Some(Open { keyword: "if", has_else: false, .. }) => Ok(()),
+            _ => Err(SyntaxError::new(segment.range.clone(), "`elif` without `if`")),
+        }
+    }
+
+    fn alternative(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        parser.finish()?;
+        match self.open.last_mut() {
+            Some(open) if matches!(open.keyword, "if" | "for") && !open.has_else => {
+                open.has_else = true;
+                Ok(())
+            }
+            _ => Err(SyntaxError::new(segment.range.clone(), "`else` without `if` or `for`")),
+        }
+    }
+
+    fn loop_control(&mut self, keyword: &str, segment: &Segment) -> Result<(), SyntaxError> {
+        if self.open.iter().any(|open| open.keyword == "for") {
+            return Ok(());
+        }
+        Err(SyntaxError::new(segment.range.clone(), format!("`{keyword}` stands outside of a loop")))
+    }
+
+    /// `set a = …`, `set a, b = …`, `set ns.a = …`, or a block.
+    fn set(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        targets(&mut parser, "=")?;
+        if parser.done() || parser.is("|") {
+            while parser.skip("|") {
+                parser.filter()?;
+            }
+            parser.finish()?;
+            return self.push("set", segment);
+        }
+        parser.expect("=")?;
+        let value = parser.tuple(true)?;
+        if value.needs_binding() {
+            parser.edits.wrap(value.range, "__n(", ")");
+        }
+        parser.finish()
+    }
+
+    /// `do …`: minijinja wants a call there.
+    fn run(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        let value = parser.tuple(true)?;
+        if value.kind != Kind::Call {
+            parser.edits.wrap(value.range, "__do(", ")");
+        }
+        parser.finish()
+    }
+
+    /// `for x in …`: `__it` makes a sized list and refuses what Python refuses.
+    fn for_loop(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        targets(&mut parser, "in")?;
+        parser.expect("in")?;
+        let value = parser.tuple(false)?;
+        parser.edits.wrap(value.range, "__it(", ")");
+        if parser.skip("if") {
+            parser.expression()?;
+        }
+        parser.skip("recursive");
+        parser.finish()?;
+        self.push("for", segment)
+    }
+
+    fn call(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        if parser.is("(") {
+            parameters(&mut parser)?;
+        }
+        let value = parser.expression()?;
+        if value.kind != Kind::Call {
+            return Err(SyntaxError::new(value.range, "a `call` block needs a call, for instance `statement('main')`"));
+        }
+        parser.finish()?;
+        self.push("call", segment)
+    }
+
+    fn filter(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        parser.filter()?;
+        while parser.skip("|") {
+            parser.filter()?;
+        }
+        parser.finish()?;
+        self.push("filter", segment)
+    }
+
+    fn with(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        while !parser.done() && !parser.is(":") {
+            targets(&mut parser, "=")?;
+            parser.expect("=")?;
+            let value = parser.expression()?;
+            parser.edits.wrap(value.range, "__n(", ")");
+            if !parser.skip(",") {
+                break;
+            }
+        }
+        parser.finish()?;
+        self.push("with", segment)
+    }
+
+    /// A macro inside a model or another macro: a plain macro of minijinja.
+    fn local_macro(&mut self, segment: &Segment) -> Result<(), SyntaxError> {
+        let mut parser = self.parser(segment);
+        parser.next();
+        parser.name("the name of the macro")?;
+        parameters(&mut parser)?;
+        parser.finish()?;
+        self.push("macro", segment)
+    }
+}
+
+/// The range of a data segment without the white space that the tags around it drop.
+fn trimmed(source: &str, segment: &Segment, start: bool, end: bool) -> Range<usize> {
+    let text = &source[segment.range.clone()];
+    let trimmed = if start { text.trim_start() } else { text };
+    let from = segment.range.end - trimmed.len();
+    let trimmed = if end { trimmed.trim_end() } else { trimmed };
+    from..from + trimmed.len()
+}
+
+/// The names on the left of `=` or `in`.
+fn targets(parser: &mut Parser, until: &str) -> Result<(), SyntaxError> {
+    while !parser.is(until) {
+        if parser.skip("(") {
+            targets(parser, ")")?;
+            parser.expect(")")?;
+        } else {
+            parser.name("a name")?;
+            while parser.skip(".") {
+                parser.name("a name after `.`")?;
+            }
+        }
+        if !parser.skip(",") {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A parameter of a macro.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: String,
+    pub default: Option<crate::jinja::front::expression::Expression>,
+}
+
+/// `(a, b: str, c=1)`; drops the types.
+pub fn parameters(parser: &mut Parser) -> Result<Vec<Parameter>, SyntaxError> {
+    parser.expect("(")?;
+    let mut list = Vec::new();
+    while !parser.skip(")") {
+        let name = parser.name("the name of a parameter")?;
+        let name = parser.source[name].to_string();
+        if parser.is(":") {
+            drop_type(parser);
+        }
+        let default = if parser.skip("=") { Some(parser.expression()?) } else { None };
+        list.push(Parameter { name, default });
+        if !parser.is(")") {
+            parser.expect(",").map_err(|_| parser.unexpected("`,` or `)`"))?;
+        }
+    }
+    Ok(list)
+}
+
+fn drop_type(parser: &mut Parser) {
+    let start = parser.here().start;
+    let mut end = start;
+    let mut depth = 0usize;
+    while let Some(text) = parser.peek() {
+        match text {
+            "[" | "(" => depth += 1,
+            "]" | ")" if depth > 0 => depth -= 1,
+            ")" | "," | "=" if depth == 0 => break,
+            _ => {}
+        }
+        end = parser.here().end;
+        parser.next();
+    }
+    parser.edits.replace(start..end, "");
+}

@@ -1,0 +1,39 @@
+//! What a template may use: steps, depth, text, entries. Beyond that a render ends with an error.
+
+use minijinja::{Error, ErrorKind};
+
+use crate::jinja::error;
+
+/// Steps of the engine in one render: well under two seconds of an endless loop.
+pub const FUEL: u64 = 20_000_000;
+
+/// Nested calls; one macro call costs about four.
+pub const RECURSION: usize = 2_000;
+
+/// Bytes of one text or of one rendered template.
+pub const TEXT: usize = 256 * 1024 * 1024;
+
+/// Entries of one list or dict.
+pub const LENGTH: usize = 10_000_000;
+
+/// Characters to which a text may be padded.
+pub const WIDTH: usize = 1_000_000;
+
+pub fn error(message: impl Into<String>) -> Error {
+    error::raise(crate::jinja::ErrorKind::Limit, message, None)
+}
+
+pub fn text(bytes: usize) -> Result<(), Error> {
+    if bytes > TEXT { Err(error(format!("a text has more than {} MB", TEXT / 1024 / 1024))) } else { Ok(()) }
+}
+
+pub fn length(entries: usize) -> Result<(), Error> {
+    if entries > LENGTH { Err(error(format!("a list has more than {LENGTH} entries"))) } else { Ok(()) }
+}
+
+pub fn width(width: usize) -> Result<usize, Error> {
+    if width > WIDTH {
+        return Err(Error::new(ErrorKind::InvalidOperation, format!("a width of {width} is more than {WIDTH}")));
+    }
+    Ok(width)
+}

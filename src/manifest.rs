@@ -1,0 +1,242 @@
+//! Turns a Project into a Manifest: every name bound, every configuration merged, no cycles.
+
+pub mod bind;
+pub mod builtin;
+pub mod docs;
+pub mod generic_tests;
+pub mod graph;
+pub mod names;
+pub mod nodes;
+pub mod parse;
+pub mod python;
+pub mod selection;
+pub mod selector;
+pub mod sources;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::adapter::relation::Relation;
+use crate::diagnostic::Diagnostics;
+use crate::files::{FileId, ProjectFiles, Span};
+use crate::jinja::{JsonMap, Library, Template};
+use crate::manifest::docs::DocsBlocks;
+use crate::manifest::graph::Graph;
+use crate::project::Project;
+use crate::project::config::Config;
+use crate::project::properties::{GroupProperties, MacroProperties};
+
+/// A project with every name bound.
+pub struct Manifest {
+    /// Enabled models, seeds, snapshots, analyses and tests by unique id, in the order of their files.
+    pub nodes: IndexMap<String, Node>,
+    pub sources: IndexMap<String, Source>,
+    pub exposures: IndexMap<String, Exposure>,
+    pub groups: IndexMap<String, Group>,
+    pub docs: DocsBlocks,
+    /// What YAML says of macros, by unique id.
+    pub macro_properties: IndexMap<String, MacroProperties>,
+    pub disabled: Vec<Disabled>,
+    pub library: Arc<Library>,
+    pub graph: Graph,
+}
+
+/// One thing that can be built, tested or compiled.
+#[derive(Clone)]
+pub struct Node {
+    /// For instance `model.shop.orders`.
+    pub id: String,
+    pub kind: Kind,
+    pub name: String,
+    pub package: String,
+    /// Relative to the package: `models/marts/orders.sql`.
+    pub original_path: String,
+    /// Relative to the folder of its kind: `marts/orders.sql`.
+    pub path: String,
+    pub file: FileId,
+    pub fqn: Vec<String>,
+    pub config: Config,
+    /// Where the node is, or would be, in the warehouse.
+    pub relation: Relation,
+    pub description: String,
+    pub columns: IndexMap<String, ColumnInfo>,
+    /// `package://path` of the property file that describes it.
+    pub patch_path: Option<String>,
+    pub patch_span: Option<Span>,
+    /// None for seeds.
+    pub template: Option<Arc<Template>>,
+    pub raw_code: Arc<str>,
+    pub refs: Vec<RefArguments>,
+    pub source_refs: Vec<[String; 2]>,
+    /// Unique ids of nodes and sources, in the order of the calls.
+    pub depends_on: Vec<String>,
+    pub depends_on_macros: Vec<String>,
+    /// sha256 of the text.
+    pub checksum: String,
+    pub layer: Option<String>,
+    pub constraints: Json,
+}
+
+#[derive(Debug, Clone)]
+pub enum Kind {
+    Model,
+    Seed { on_disk: PathBuf },
+    Snapshot,
+    Analysis,
+    SingularTest,
+    GenericTest(GenericTest),
+    /// An `on-run-start` or `on-run-end` hook.
+    Operation,
+}
+
+#[derive(Debug, Clone)]
+pub struct GenericTest {
+    /// `unique`, without its package.
+    pub name: String,
+    pub namespace: Option<String>,
+    pub arguments: JsonMap,
+    pub column_name: Option<String>,
+    /// The node or source that the test is written on.
+    pub attached: Option<String>,
+    /// Where the test is written.
+    pub span: Span,
+    /// The short form of the name, for the file and the alias.
+    pub short_name: String,
+}
+
+/// `ref([package,] name, version=…)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefArguments {
+    pub package: Option<String>,
+    pub name: String,
+    pub version: Option<Json>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnInfo {
+    pub name: String,
+    pub description: String,
+    pub data_type: Option<String>,
+    pub quote: Option<bool>,
+    pub meta: JsonMap,
+    pub tags: Vec<String>,
+    pub constraints: Json,
+}
+
+/// A table that something else writes.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// `source.shop.raw.orders`.
+    pub id: String,
+    pub package: String,
+    pub source_name: String,
+    pub name: String,
+    pub identifier: String,
+    pub fqn: Vec<String>,
+    pub path: String,
+    pub span: Span,
+    pub relation: Relation,
+    pub loader: String,
+    pub description: String,
+    pub source_description: String,
+    pub source_meta: JsonMap,
+    pub columns: IndexMap<String, ColumnInfo>,
+    pub config: Config,
+    pub external: Json,
+}
+
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    pub id: String,
+    pub name: String,
+    pub package: String,
+    pub fqn: Vec<String>,
+    pub path: String,
+    pub label: Option<String>,
+    pub kind: String,
+    pub description: String,
+    pub maturity: Option<String>,
+    pub url: Option<String>,
+    pub owner: JsonMap,
+    pub config: Config,
+    pub depends_on: Vec<String>,
+    pub refs: Vec<RefArguments>,
+    pub source_refs: Vec<[String; 2]>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub id: String,
+    pub package: String,
+    pub path: String,
+    pub properties: GroupProperties,
+}
+
+/// Something that `enabled: false` switches off.
+#[derive(Debug, Clone)]
+pub struct Disabled {
+    pub id: String,
+    pub name: String,
+    pub package: String,
+    pub original_path: String,
+    /// `model`, `seed`, `source` …
+    pub resource_type: &'static str,
+}
+
+impl Node {
+    /// dbt's word for the kind of node.
+    pub fn resource_type(&self) -> &'static str {
+        match self.kind {
+            Kind::Model => "model",
+            Kind::Seed { .. } => "seed",
+            Kind::Snapshot => "snapshot",
+            Kind::Analysis => "analysis",
+            Kind::SingularTest | Kind::GenericTest(_) => "test",
+            Kind::Operation => "operation",
+        }
+    }
+
+    pub fn is_test(&self) -> bool {
+        matches!(self.kind, Kind::SingularTest | Kind::GenericTest(_))
+    }
+
+    /// Whether a `ref` can name it.
+    pub fn is_refable(&self) -> bool {
+        matches!(self.kind, Kind::Model | Kind::Seed { .. } | Kind::Snapshot)
+    }
+
+    pub fn materialized(&self) -> &str {
+        self.config.text("materialized").unwrap_or("view")
+    }
+
+    pub fn is_ephemeral(&self) -> bool {
+        matches!(self.kind, Kind::Model) && self.materialized() == "ephemeral"
+    }
+
+    pub fn generic_test(&self) -> Option<&GenericTest> {
+        match &self.kind {
+            Kind::GenericTest(test) => Some(test),
+            _ => None,
+        }
+    }
+}
+
+impl Manifest {
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+}
+
+/// Binds every name of a project.
+pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) -> Manifest {
+    let library = Arc::new(builtin::library(project, files, sink));
+    let docs = docs::collect(project);
+    let mut drafts = nodes::draft(project, files, &library, &docs, sink);
+    let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
+    generic_tests::draft(project, files, &library, &sources, &mut drafts, sink);
+    names::settle(project, &library, &mut drafts.nodes, sink);
+    bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink)
+}

@@ -1,0 +1,201 @@
+//! Turns `layers:` of `medal.yml` into Layers: which layer a model belongs to, and what the layer says of it.
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
+use crate::jinja::JsonMap;
+use crate::project::fields::Fields;
+use crate::project::yaml::{Value, Yaml};
+
+/// The layers of a project, in the order in which data flows.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    pub layers: IndexMap<String, Layer>,
+    /// Whether `layers:` was written, or the project is native: only then do layers change or refuse anything.
+    pub enforced: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Layer {
+    pub name: String,
+    /// Folders of the project; the longest that holds a model decides.
+    pub paths: Vec<String>,
+    /// Names of folders, anywhere in a path, that mean this layer when no `paths` fits.
+    pub folders: Vec<String>,
+    /// Names of layers, and `source` for sources and seeds.
+    pub reads: Vec<String>,
+    /// Configuration below everything else that is written.
+    pub defaults: JsonMap,
+    /// A layer that keeps what was received: a projection, nothing else.
+    pub raw: bool,
+    /// How a broken rule counts; `None` if it does not.
+    pub severity: Option<Severity>,
+}
+
+/// What a layer may read besides layers: sources and seeds.
+pub const SOURCE: &str = "source";
+
+/// Reads `layers:`; without it the three layers of a medallion are known by their folders.
+pub fn read(written: Option<&Yaml>, native: bool, sink: &mut Diagnostics) -> Layers {
+    let Some(written) = written else {
+        let severity = native.then_some(Severity::Error);
+        let layers = ["bronze", "silver", "gold"].map(|name| (name.to_string(), standard(name, severity, native)));
+        return Layers { layers: layers.into_iter().collect(), enforced: native };
+    };
+    let mut severity = Some(Severity::Error);
+    let mut layers = IndexMap::new();
+    for (key, value) in written.entries() {
+        if key.name == "severity" {
+            severity = read_severity(value, sink);
+        }
+    }
+    for (key, value) in written.entries() {
+        if !(key.name == "severity" && !matches!(value.value, Value::Map(_))) {
+            layers.insert(key.name.clone(), read_layer(&key.name, value, severity, sink));
+        }
+    }
+    check_reads(written, &layers, sink);
+    Layers { layers, enforced: true }
+}
+
+/// The layer of a name that needs no explanation, as the documentation lists it.
+fn standard(name: &str, severity: Option<Severity>, defaults: bool) -> Layer {
+    let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<_>>();
+    let (folders, reads, materialized) = match name {
+        "bronze" => (words(&["bronze", "raw", "base", "landing"]), words(&[SOURCE]), "view"),
+        "silver" => (words(&["silver", "staging", "intermediate"]), words(&["bronze", "silver"]), "table"),
+        "gold" => (words(&["gold", "marts", "mart", "reporting"]), words(&["silver", "gold"]), "table"),
+        other => (words(&[other]), Vec::new(), "view"),
+    };
+    let mut config = JsonMap::new();
+    if defaults {
+        config.insert("materialized".to_string(), json!(materialized));
+        config.insert("schema".to_string(), json!(name));
+    }
+    Layer {
+        name: name.to_string(),
+        paths: Vec::new(),
+        folders,
+        reads,
+        defaults: config,
+        raw: name == "bronze",
+        severity,
+    }
+}
+
+fn read_layer(name: &str, yaml: &Yaml, severity: Option<Severity>, sink: &mut Diagnostics) -> Layer {
+    let mut layer = standard(name, severity, false);
+    let mut fields = Fields::new(yaml, "a layer", sink);
+    if let Some(paths) = fields.texts("paths") {
+        layer.paths = paths.into_iter().map(|path| path.trim_end_matches('/').to_string()).collect();
+        layer.folders.clear();
+    }
+    if let Some(reads) = fields.texts("reads") {
+        layer.reads = reads;
+    }
+    layer.defaults = fields.json_map("defaults");
+    if let Some(schema) = fields.text("schema") {
+        layer.defaults.insert("schema".to_string(), json!(schema));
+    }
+    if let Some(raw) = fields.flag("raw") {
+        layer.raw = raw;
+    }
+    if let Some(written) = fields.get("severity") {
+        layer.severity = read_severity(written, fields.sink);
+    }
+    for key in ["publish", "publish_group", "max_shrink", "require", "retention", "access", "pii"] {
+        if let Some(value) = fields.get(key) {
+            let message = format!("`{key}` of a layer is not enforced by this version of medal");
+            fields.sink.push(Diagnostic::warning(Code::Unsupported, value.span, message));
+        }
+    }
+    fields.finish(Severity::Error);
+    layer
+}
+
+fn read_severity(yaml: &Yaml, sink: &mut Diagnostics) -> Option<Severity> {
+    match (&yaml.value, yaml.as_str()) {
+        (_, Some("error")) => Some(Severity::Error),
+        (_, Some("warn")) => Some(Severity::Warning),
+        // YAML 1.1 reads a bare `off` as false.
+        (Value::Bool(false), _) | (_, Some("off")) => None,
+        _ => {
+            let message = "`severity` of a layer is `error`, `warn` or `off`";
+            sink.push(Diagnostic::error(Code::InvalidValue, yaml.span, message));
+            Some(Severity::Error)
+        }
+    }
+}
+
+fn check_reads(written: &Yaml, layers: &IndexMap<String, Layer>, sink: &mut Diagnostics) {
+    for (_, value) in written.entries() {
+        for name in value.get("reads").map_or(&[][..], Yaml::items) {
+            let Some(word) = name.as_str() else { continue };
+            if word == SOURCE || layers.contains_key(word) {
+                continue;
+            }
+            let problem = Diagnostic::error(Code::UnknownLayer, name.span, format!("no layer is called `{word}`"));
+            let known = layers.keys().map(String::as_str).chain([SOURCE]);
+            sink.push(match nearest(word, known) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem,
+            });
+        }
+    }
+}
+
+impl Layers {
+    /// The layer that a model's path puts it in: the longest of `paths`, else the innermost folder with a name
+    /// that means a layer.
+    pub fn of_path(&self, path: &str) -> Option<&Layer> {
+        let below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let by_path = self
+            .layers
+            .values()
+            .flat_map(|layer| layer.paths.iter().map(move |path| (path.len(), layer, path)))
+            .filter(|(_, _, path)| below(path))
+            .max_by_key(|(length, ..)| *length)
+            .map(|(_, layer, _)| layer);
+        by_path.or_else(|| self.of_folder(path))
+    }
+
+    fn of_folder(&self, path: &str) -> Option<&Layer> {
+        let (folders, _file) = path.rsplit_once('/')?;
+        folders.rsplit('/').find_map(|folder| self.of_name(folder))
+    }
+
+    /// The layer that a folder or a schema of this name stands for.
+    pub fn of_name(&self, name: &str) -> Option<&Layer> {
+        let name = name.to_lowercase();
+        self.layers.values().find(|layer| layer.folders.contains(&name))
+    }
+
+    /// The layer that a configuration names, or that its schema is called after.
+    pub fn of_config(&self, config: &JsonMap) -> Option<&Layer> {
+        let explicit = explicit(config).and_then(|name| self.layers.get(name));
+        explicit.or_else(|| config.get("schema").and_then(Json::as_str).and_then(|schema| self.of_name(schema)))
+    }
+}
+
+/// `layer:` of a configuration, or the portable spelling `meta.medal.layer`.
+pub fn explicit(config: &JsonMap) -> Option<&str> {
+    let portable = || config.get("meta").and_then(|meta| meta.get("medal")).and_then(|medal| medal.get("layer"));
+    config.get("layer").or_else(portable).and_then(Json::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::diagnostic::Diagnostics;
+
+    #[test]
+    fn the_innermost_folder_that_means_a_layer_decides() {
+        let layers = read(None, true, &mut Diagnostics::default());
+        let name = |path: &str| layers.of_path(path).map(|layer| layer.name.as_str());
+        assert_eq!(name("models/staging/shop/stg_orders.sql"), Some("silver"));
+        assert_eq!(name("models/marts/gold/orders.sql"), Some("gold"));
+        assert_eq!(name("models/bronze.sql"), None);
+    }
+}

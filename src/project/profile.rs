@@ -1,0 +1,167 @@
+//! Turns `profiles.yml`, or the `targets:` of `medal.yml`, into the Target to run on.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use crate::adapter::Target;
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::files::{ProjectFiles, Span};
+use crate::project::render::YamlRenderer;
+use crate::project::settings::{RawSettings, profile_name};
+use crate::project::yaml::{self, Yaml};
+
+/// Where to look for the profile, and which one is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileRequest {
+    pub profiles_dir: Option<PathBuf>,
+    pub home: Option<PathBuf>,
+    pub profile: Option<String>,
+    pub target: Option<String>,
+    pub threads: Option<usize>,
+    /// The folder that relative paths of a profile start from: where the command was given.
+    pub working_dir: PathBuf,
+}
+
+/// Finds and renders the target; `None` with a diagnostic if there is none.
+pub fn find(
+    raw: &RawSettings,
+    request: &ProfileRequest,
+    renderer: &YamlRenderer,
+    files: &ProjectFiles,
+    sink: &mut Diagnostics,
+) -> Option<Target> {
+    if let Some(targets) = raw.yaml.get("targets").filter(|_| request.profile.is_none()) {
+        let name = request.target.clone().or_else(|| text(raw.yaml.get("target"), renderer));
+        let name = name.unwrap_or_else(|| first_key(targets));
+        let project = text(raw.yaml.get("name"), renderer).unwrap_or_default();
+        let base = files.root().to_path_buf();
+        return output(&project, targets, &name, request, base, renderer, sink);
+    }
+    let Some(profile) = request.profile.clone().or_else(|| profile_name(raw)) else {
+        let message = "the project names no `profile` and has no `targets`";
+        let help = "write `profile: NAME` into the project file, or give `--profile NAME`";
+        sink.push(Diagnostic::error(Code::UnknownProfile, Span::start_of(raw.file), message).help(help));
+        return None;
+    };
+    let folders = folders(request, files.root());
+    let Some(path) = folders.iter().map(|dir| dir.join("profiles.yml")).find(|path| path.is_file()) else {
+        let looked = folders.iter().map(|dir| format!("`{}`", dir.display())).collect::<Vec<_>>().join(", ");
+        let message = format!("there is no `profiles.yml` for the profile `{profile}`");
+        let help = format!("medal looked in {looked}; write one there, or name its folder with `--profiles-dir`");
+        sink.push(Diagnostic::error(Code::UnknownProfile, None, message).help(help));
+        return None;
+    };
+    let profiles = read(&path, files, sink)?;
+    let Some(found) = profiles.get(&profile) else {
+        let message = format!("the profile `{profile}` is not in this file");
+        let problem = Diagnostic::error(Code::UnknownProfile, Span::start_of(profiles.span.file), message);
+        let names = profiles.entries().iter().map(|(key, _)| key.name.as_str());
+        sink.push(suggest(problem, &profile, names));
+        return None;
+    };
+    let name = request.target.clone().or_else(|| text(found.get("target"), renderer));
+    let Some(outputs) = found.get("outputs") else {
+        let message = format!("the profile `{profile}` has no `outputs`");
+        sink.push(Diagnostic::error(Code::InvalidValue, found.span, message));
+        return None;
+    };
+    let name = name.unwrap_or_else(|| "default".to_string());
+    output(&profile, outputs, &name, request, request.working_dir.clone(), renderer, sink)
+}
+
+fn folders(request: &ProfileRequest, root: &Path) -> Vec<PathBuf> {
+    match &request.profiles_dir {
+        Some(dir) => vec![dir.clone()],
+        None => {
+            let home = request.home.iter().map(|home| home.join(".dbt"));
+            [request.working_dir.clone(), root.to_path_buf()].into_iter().chain(home).collect()
+        }
+    }
+}
+
+fn read(path: &Path, files: &ProjectFiles, sink: &mut Diagnostics) -> Option<Yaml> {
+    match files.read(path) {
+        Ok(file) => yaml::parse(file, &files.get(file).text, sink),
+        Err(error) => {
+            sink.push(Diagnostic::error(Code::UnreadableFile, None, error.to_string()));
+            None
+        }
+    }
+}
+
+fn text(value: Option<&Yaml>, renderer: &YamlRenderer) -> Option<String> {
+    match renderer.text(value?.as_str()?) {
+        Ok(Json::String(text)) => Some(text),
+        Ok(other) => Some(other.to_string()),
+        Err(_) => None,
+    }
+}
+
+fn first_key(yaml: &Yaml) -> String {
+    yaml.entries().first().map_or_else(|| "default".to_string(), |(key, _)| key.name.clone())
+}
+
+fn suggest<'a>(problem: Diagnostic, word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Diagnostic {
+    match nearest(word, known.clone()) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("it has: {}", known.collect::<Vec<_>>().join(", "))),
+    }
+}
+
+fn output(
+    profile: &str,
+    outputs: &Yaml,
+    name: &str,
+    request: &ProfileRequest,
+    base: PathBuf,
+    renderer: &YamlRenderer,
+    sink: &mut Diagnostics,
+) -> Option<Target> {
+    let Some(found) = outputs.get(name) else {
+        let message = format!("the profile `{profile}` has no target `{name}`");
+        let names = outputs.entries().iter().map(|(key, _)| key.name.as_str());
+        sink.push(suggest(Diagnostic::error(Code::UnknownProfile, outputs.span, message), name, names));
+        return None;
+    };
+    let Json::Object(settings) = renderer.yaml(found, &[], sink).to_json() else {
+        sink.push(Diagnostic::error(Code::InvalidValue, found.span, format!("the target `{name}` is not a mapping")));
+        return None;
+    };
+    let word = |key: &str| settings.get(key).and_then(Json::as_str).map(str::to_string);
+    let Some(kind) = word("type") else {
+        let message = format!("the target `{name}` has no `type`");
+        sink.push(Diagnostic::error(Code::InvalidValue, found.span, message).help("write `type: duckdb`"));
+        return None;
+    };
+    let threads = settings.get("threads").and_then(threads_of);
+    Some(Target {
+        profile_name: profile.to_string(),
+        name: name.to_string(),
+        kind,
+        database: word("database").unwrap_or_else(|| default_database(&settings)),
+        schema: word("schema").unwrap_or_else(|| "main".to_string()),
+        threads: request.threads.or(threads).unwrap_or(1).max(1),
+        settings,
+        base,
+    })
+}
+
+fn threads_of(value: &Json) -> Option<usize> {
+    match value {
+        Json::Number(number) => number.as_u64().map(|threads| threads as usize),
+        Json::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A DuckDB database is named by its file: `data/shop.duckdb` is `shop`; in memory it is `memory`.
+fn default_database(settings: &Map<String, Json>) -> String {
+    let path = settings.get("path").and_then(Json::as_str).unwrap_or(":memory:");
+    if path.starts_with(":memory:") {
+        return "memory".to_string();
+    }
+    let path = path.split('?').next().unwrap_or(path);
+    Path::new(path).file_stem().map_or_else(|| "memory".to_string(), |stem| stem.to_string_lossy().into_owned())
+}

@@ -1,0 +1,389 @@
+//! Turns a property file (`schema.yml` and its like) into descriptions of resources, with the place of each.
+
+use serde_json::Value as Json;
+
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::files::{FileId, Span};
+use crate::jinja::JsonMap;
+use crate::project::fields::Fields;
+use crate::project::render::YamlRenderer;
+use crate::project::yaml::{Value, Yaml};
+
+/// What one property file says.
+#[derive(Debug, Clone)]
+pub struct Properties {
+    pub file: FileId,
+    /// Path relative to the package.
+    pub path: String,
+    pub models: Vec<NodeProperties>,
+    pub seeds: Vec<NodeProperties>,
+    pub snapshots: Vec<NodeProperties>,
+    pub analyses: Vec<NodeProperties>,
+    pub singular_tests: Vec<NodeProperties>,
+    pub macros: Vec<MacroProperties>,
+    pub sources: Vec<SourceProperties>,
+    pub exposures: Vec<ExposureProperties>,
+    pub groups: Vec<GroupProperties>,
+    pub unit_tests: Vec<(String, Span)>,
+}
+
+/// What YAML says of a model, seed, snapshot, analysis or source table.
+#[derive(Debug, Clone)]
+pub struct NodeProperties {
+    pub name: String,
+    pub span: Span,
+    pub description: String,
+    pub config: JsonMap,
+    /// The place of each key of `config`.
+    pub config_spans: Vec<(String, Span)>,
+    pub columns: Vec<ColumnProperties>,
+    pub tests: Vec<TestProperties>,
+    pub constraints: Json,
+    pub latest_version: Option<Json>,
+    pub versions: Json,
+    pub deprecation_date: Option<String>,
+    pub time_spine: Json,
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnProperties {
+    pub name: String,
+    pub span: Span,
+    pub description: String,
+    pub data_type: Option<String>,
+    pub quote: Option<bool>,
+    pub meta: JsonMap,
+    pub tags: Vec<String>,
+    pub constraints: Json,
+    pub tests: Vec<TestProperties>,
+}
+
+/// A generic test as written: its name, perhaps with a package, and everything below it.
+#[derive(Debug, Clone)]
+pub struct TestProperties {
+    pub name: String,
+    pub span: Span,
+    /// Arguments and configuration together, not rendered.
+    pub arguments: JsonMap,
+}
+
+#[derive(Debug, Clone)]
+pub struct MacroProperties {
+    pub name: String,
+    pub span: Span,
+    pub description: String,
+    pub meta: JsonMap,
+    pub arguments: Json,
+    pub docs: JsonMap,
+}
+
+#[derive(Debug, Clone)]
+pub struct SourceProperties {
+    pub name: String,
+    pub span: Span,
+    pub description: String,
+    pub database: Option<String>,
+    pub schema: Option<String>,
+    pub loader: String,
+    pub quoting: JsonMap,
+    pub config: JsonMap,
+    pub meta: JsonMap,
+    pub tables: Vec<SourceTable>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SourceTable {
+    pub node: NodeProperties,
+    pub identifier: Option<String>,
+    pub loader: Option<String>,
+    pub quoting: JsonMap,
+    pub external: Json,
+}
+
+#[derive(Debug, Clone)]
+pub struct ExposureProperties {
+    pub name: String,
+    pub span: Span,
+    pub label: Option<String>,
+    pub kind: String,
+    pub description: String,
+    pub maturity: Option<String>,
+    pub url: Option<String>,
+    pub owner: JsonMap,
+    /// `ref('x')` and `source('a', 'b')`, as texts with their places.
+    pub depends_on: Vec<(String, Span)>,
+    pub config: JsonMap,
+}
+
+#[derive(Debug, Clone)]
+pub struct GroupProperties {
+    pub name: String,
+    pub span: Span,
+    pub description: String,
+    pub owner: JsonMap,
+    pub config: JsonMap,
+}
+
+/// Keys that dbt renders only when the node is compiled, or never.
+const AS_WRITTEN: [&str; 6] = ["description", "tests", "data_tests", "pre-hook", "post-hook", "arguments"];
+
+/// Reads one property file.
+pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnostics) -> Properties {
+    let yaml = renderer.yaml(raw, &AS_WRITTEN, sink);
+    let mut fields = Fields::new(&yaml, "a property file", sink);
+    fields.ignore(&["version", "metrics", "semantic_models", "saved_queries", "anchors", "functions"]);
+    let list = |fields: &mut Fields<'_, '_>, key: &'static str, what: &'static str| -> Vec<NodeProperties> {
+        fields.list(key).iter().filter_map(|item| node(item, what, fields.sink)).collect()
+    };
+    let models = list(&mut fields, "models", "a model");
+    let seeds = list(&mut fields, "seeds", "a seed");
+    let snapshots = list(&mut fields, "snapshots", "a snapshot");
+    let analyses = list(&mut fields, "analyses", "an analysis");
+    let mut singular_tests = list(&mut fields, "data_tests", "a test");
+    singular_tests.extend(list(&mut fields, "tests", "a test"));
+    let properties = Properties {
+        file: yaml.span.file,
+        path: path.to_string(),
+        models,
+        seeds,
+        snapshots,
+        analyses,
+        singular_tests,
+        macros: fields.list("macros").iter().filter_map(|item| macro_(item, fields.sink)).collect(),
+        sources: fields.list("sources").iter().filter_map(|item| source(item, fields.sink)).collect(),
+        exposures: fields.list("exposures").iter().filter_map(|item| exposure(item, fields.sink)).collect(),
+        groups: fields.list("groups").iter().filter_map(|item| group(item, fields.sink)).collect(),
+        unit_tests: fields.list("unit_tests").iter().filter_map(unit_test).collect(),
+    };
+    fields.finish(Severity::Warning);
+    properties
+}
+
+/// Keys that may stand beside `config:` as well as below it.
+const TOP_LEVEL_CONFIGS: [&str; 5] = ["meta", "tags", "docs", "access", "group"];
+
+fn node(yaml: &Yaml, what: &'static str, sink: &mut Diagnostics) -> Option<NodeProperties> {
+    let mut fields = Fields::new(yaml, what, sink);
+    let node = node_fields(yaml, &mut fields);
+    fields.ignore(&["relation", "freshness", "primary_key", "query"]);
+    fields.finish(Severity::Warning);
+    node
+}
+
+fn node_fields(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> Option<NodeProperties> {
+    let (name, span) = fields.name()?;
+    let (config, config_spans) = config(yaml, fields);
+    Some(NodeProperties {
+        name,
+        span,
+        description: fields.text("description").unwrap_or_default(),
+        config,
+        config_spans,
+        columns: fields.list("columns").iter().filter_map(|item| column(item, fields.sink)).collect(),
+        tests: tests(fields),
+        constraints: json(fields, "constraints"),
+        latest_version: fields.get("latest_version").map(Yaml::to_json),
+        versions: json(fields, "versions"),
+        deprecation_date: fields.text("deprecation_date"),
+        time_spine: json(fields, "time_spine"),
+    })
+}
+
+fn json(fields: &mut Fields<'_, '_>, key: &'static str) -> Json {
+    fields.get(key).map_or(Json::Null, Yaml::to_json)
+}
+
+fn config(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> (JsonMap, Vec<(String, Span)>) {
+    let mut config = JsonMap::new();
+    let mut spans = Vec::new();
+    for key in TOP_LEVEL_CONFIGS {
+        if let Some(value) = fields.get(key) {
+            spans.push((key.to_string(), value.span));
+            config.insert(key.to_string(), value.to_json());
+        }
+    }
+    for (key, value) in fields.json_map("config") {
+        // Tags and meta of both places count.
+        match (config.get_mut(&key), &value) {
+            (Some(Json::Object(own)), Json::Object(more)) => own.extend(more.clone()),
+            (Some(Json::Array(own)), Json::Array(more)) => own.extend(more.clone()),
+            _ => drop(config.insert(key, value)),
+        }
+    }
+    let written = yaml.get("config").map_or(&[][..], Yaml::entries);
+    spans.extend(written.iter().map(|(key, value)| (key.name.clone(), value.span)));
+    (config, spans)
+}
+
+fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
+    let mut fields = Fields::new(yaml, "a column", sink);
+    let (name, span) = fields.name()?;
+    let mut config = fields.json_map("config");
+    let mut meta = fields.json_map("meta");
+    if let Some(Json::Object(more)) = config.shift_remove("meta") {
+        meta.extend(more);
+    }
+    let mut tags = fields.texts("tags").unwrap_or_default();
+    if let Some(Json::Array(more)) = config.shift_remove("tags") {
+        tags.extend(more.iter().filter_map(|tag| tag.as_str().map(str::to_string)));
+    }
+    let column = ColumnProperties {
+        name,
+        span,
+        description: fields.text("description").unwrap_or_default(),
+        data_type: fields.text("data_type"),
+        quote: fields.flag("quote"),
+        meta,
+        tags,
+        constraints: json(&mut fields, "constraints"),
+        tests: tests(&mut fields),
+    };
+    fields.ignore(&["granularity", "policy_tags", "dimension", "entity", "include", "exclude"]);
+    let inclusion = yaml.get("include").is_some();
+    fields.finish(Severity::Warning);
+    Some(column).filter(|_| !inclusion)
+}
+
+fn tests(fields: &mut Fields<'_, '_>) -> Vec<TestProperties> {
+    let new = fields.list("data_tests");
+    let old = fields.list("tests");
+    new.iter().chain(old).filter_map(|item| test(item, fields.sink)).collect()
+}
+
+/// A test is a name, a mapping of one name to its arguments, or a mapping with `test_name` among the arguments.
+fn test(yaml: &Yaml, sink: &mut Diagnostics) -> Option<TestProperties> {
+    let (name, span, arguments) = match &yaml.value {
+        Value::String(name) => (name.clone(), yaml.span, JsonMap::new()),
+        Value::Map(entries) => match (yaml.get("test_name"), entries.as_slice()) {
+            (Some(name), _) => {
+                let mut arguments = object(yaml);
+                arguments.shift_remove("test_name");
+                (name.as_str()?.to_string(), name.span, arguments)
+            }
+            (None, [(key, value)]) => (key.name.clone(), key.span, object(value)),
+            _ => return bad_test(yaml, sink),
+        },
+        _ => return bad_test(yaml, sink),
+    };
+    Some(TestProperties { name, span, arguments })
+}
+
+fn bad_test(yaml: &Yaml, sink: &mut Diagnostics) -> Option<TestProperties> {
+    let message = "a test is a name, or one name with its arguments below it";
+    let help = "indent the arguments below the name: `- accepted_values:` and then `arguments:` further in";
+    sink.push(Diagnostic::error(Code::InvalidValue, yaml.span, message).help(help));
+    None
+}
+
+fn object(yaml: &Yaml) -> JsonMap {
+    match yaml.to_json() {
+        Json::Object(map) => map,
+        _ => JsonMap::new(),
+    }
+}
+
+fn macro_(yaml: &Yaml, sink: &mut Diagnostics) -> Option<MacroProperties> {
+    let mut fields = Fields::new(yaml, "a macro", sink);
+    let (name, span) = fields.name()?;
+    fields.ignore(&["config"]);
+    let properties = MacroProperties {
+        name,
+        span,
+        description: fields.text("description").unwrap_or_default(),
+        meta: fields.json_map("meta"),
+        arguments: json(&mut fields, "arguments"),
+        docs: fields.json_map("docs"),
+    };
+    fields.finish(Severity::Warning);
+    Some(properties)
+}
+
+fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
+    let mut fields = Fields::new(yaml, "a source", sink);
+    let (name, span) = fields.name()?;
+    let (mut config, _) = config(yaml, &mut fields);
+    for key in ["freshness", "loaded_at_field", "loaded_at_query", "enabled"] {
+        if let Some(value) = fields.get(key) {
+            config.entry(key).or_insert_with(|| value.to_json());
+        }
+    }
+    let meta = config.get("meta").and_then(Json::as_object).cloned().unwrap_or_default();
+    let source = SourceProperties {
+        name,
+        span,
+        description: fields.text("description").unwrap_or_default(),
+        database: fields.text("database"),
+        schema: fields.text("schema"),
+        loader: fields.text("loader").unwrap_or_default(),
+        quoting: fields.json_map("quoting"),
+        config,
+        meta,
+        tables: fields.list("tables").iter().filter_map(|item| source_table(item, fields.sink)).collect(),
+    };
+    fields.ignore(&["overrides", "tests", "data_tests", "unrendered_database", "unrendered_schema"]);
+    fields.finish(Severity::Warning);
+    Some(source)
+}
+
+fn source_table(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceTable> {
+    let mut fields = Fields::new(yaml, "a source table", sink);
+    let mut node = node_fields(yaml, &mut fields)?;
+    for key in ["freshness", "loaded_at_field", "loaded_at_query"] {
+        if let Some(value) = fields.get(key) {
+            node.config.entry(key).or_insert_with(|| value.to_json());
+        }
+    }
+    let table = SourceTable {
+        node,
+        identifier: fields.text("identifier"),
+        loader: fields.text("loader"),
+        quoting: fields.json_map("quoting"),
+        external: json(&mut fields, "external"),
+    };
+    fields.finish(Severity::Warning);
+    Some(table)
+}
+
+fn exposure(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ExposureProperties> {
+    let mut fields = Fields::new(yaml, "an exposure", sink);
+    let (name, span) = fields.name()?;
+    let (config, _) = config(yaml, &mut fields);
+    let exposure = ExposureProperties {
+        name,
+        span,
+        label: fields.text("label"),
+        kind: fields.text("type").unwrap_or_default(),
+        description: fields.text("description").unwrap_or_default(),
+        maturity: fields.text("maturity"),
+        url: fields.text("url"),
+        owner: fields.json_map("owner"),
+        depends_on: fields
+            .list("depends_on")
+            .iter()
+            .filter_map(|item| Some((item.as_str()?.to_string(), item.span)))
+            .collect(),
+        config,
+    };
+    fields.finish(Severity::Warning);
+    Some(exposure)
+}
+
+fn group(yaml: &Yaml, sink: &mut Diagnostics) -> Option<GroupProperties> {
+    let mut fields = Fields::new(yaml, "a group", sink);
+    let (name, span) = fields.name()?;
+    let group = GroupProperties {
+        name,
+        span,
+        description: fields.text("description").unwrap_or_default(),
+        owner: fields.json_map("owner"),
+        config: fields.json_map("config"),
+    };
+    fields.finish(Severity::Warning);
+    Some(group)
+}
+
+fn unit_test(yaml: &Yaml) -> Option<(String, Span)> {
+    let name = yaml.get("name")?;
+    Some((name.as_str()?.to_string(), name.span))
+}

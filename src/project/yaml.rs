@@ -1,0 +1,415 @@
+//! Turns YAML text into a tree in which every key and value knows its place. The only user of the YAML parser.
+//!
+//! Plain scalars are read as YAML 1.1 does (`yes` is true, `0x1F` is 31), because dbt reads its files so. The
+//! budget on depth, nodes and aliases makes a hostile file a diagnostic, not a hang.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as YamlSpan};
+use serde_json::{Map, Number, Value as Json};
+
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::files::{FileId, Span};
+
+/// How deep a file may nest, and how many values it may have after aliases are followed.
+const MAX_DEPTH: usize = 100;
+const MAX_NODES: usize = 1_000_000;
+
+/// A value with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Yaml {
+    pub span: Span,
+    pub value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Number(Number),
+    String(String),
+    List(Vec<Yaml>),
+    Map(Vec<(Key, Yaml)>),
+}
+
+/// The key of a mapping; numbers and booleans are kept as their text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub name: String,
+    pub span: Span,
+}
+
+impl Yaml {
+    pub fn null(span: Span) -> Yaml {
+        Yaml { span, value: Value::Null }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Yaml> {
+        self.entries().iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
+    }
+
+    /// The entries of a mapping; none for anything else.
+    pub fn entries(&self) -> &[(Key, Yaml)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; a single value counts as a list of one, null as none.
+    pub fn items(&self) -> &[Yaml] {
+        match &self.value {
+            Value::List(items) => items,
+            Value::Null => &[],
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.value == Value::Null
+    }
+
+    /// What the value is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Number(value) => Json::Number(value.clone()),
+            Value::String(text) => Json::String(text.clone()),
+            Value::List(items) => Json::Array(items.iter().map(Yaml::to_json).collect()),
+            Value::Map(entries) => {
+                Json::Object(entries.iter().map(|(key, value)| (key.name.clone(), value.to_json())).collect())
+            }
+        }
+    }
+}
+
+/// Parses one document. Every problem goes to the sink; `None` if the file has no usable value (also if empty).
+pub fn parse(file: FileId, text: &str, sink: &mut Diagnostics) -> Option<Yaml> {
+    let mut builder = Builder { file, places: Places::of(text), nodes: 0, anchors: BTreeMap::new(), sink };
+    builder.document(text)
+}
+
+/// Parses YAML that comes from the command line (`--vars`, `--args`).
+pub fn parse_json(text: &str) -> Result<Json, String> {
+    let mut sink = Diagnostics::default();
+    let value = parse(FileId(0), text, &mut sink);
+    match sink.iter().find(|problem| problem.severity == crate::diagnostic::Severity::Error) {
+        Some(problem) => Err(problem.message.clone()),
+        None => Ok(value.map_or(Json::Object(Map::new()), |value| value.to_json())),
+    }
+}
+
+/// From the parser's character offsets to bytes.
+enum Places {
+    Ascii,
+    Bytes(Vec<u32>),
+}
+
+impl Places {
+    fn of(text: &str) -> Places {
+        if text.is_ascii() {
+            return Places::Ascii;
+        }
+        Places::Bytes(text.char_indices().map(|(at, _)| at as u32).chain([text.len() as u32]).collect())
+    }
+
+    fn byte(&self, marker: &Marker) -> usize {
+        match self {
+            Places::Ascii => marker.index(),
+            Places::Bytes(bytes) => bytes[marker.index().min(bytes.len() - 1)] as usize,
+        }
+    }
+}
+
+struct Builder<'a> {
+    file: FileId,
+    places: Places,
+    nodes: usize,
+    anchors: BTreeMap<usize, Yaml>,
+    sink: &'a mut Diagnostics,
+}
+
+/// The document cannot be read further; the reason is in the sink.
+struct Stop;
+
+type Events<'t> = Parser<'t, saphyr_parser::StrInput<'t>>;
+
+impl Builder<'_> {
+    fn document(&mut self, text: &str) -> Option<Yaml> {
+        let mut events = Parser::new_from_str(text);
+        loop {
+            match self.next(&mut events).ok()? {
+                (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
+                (Event::StreamEnd | Event::DocumentEnd, _) => return None,
+                (event, span) => {
+                    let value = self.value(event, span, &mut events, 0).ok()?;
+                    // Read to the end, so that a problem after the value is not missed.
+                    while !matches!(self.next(&mut events).ok()?.0, Event::StreamEnd | Event::DocumentStart(_)) {}
+                    return Some(value).filter(|value| !value.is_null());
+                }
+            }
+        }
+    }
+
+    fn next<'t>(&mut self, events: &mut Events<'t>) -> Result<(Event<'t>, YamlSpan), Stop> {
+        match events.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => {
+                let at = self.places.byte(error.marker());
+                let span = Span::new(self.file, at..at);
+                self.stop(span, format!("this is not valid YAML: {}", error.info()))
+            }
+            None => Err(Stop),
+        }
+    }
+
+    fn stop<T>(&mut self, span: Span, message: String) -> Result<T, Stop> {
+        self.sink.push(Diagnostic::error(Code::InvalidYaml, span, message));
+        Err(Stop)
+    }
+
+    fn span(&self, span: &YamlSpan) -> Span {
+        Span::new(self.file, self.places.byte(&span.start)..self.places.byte(&span.end))
+    }
+
+    fn value<'t>(
+        &mut self,
+        event: Event<'t>,
+        at: YamlSpan,
+        events: &mut Events<'t>,
+        depth: usize,
+    ) -> Result<Yaml, Stop> {
+        let span = self.span(&at);
+        self.nodes += 1;
+        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
+            let limit = if depth > MAX_DEPTH { format!("{MAX_DEPTH} levels") } else { format!("{MAX_NODES} values") };
+            return self.stop(span, format!("this file has more than {limit}, which medal does not read"));
+        }
+        let (value, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.suffix != "str");
+                (if plain { scalar(&text) } else { Value::String(text.into_owned()) }, anchor)
+            }
+            Event::SequenceStart(anchor, _) => (Value::List(self.list(events, depth)?), anchor),
+            Event::MappingStart(anchor, _) => (Value::Map(self.map(events, depth)?), anchor),
+            Event::Alias(anchor) => return self.alias(anchor, span),
+            _ => return self.stop(span, "this is not valid YAML: a value is missing".to_string()),
+        };
+        let end = events_end(&value, span);
+        let yaml = Yaml { span: Span { end, ..span }, value };
+        if anchor != 0 {
+            self.anchors.insert(anchor, yaml.clone());
+        }
+        Ok(yaml)
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Yaml, Stop> {
+        let Some(value) = self.anchors.get(&anchor).cloned() else {
+            return self.stop(span, "this alias names an anchor that is not complete here".to_string());
+        };
+        self.nodes += count(&value);
+        if self.nodes > MAX_NODES {
+            return self.stop(span, format!("this file has more than {MAX_NODES} values, which medal does not read"));
+        }
+        Ok(value)
+    }
+
+    fn list(&mut self, events: &mut Events<'_>, depth: usize) -> Result<Vec<Yaml>, Stop> {
+        let mut items = Vec::new();
+        loop {
+            match self.next(events)? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, span) => items.push(self.value(event, span, events, depth + 1)?),
+            }
+        }
+    }
+
+    fn map(&mut self, events: &mut Events<'_>, depth: usize) -> Result<Vec<(Key, Yaml)>, Stop> {
+        let mut entries: Vec<(Key, Yaml)> = Vec::new();
+        let mut merged: Vec<(Key, Yaml)> = Vec::new();
+        loop {
+            let (event, at) = self.next(events)?;
+            if event == Event::MappingEnd {
+                merged.retain(|(key, _)| entries.iter().all(|(own, _)| own.name != key.name));
+                entries.extend(merged);
+                return Ok(entries);
+            }
+            let key = self.key(event, at, events, depth)?;
+            let (event, at) = self.next(events)?;
+            let value = self.value(event, at, events, depth + 1)?;
+            if key.name == "<<" {
+                value.items().iter().for_each(|source| merged.extend(source.entries().iter().cloned()));
+                continue;
+            }
+            self.refuse_duplicate(&key, &entries);
+            entries.push((key, value));
+        }
+    }
+
+    fn key<'t>(&mut self, event: Event<'t>, at: YamlSpan, events: &mut Events<'t>, depth: usize) -> Result<Key, Stop> {
+        let span = self.span(&at);
+        match event {
+            Event::Scalar(text, ..) => Ok(Key { name: text.into_owned(), span }),
+            other => {
+                let key = self.value(other, at, events, depth + 1)?;
+                match key.value {
+                    Value::String(name) => Ok(Key { name, span }),
+                    _ => self.stop(span, format!("a key must be a text, and this is {}", key.kind())),
+                }
+            }
+        }
+    }
+
+    fn refuse_duplicate(&mut self, key: &Key, entries: &[(Key, Yaml)]) {
+        if let Some((first, _)) = entries.iter().find(|(other, _)| other.name == key.name) {
+            let problem = Diagnostic::error(Code::DuplicateKey, key.span, format!("`{}` stands twice here", key.name))
+                .label("the second one")
+                .related(first.span, "the first one")
+                .help("keep one of them");
+            self.sink.push(problem);
+        }
+    }
+}
+
+/// A block's own span is only its first line; the end of its last part says where it ends.
+fn events_end(value: &Value, span: Span) -> u32 {
+    match value {
+        Value::List(items) => items.last().map_or(span.end, |item| item.span.end),
+        Value::Map(entries) => entries.last().map_or(span.end, |(_, item)| item.span.end),
+        _ => span.end,
+    }
+    .max(span.end)
+}
+
+fn count(value: &Yaml) -> usize {
+    1 + match &value.value {
+        Value::List(items) => items.iter().map(count).sum(),
+        Value::Map(entries) => entries.iter().map(|(_, item)| count(item)).sum(),
+        _ => 0,
+    }
+}
+
+/// A plain scalar by the rules of YAML 1.1 (<https://yaml.org/type/>), as PyYAML applies them.
+fn scalar(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Value::Bool(false),
+        _ => number(text).map_or_else(|| Value::String(text.to_string()), Value::Number),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'-' => (-1, &text[1..]),
+        b'+' => (1, &text[1..]),
+        b'0'..=b'9' | b'.' => (1, text),
+        _ => return None,
+    };
+    let first = digits.bytes().next()?;
+    if !first.is_ascii_digit() && first != b'.' {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    integer(&digits).map(|value| Number::from(sign * value)).or_else(|| float(sign, &digits))
+}
+
+fn integer(digits: &str) -> Option<i64> {
+    let radix = |text: &str, radix| i64::from_str_radix(text, radix).ok();
+    if let Some(hex) = digits.strip_prefix("0x") {
+        return radix(hex, 16);
+    }
+    if let Some(binary) = digits.strip_prefix("0b") {
+        return radix(binary, 2);
+    }
+    if digits.len() > 1 && digits.starts_with('0') {
+        return radix(digits, 8);
+    }
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+/// PyYAML takes a number with an exponent as a float only if it has a point and a sign (`1.0e+5`).
+fn float(sign: i64, digits: &str) -> Option<Number> {
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(m, e)| (m, Some(e)));
+    let signed = |exponent: &str| exponent.starts_with(['+', '-']) && exponent[1..].bytes().all(|b| b.is_ascii_digit());
+    let plain = mantissa.contains('.') && mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if !plain || mantissa == "." || !exponent.is_none_or(signed) {
+        return None;
+    }
+    Number::from_f64(sign as f64 * digits.parse::<f64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Yaml, parse};
+    use crate::diagnostic::Diagnostics;
+    use crate::files::FileId;
+
+    fn read(text: &str) -> (Option<Yaml>, Vec<String>) {
+        let mut sink = Diagnostics::default();
+        let value = parse(FileId(0), text, &mut sink);
+        (value, sink.iter().map(|problem| problem.message.clone()).collect())
+    }
+
+    #[test]
+    fn scalars_follow_yaml_1_1() {
+        let (value, _) = read("[yes, 'yes', 012, 0x1F, 1_000, 1e5, 1.5, 1.0e+2, 2020-01-01, ~, -3, 1.2.3]");
+        let json = value.map(|value| value.to_json().to_string()).unwrap_or_default();
+        assert_eq!(json, r#"[true,"yes",10,31,1000,"1e5",1.5,100.0,"2020-01-01",null,-3,"1.2.3"]"#);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_reported() {
+        assert_eq!(read("a: 1\nb: 2\na: 3\n").1, ["`a` stands twice here"]);
+    }
+
+    #[test]
+    fn a_merge_key_fills_what_is_missing() {
+        let (value, problems) = read("base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\n");
+        assert_eq!(problems, [""; 0]);
+        let json = value.map(|value| value.to_json().to_string()).unwrap_or_default();
+        assert_eq!(json, r#"{"base":{"x":1,"y":2},"use":{"y":3,"x":1}}"#);
+    }
+
+    #[test]
+    fn a_yaml_bomb_is_refused_quickly() {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let parent = format!("*a{}, ", level - 1).repeat(10);
+            text.push_str(&format!("a{level}: &a{level} [{parent}]\n"));
+        }
+        assert_eq!(read(&text).1, ["this file has more than 1000000 values, which medal does not read"]);
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        assert_eq!(read(&"[".repeat(5000)).1.len(), 1);
+    }
+
+    #[test]
+    fn places_count_bytes_after_other_letters() {
+        let (value, _) = read("ü: x\nname: orders\n");
+        let place = value.as_ref().and_then(|value| value.get("name")).map(|name| name.span.range());
+        assert_eq!(place, Some(12..18));
+    }
+}
