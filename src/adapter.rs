@@ -60,11 +60,22 @@ pub struct SeedFile {
 }
 
 /// What loading a seed did.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeedLoad {
     pub rows: u64,
-    /// A column and a value whose text was changed by type inference.
+    /// A column and the first of its values whose text was changed by type inference.
     pub coerced: Vec<(String, String)>,
+}
+
+/// Opens the warehouse of a target.
+pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {
+    match target.kind.as_str() {
+        "duckdb" => Ok(Box::new(duckdb::open(target)?)),
+        kind => Err(AdapterError::Connect(format!(
+            "target `{}` of profile `{}` has the type `{kind}`; the types there are: `duckdb`",
+            target.name, target.profile_name
+        ))),
+    }
 }
 
 /// An engine, shared by all workers.
@@ -97,6 +108,9 @@ pub trait Connection: Send {
 
     /// The columns of a relation, in order; empty if it does not exist.
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError>;
+
+    /// The columns that a query would give, in order; it is not run.
+    fn describe(&mut self, query: &str) -> Result<Vec<Column>, AdapterError>;
 
     /// Creates or replaces a table with the rows of a CSV file.
     fn load_seed(&mut self, relation: &Relation, seed: &SeedFile) -> Result<SeedLoad, AdapterError>;

@@ -3,10 +3,23 @@
 pub mod context;
 pub mod host;
 pub mod inline;
+pub mod place;
 pub mod session;
 
+use std::sync::Arc;
+
+use serde_json::json;
+
 use crate::adapter::relation::Relation;
-use crate::jinja::SourceMap;
+use crate::compile::host::NodeHost;
+use crate::compile::session::{Session, Warehouse};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
+use crate::files::Span;
+use crate::jinja::{RenderError, Scope, ScopeValue, SourceMap};
+use crate::manifest::builtin;
+use crate::manifest::parse::base_scope;
+use crate::manifest::{Kind, Node};
 
 /// A node as the SQL that will run.
 #[derive(Debug, Clone)]
@@ -29,4 +42,91 @@ pub struct CompiledNode {
 pub struct Inlined {
     pub at: usize,
     pub length: usize,
+}
+
+/// Compiles one node.
+pub fn compile(session: &Arc<Session>, warehouse: &Arc<Warehouse>, node: &Node) -> Result<CompiledNode, Diagnostic> {
+    let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), Some(node)));
+    let template = node.template.as_ref().expect("only seeds have no template, and seeds are not compiled");
+    let scope = scope(session, node);
+    let rendered = session
+        .manifest
+        .library
+        .render(template, &scope, host.clone())
+        .map_err(|error| explain(node, &host, &error))?;
+    let mut ctes: Vec<(String, String)> = Vec::new();
+    for id in host.inlined() {
+        inline_parents(session, warehouse, &id, &mut ctes)?;
+    }
+    let texts: Vec<String> = ctes.iter().map(|(_, text)| text.clone()).collect();
+    let (sql, inlined) = inline::inject(&rendered.text, &texts);
+    Ok(CompiledNode { node: node.id.clone(), relation: node.relation.clone(), sql, map: rendered.map, inlined, ctes })
+}
+
+/// Adds an ephemeral model, after those that it reads itself.
+fn inline_parents(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    id: &str,
+    ctes: &mut Vec<(String, String)>,
+) -> Result<(), Diagnostic> {
+    let compiled = match session.inlined(id) {
+        Some(compiled) => compiled,
+        None => {
+            let node = session.manifest.node(id).expect("the host gives ids of the manifest");
+            let compiled = Arc::new(compile(session, warehouse, node)?);
+            session.remember_inlined(compiled.clone());
+            compiled
+        }
+    };
+    let own_text = |compiled: &CompiledNode| {
+        let name = compiled.relation.identifier.clone().unwrap_or_default();
+        let sql = match compiled.inlined {
+            Some(Inlined { at, length }) => format!("{}{}", &compiled.sql[..at], &compiled.sql[at + length..]),
+            None => compiled.sql.clone(),
+        };
+        inline::expression(&name, &sql)
+    };
+    for (parent, text) in compiled.ctes.iter().cloned().chain([(id.to_string(), own_text(&compiled))]) {
+        if !ctes.iter().any(|(known, _)| *known == parent) {
+            ctes.push((parent, text));
+        }
+    }
+    Ok(())
+}
+
+/// The names that a node's templates see.
+pub fn scope(session: &Arc<Session>, node: &Node) -> Scope {
+    let mut scope = base_scope(&session.project, &node.package, &node.relation);
+    let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
+    let (shared, id) = (session.clone(), node.id.clone());
+    put("model", ScopeValue::lazy(move || {
+        shared.manifest.node(&id).map_or(json!(null), |node| context::model_json(node, &shared.project.target, None))
+    }));
+    put("database", ScopeValue::Json(json!(node.relation.database)));
+    put("schema", ScopeValue::Json(json!(node.relation.schema)));
+    put("invocation_id", ScopeValue::Json(json!(session.invocation.id)));
+    put("run_started_at", ScopeValue::Json(json!(session.invocation.started.to_rfc3339())));
+    let selected = session.clone();
+    put("selected_resources", ScopeValue::lazy(move || json!(selected.selected)));
+    if let Some(test) = node.generic_test().filter(|test| test.column_name.is_some()) {
+        put("column_name", ScopeValue::Json(json!(test.column_name)));
+    }
+    scope
+}
+
+/// A failed render as a diagnostic at the places of the templates.
+pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic {
+    let mut problem = builtin::diagnostic(error);
+    if let Kind::GenericTest(test) = &node.kind {
+        problem = problem.related(test.span, "the test is written here");
+    }
+    if let Some((failure, _)) = host.take_failure() {
+        problem.code = Code::SqlError;
+        problem.message = failure.to_string();
+    }
+    if problem.span.is_none() && node.template.is_some() {
+        problem.span = Some(Span::start_of(node.file));
+    }
+    problem
 }

@@ -4,6 +4,24 @@
 //! `Template`, the `Scope` of a node (names with values) and a `Host`, through which the template asks medal for
 //! relations, configuration and the warehouse.
 
+mod checks;
+mod collections;
+mod error;
+mod filters;
+mod front;
+mod functions;
+mod library;
+mod limits;
+mod methods;
+mod modules;
+mod objects;
+mod operators;
+mod proxy;
+mod python;
+mod render;
+mod template;
+
+use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -12,6 +30,9 @@ use serde_json::Value as Json;
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::files::{FileId, Span};
+
+pub use crate::jinja::front::blocks::BlockKind;
+pub use crate::jinja::template::{Facts, RefCall, SourceCall, Template};
 
 /// Keyword arguments or a mapping, in order.
 pub type JsonMap = serde_json::Map<String, Json>;
@@ -147,12 +168,20 @@ pub trait Host: Send + Sync {
 }
 
 /// A value that a caller puts into a scope.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum ScopeValue {
     Json(Json),
+    /// A value that is made when a template first looks at it.
+    Lazy(Arc<dyn Fn() -> Json + Send + Sync>),
     Relation(Relation),
     /// A relation that a test or hook gets as text, for instance `{{ model }}` of a generic test.
     Text(String),
+}
+
+impl ScopeValue {
+    pub fn lazy(make: impl Fn() -> Json + Send + Sync + 'static) -> ScopeValue {
+        ScopeValue::Lazy(Arc::new(make))
+    }
 }
 
 /// The names that a render sees besides the functions and the macros.
@@ -184,4 +213,208 @@ pub struct Rendered {
 pub struct SourceMap {
     /// (start in the text, span of the template, whether the text is the template's own, byte by byte).
     pub segments: Vec<(u32, Span, bool)>,
+}
+
+/// How the macros of a project are found.
+#[derive(Debug, Clone, Default)]
+pub struct LibraryOptions {
+    pub root_package: String,
+    /// The type of the target: `duckdb`.
+    pub adapter: String,
+    /// `dispatch:` of the project: a namespace, and the packages in which its macros are looked up.
+    pub dispatch: Vec<(String, Vec<String>)>,
+    /// The installed packages.
+    pub packages: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MacroKind {
+    Macro,
+    /// `{% test %}`: its name begins with `test_`.
+    Test,
+    /// `{% materialization %}`: for an adapter, or for all.
+    Materialization { adapter: Option<String> },
+}
+
+/// A macro of a package.
+#[derive(Debug, Clone)]
+pub struct MacroInfo {
+    /// `macro.package.name`.
+    pub unique_id: String,
+    pub package: String,
+    pub name: String,
+    pub file: FileId,
+    pub path: Arc<str>,
+    /// The whole block.
+    pub span: Span,
+    /// The block as it is written.
+    pub text: Arc<str>,
+    pub kind: MacroKind,
+    pub arguments: Vec<String>,
+    /// The names that the macro calls, as they are written; of `adapter.dispatch`, `package.implementation`.
+    pub calls: Vec<String>,
+}
+
+/// What a macro gives when it is called from outside.
+#[derive(Debug, Clone)]
+pub struct CallResult {
+    /// The value as text.
+    pub text: String,
+    /// The value as JSON; a relation is an object with `database`, `schema`, `identifier` and `type`.
+    pub json: Json,
+}
+
+/// Every macro of every package. Cheap to clone, and shared by all threads.
+#[derive(Debug, Clone)]
+pub struct Library {
+    shared: Arc<library::Shared>,
+}
+
+impl Library {
+    /// Indexes macro files. Whatever cannot be read is reported; the rest can be used.
+    pub fn new(files: &[MacroFile], options: LibraryOptions) -> (Library, Vec<RenderError>) {
+        let (shared, errors) = library::build(files, options);
+        (Library { shared: Arc::new(shared) }, errors)
+    }
+
+    pub fn macros(&self) -> &[MacroInfo] {
+        &self.shared.macros
+    }
+
+    /// A macro as a node of `package` sees it: of its own package, of the root project, of medal itself.
+    pub fn find(&self, package: &str, name: &str) -> Option<&MacroInfo> {
+        self.shared.find(package, name).map(|id| &self.shared.macros[id])
+    }
+
+    /// A macro that only the root project may override, for instance `generate_schema_name`.
+    pub fn find_override(&self, name: &str) -> Option<&MacroInfo> {
+        self.shared.find_override(name).map(|id| &self.shared.macros[id])
+    }
+
+    /// The implementation of a materialization for an adapter.
+    pub fn find_materialization(&self, name: &str, adapter: &str) -> Option<&MacroInfo> {
+        self.shared.find_materialization(name, adapter).map(|id| &self.shared.macros[id])
+    }
+
+    /// Whether the root project has a `ref`, `source` or `config` of its own, so that only rendering tells what a
+    /// template refers to.
+    pub fn overrides_references(&self) -> bool {
+        let names = ["ref", "source", "config"];
+        self.macros().iter().any(|info| names.contains(&info.name.as_str()) && info.package == self.shared.options.root_package)
+    }
+
+    /// The macros that calls of a node or macro of `package` lead to, in order and once each.
+    pub fn resolve_calls<'a>(&self, package: &str, calls: impl IntoIterator<Item = &'a str>) -> Vec<&MacroInfo> {
+        let mut ids = indexmap::IndexSet::new();
+        for call in calls {
+            ids.extend(match call.split_once('.') {
+                None => self.shared.find(package, call),
+                Some((namespace, name)) => self.shared.in_package(namespace, name),
+            });
+        }
+        ids.into_iter().map(|id| &self.shared.macros[id]).collect()
+    }
+
+    /// Renders a template for a node.
+    pub fn render(&self, template: &Template, scope: &Scope, host: Arc<dyn Host>) -> Result<Rendered, RenderError> {
+        let Some(rewritten) = template.rewritten() else { return Ok(template.as_it_is()) };
+        let render = render::Render::new(self.shared.clone(), scope, host, false);
+        let text = render
+            .run(template::NAME, &rewritten.text)
+            .map_err(|trace| self.error(trace, |range| template.place(range)))?;
+        let map = template.source_map(&render::lock(&render.marks));
+        Ok(Rendered { text, map })
+    }
+
+    /// Renders a value of a YAML file: one `{{ }}` alone gives its own type.
+    pub fn render_value(&self, text: &str, scope: &Scope, host: Arc<dyn Host>) -> Result<Json, RenderError> {
+        if !front::lexer::has_markers(text) {
+            return Ok(Json::String(text.to_string()));
+        }
+        let (rewritten, is_single) = template::rewrite_value(text).map_err(|error| RenderError {
+            kind: ErrorKind::Syntax,
+            message: error.message,
+            help: error.help,
+            frames: Vec::new(),
+        })?;
+        let render = render::Render::new(self.shared.clone(), scope, host, true);
+        let out = render.run(template::NAME, &rewritten).map_err(|trace| self.error(trace, |_| None))?;
+        let kept = render::lock(&render.kept).take();
+        match kept {
+            Some(value) if is_single && value.is_undefined() => Ok(Json::String(String::new())),
+            Some(value) if is_single => Ok(python::to_json(&value)),
+            _ => Ok(Json::String(out)),
+        }
+    }
+
+    /// Calls a macro by its unique id.
+    pub fn call(
+        &self,
+        unique_id: &str,
+        args: &[ScopeValue],
+        kwargs: &[(String, ScopeValue)],
+        scope: &Scope,
+        host: Arc<dyn Host>,
+    ) -> Result<CallResult, RenderError> {
+        let Some(id) = self.shared.macros.iter().position(|info| info.unique_id == unique_id) else {
+            let message = format!("there is no macro `{unique_id}`");
+            return Err(RenderError { kind: ErrorKind::UnknownMacro, message, help: None, frames: Vec::new() });
+        };
+        let render = render::Render::new(self.shared.clone(), scope, host, false);
+        let keywords = kwargs.iter().map(|(name, value)| (name.clone(), render::argument(value)));
+        let keywords = minijinja::Value::from(keywords.collect::<minijinja::value::Kwargs>());
+        let mut values: Vec<minijinja::Value> = args.iter().map(render::argument).collect();
+        values.extend((!kwargs.is_empty()).then_some(keywords));
+        *render::lock(&render.pending) = Some((self.shared.proxy(id), values));
+        let text = format!("{}{{% do __invoke() %}}", render::PRELUDE);
+        render.run(template::NAME, &text).map_err(|trace| self.error(trace, |_| None))?;
+        let value = render::lock(&render.kept).take().unwrap_or_default();
+        Ok(CallResult { text: python::text(&value), json: render::result_json(&value) })
+    }
+
+    /// An error with the places of the user's files.
+    fn error(&self, trace: error::Trace, own: impl Fn(Range<usize>) -> Option<Span>) -> RenderError {
+        let place = |(name, range): (String, Range<usize>)| match name.as_str() {
+            template::NAME => own(range),
+            name => self.shared.place(name, range),
+        };
+        let mut frames: Vec<Span> = trace.places.into_iter().filter_map(place).collect();
+        frames.dedup();
+        let help = trace.help.or_else(|| self.suggestion(&trace.message, trace.kind));
+        RenderError { kind: trace.kind, message: trace.message, help, frames }
+    }
+
+    /// For a name that is undefined: the macro with the nearest name.
+    fn suggestion(&self, message: &str, kind: ErrorKind) -> Option<String> {
+        let name = message.strip_suffix("` is undefined")?.strip_prefix('`').filter(|_| kind == ErrorKind::UnknownMacro)?;
+        let names = self.shared.macros.iter().map(|info| info.name.as_str());
+        let nearest = crate::diagnostic::nearest(name, names.chain(self.shared.globals.keys().copied()))?;
+        Some(format!("did you mean `{nearest}`?"))
+    }
+}
+
+/// A block of a macro, snapshot or docs file.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub kind: BlockKind,
+    pub name: String,
+    pub name_span: Span,
+    /// With its tags.
+    pub span: Span,
+    /// Between its tags.
+    pub body_span: Span,
+}
+
+/// The top-level blocks of a file, in order.
+pub fn blocks(file: FileId, text: &str) -> Result<Vec<Block>, RenderError> {
+    let read = front::lexer::lex_blocks(text).and_then(|lexed| front::blocks::find(text, &lexed));
+    let raw = read.map_err(|error| library::syntax_error(file, error))?;
+    let block = |block: front::blocks::RawBlock| Block {
+        kind: block.kind,
+        name: block.name,
+        name_span: Span::new(file, block.name_range),
+        span: Span::new(file, block.range),
+        body_span: Span::new(file, block.body),
+    };
+    Ok(raw.into_iter().map(block).collect())
 }

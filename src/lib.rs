@@ -1,1 +1,23 @@
-//! x
+//! medal turns a project of SQL `select`s with Jinja and YAML into a tested warehouse.
+//!
+//! ```text
+//! ProjectFiles ─parse→ Project ─resolve→ Manifest ─compile→ CompiledNode ─plan→ Plan ─run→ RunResults
+//!  text + spans       as written        names bound,       SQL of one       ordered     one outcome
+//!                                       graph acyclic      node             steps       a node
+//! ```
+//! Each phase has a type of its own and never changes the one before. A phase does not fail on the user's mistakes: it
+//! pushes diagnostics into a sink and goes on, so that all of them are reported at once.
+//!
+//! The modules stand in layer order: each uses only those before it, which a test checks.
+
+pub mod files;
+pub mod hash;
+pub mod parallel;
+pub mod diagnostic;
+pub mod adapter;
+pub mod jinja;
+pub mod project;
+pub mod manifest;
+pub mod compile;
+pub mod plan;
+pub mod run;

@@ -9,8 +9,6 @@ pub mod names;
 pub mod nodes;
 pub mod parse;
 pub mod python;
-pub mod selection;
-pub mod selector;
 pub mod sources;
 
 use std::path::PathBuf;

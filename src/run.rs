@@ -3,15 +3,23 @@
 pub mod journal;
 pub mod node;
 pub mod scheduler;
-pub mod seed;
-pub mod test;
+pub mod hooks;
+pub mod outcome;
 
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::adapter::Adapter;
 use crate::compile::CompiledNode;
+use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::jinja::JsonMap;
 use crate::manifest::Node;
+use crate::plan::Plan;
+use crate::run::journal::Journal;
+use crate::run::node::Worker;
+use crate::run::scheduler::{Next, Scheduler};
 
 /// How a node ended, in dbt's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,4 +113,124 @@ pub enum Event<'a> {
 /// Where events go. Called from several workers.
 pub trait Listener: Send + Sync {
     fn event(&self, event: &Event<'_>);
+}
+
+/// How to run a plan.
+pub struct RunOptions {
+    pub workers: usize,
+    pub fail_fast: bool,
+    /// Set from outside (a signal) to stop the run.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Runs every step of a plan.
+pub fn run(
+    session: &Arc<Session>,
+    adapter: &Arc<dyn Adapter>,
+    plan: &Plan,
+    options: &RunOptions,
+    journal: Option<&Journal>,
+    listener: &dyn Listener,
+) -> RunResults {
+    let begin = Instant::now();
+    let total = plan.steps.len();
+    let workers = options.workers.clamp(1, total.max(1));
+    listener.event(&Event::Started { total, workers });
+    let shared = Shared {
+        scheduler: Scheduler::new(plan),
+        begun: AtomicUsize::new(0),
+        outcomes: Mutex::new(Vec::with_capacity(total)),
+        session,
+        plan,
+        options,
+        journal,
+        listener,
+    };
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| shared.watch(adapter.as_ref()));
+        let running: Vec<_> = (1..=workers)
+            .map(|number| {
+                let warehouse = Arc::new(Warehouse::open(adapter.clone()));
+                let worker = Worker { session: session.clone(), warehouse, number };
+                let shared = &shared;
+                // Templates and the engine's planner recurse: give them room.
+                let build = std::thread::Builder::new().stack_size(WORKER_STACK);
+                build.spawn_scoped(scope, move || shared.work(&worker)).expect("the system gives us a thread")
+            })
+            .collect();
+        running.into_iter().for_each(|thread| drop(thread.join()));
+        shared.scheduler.stop();
+        drop(watch.join());
+    });
+    let interrupted = !shared.scheduler.unfinished().is_empty();
+    let outcomes = shared.outcomes.into_inner().expect("every worker has ended well");
+    RunResults { outcomes, elapsed: begin.elapsed(), interrupted }
+}
+
+const WORKER_STACK: usize = 16 * 1024 * 1024;
+
+/// What the workers of a run share.
+struct Shared<'a> {
+    scheduler: Scheduler,
+    begun: AtomicUsize,
+    outcomes: Mutex<Vec<Outcome>>,
+    session: &'a Arc<Session>,
+    plan: &'a Plan,
+    options: &'a RunOptions,
+    journal: Option<&'a Journal>,
+    listener: &'a dyn Listener,
+}
+
+impl Shared<'_> {
+    fn work(&self, worker: &Worker) {
+        loop {
+            match self.scheduler.next() {
+                Next::Done => return,
+                Next::Skip(step, blame) => {
+                    let (node, blame) = (self.node(step), self.node(blame));
+                    self.ended(step, node::skipped(node, blame, worker.number));
+                }
+                Next::Run(step) => {
+                    let index = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+                    let total = self.plan.steps.len();
+                    self.listener.event(&Event::NodeStarted { index, total, node: self.node(step) });
+                    self.ended(step, worker.run(self.node(step)));
+                }
+            }
+        }
+    }
+
+    fn node(&self, step: usize) -> &Node {
+        let id = &self.plan.steps[step].node;
+        self.session.manifest.node(id).expect("a plan is made of the manifest's nodes")
+    }
+
+    fn ended(&self, step: usize, outcome: Outcome) {
+        let status = outcome.status;
+        if let Some(journal) = self.journal {
+            journal.record(&outcome.node, status);
+        }
+        let mut outcomes = self.outcomes.lock().expect("nobody panics while holding the lock");
+        let index = outcomes.len() + 1;
+        outcomes.push(outcome);
+        let outcome = outcomes[index - 1].clone();
+        drop(outcomes);
+        let total = self.plan.steps.len();
+        self.listener.event(&Event::NodeFinished { index, total, node: self.node(step), outcome: &outcome });
+        if self.options.fail_fast && status.is_bad() {
+            self.options.stop.store(true, Ordering::Relaxed);
+        }
+        self.scheduler.end(step, status);
+    }
+
+    /// Stops the run, and the engine's running statements, when somebody asks for it.
+    fn watch(&self, adapter: &dyn Adapter) {
+        while !self.scheduler.is_stopped() {
+            if self.options.stop.load(Ordering::Relaxed) {
+                self.scheduler.stop();
+                adapter.interrupt();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }

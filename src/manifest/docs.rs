@@ -60,7 +60,7 @@ impl DocsBlocks {
         if !description.contains("{{") {
             return description.to_string();
         }
-        let replaced = CALL.replace_all(description, |found: &fancy_regex::Captures<'_>| {
+        let replaced = CALL.replace_all(description, |found: &fancy_regex::Captures<'_, str>| {
             let first = found.get(1).map_or("", |group| group.as_str());
             let (package, name) = match found.get(2) {
                 Some(name) => (Some(first), name.as_str()),

@@ -41,13 +41,15 @@
 {%- endmacro %}
 
 {% macro default__get_empty_schema_sql(columns) -%}
-  {%- set fields, untyped, loose = [], [], [] -%}
+  {%- set fields = [] -%}
+  {%- set untyped = [] -%}
+  {%- set loose = [] -%}
   {%- for column in columns.values() -%}
     {%- if not column.get('data_type') -%}
       {%- do untyped.append(column['name']) -%}
     {%- else -%}
       {%- if column['data_type'] | trim | lower in ['numeric', 'decimal', 'number'] -%}{%- do loose.append(column['name']) -%}{%- endif -%}
-      {%- do fields.append((cast('null', column['data_type']) | trim) ~ ' as ' ~ declared_column_name(column)) -%}
+      {%- do fields.append((dbt.cast('null', column['data_type']) | trim) ~ ' as ' ~ declared_column_name(column)) -%}
     {%- endif -%}
   {%- endfor -%}
   {%- if untyped -%}{%- do exceptions.column_type_missing(column_names=untyped) -%}{%- endif -%}

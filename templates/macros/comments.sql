@@ -18,7 +18,8 @@
 {# The documented columns that exist; warns of the others. Only quoted names mind upper and lower case. #}
 {% macro validate_doc_columns(relation, column_dict, existing_column_names) -%}
   {%- set lower_names = existing_column_names | map('lower') | list -%}
-  {%- set found, missing = {}, [] -%}
+  {%- set found = {} -%}
+  {%- set missing = [] -%}
   {%- for name, column in column_dict.items() -%}
     {%- if name in existing_column_names or (not column.get('quote') and name | lower in lower_names) -%}
       {%- do found.update({name: column}) -%}
@@ -37,7 +38,7 @@
 {%- endmacro %}
 
 {% macro default__alter_relation_comment(relation, relation_comment) -%}
-  comment on {{ relation.type }} {{ relation }} is {{ string_literal(escape_single_quotes(relation_comment)) }}
+  comment on {{ relation.type }} {{ relation }} is {{ dbt.string_literal(dbt.escape_single_quotes(relation_comment)) }}
 {%- endmacro %}
 
 {% macro alter_column_comment(relation, column_dict) -%}
@@ -46,6 +47,6 @@
 
 {% macro default__alter_column_comment(relation, column_dict) -%}
   {%- for name, column in column_dict.items() %}
-    comment on column {{ relation }}.{{ adapter.quote(name) }} is {{ string_literal(escape_single_quotes(column['description'] or '')) }};
+    comment on column {{ relation }}.{{ adapter.quote(name) }} is {{ dbt.string_literal(dbt.escape_single_quotes(column['description'] or '')) }};
   {%- endfor -%}
 {%- endmacro %}

@@ -113,7 +113,7 @@
 
 {# A list of strings from a config that may be nothing, a string or a list. #}
 {% macro normalize_string_or_list(raw, field_name) -%}
-  {%- set values = [] if raw is none else [raw] if raw is string or raw is mapping else raw | list -%}
+  {%- set values = [] if raw is none else ([raw] if raw is string or raw is mapping else raw | list) -%}
   {%- for value in values if value is not string -%}
     {%- do exceptions.raise_compiler_error("`" ~ field_name ~ "` takes a string or a list of strings, not " ~ value) -%}
   {%- endfor -%}

@@ -23,7 +23,8 @@
 {%- endmacro %}
 
 {% macro default__diff_column_data_types(source_columns, target_columns) -%}
-  {%- set types, changed = {}, [] -%}
+  {%- set types = {} -%}
+  {%- set changed = [] -%}
   {%- for column in target_columns -%}{%- do types.update({column.name: column.data_type}) -%}{%- endfor -%}
   {%- for column in source_columns if column.name in types and types[column.name] != column.data_type -%}
     {%- do changed.append({'column_name': column.name, 'new_type': column.data_type}) -%}
@@ -63,9 +64,27 @@
     {%- do alter_relation_add_remove_columns(target_relation, added, removed) -%}
   {%- endif -%}
   {%- for change in schema_changes_dict['new_target_types'] if sync -%}
+    {%- do assert_values_fit(target_relation, schema_changes_dict['target_columns'], change) -%}
     {%- do alter_column_type(target_relation, change['column_name'], change['new_type']) -%}
   {%- endfor -%}
   {%- do log(target_relation ~ " was changed as `" ~ on_schema_change ~ "` says: " ~ schema_changes_text(schema_changes_dict)) -%}
+{%- endmacro %}
+
+{# A column takes another type only if each of its values comes through and back unchanged. #}
+{% macro assert_values_fit(relation, columns, change) -%}
+  {%- set column = columns | selectattr('name', 'equalto', change['column_name']) | first -%}
+  {%- call statement('changed_values', fetch_result=true) -%}
+    select count(*)
+    from {{ relation }}
+    where cast(cast({{ column.quoted }} as {{ change['new_type'] }}) as {{ column.data_type }}) is distinct from {{ column.quoted }}
+  {%- endcall -%}
+  {%- set changed = load_result('changed_values')['data'][0][0] -%}
+  {%- if changed -%}
+    {%- do exceptions.raise_compiler_error(
+      "column " ~ column.name ~ " of " ~ relation ~ " cannot become " ~ change['new_type'] ~ ": " ~ changed
+      ~ " values would change. Cast the column in the query, or run with --full-refresh."
+    ) -%}
+  {%- endif -%}
 {%- endmacro %}
 
 {% macro schema_changes_text(schema_changes_dict) -%}

@@ -52,7 +52,7 @@
   {%- set sql -%}
     select count(*)
     from {{ information_schema_name(information_schema.database) }}.schemata
-    where schema_name = {{ string_literal(escape_single_quotes(schema)) }}
+    where schema_name = {{ dbt.string_literal(dbt.escape_single_quotes(schema)) }}
   {%- endset -%}
   {{ return(run_query(sql)) }}
 {%- endmacro %}

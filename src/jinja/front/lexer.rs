@@ -62,6 +62,19 @@ pub fn lex(text: &str) -> Result<Lexed, SyntaxError> {
     Ok(lexer.out)
 }
 
+/// Like `lex`, for files in which only blocks matter: what cannot be read outside or inside of them is text.
+pub fn lex_blocks(text: &str) -> Result<Lexed, SyntaxError> {
+    let mut lexer = Lexer { text, at: 0, out: Lexed { segments: vec![], tokens: vec![], odd_spaces: vec![] } };
+    while lexer.at < text.len() {
+        let (start, tokens) = (lexer.at, lexer.out.tokens.len());
+        if lexer.segment().is_err() {
+            lexer.out.tokens.truncate(tokens);
+            lexer.push(SegmentKind::Data, start..start + 2, 0..0);
+        }
+    }
+    Ok(lexer.out)
+}
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,

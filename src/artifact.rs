@@ -1,0 +1,104 @@
+//! Turns a Manifest and RunResults into the files below `target/`: dbt's JSON artifacts and the SQL as it ran.
+//!
+//! Nothing reads these files back but `--state`, so the structs here follow dbt's schemas (manifest v12, run results
+//! v6) and nothing else. They borrow from the phases' own types and are written as a stream. The same inputs give
+//! the same bytes: every time in them comes from the invocation or from the outcomes, never from the clock.
+
+pub mod config;
+pub mod contract;
+pub mod declared;
+pub mod macros;
+pub mod manifest;
+pub mod node;
+pub mod parts;
+pub mod results;
+pub mod sql;
+pub mod write;
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::jinja::JsonMap;
+use crate::project::render::Environment;
+
+/// The version of dbt whose artifacts these are, which readers of the files check.
+pub const DBT_VERSION: &str = "1.11.16";
+
+/// Variables with this prefix go into the metadata of every artifact, without it.
+const CUSTOM_ENV_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
+
+/// One call of medal, as the artifacts tell of it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// A UUID.
+    pub id: String,
+    pub started_at: SystemTime,
+    pub medal_version: String,
+    /// dbt's name of the command: `build`.
+    pub command: String,
+    /// The options of the command, by dbt's names.
+    pub args: JsonMap,
+    pub env: BTreeMap<String, String>,
+}
+
+/// `DBT_ENV_CUSTOM_ENV_TEAM=x` as `TEAM: x`.
+pub fn custom_env(environment: &Environment) -> BTreeMap<String, String> {
+    let custom = environment.0.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(CUSTOM_ENV_PREFIX)?;
+        Some((name.to_string(), value.clone()))
+    });
+    custom.collect()
+}
+
+/// `target/semantic_manifest.json` of a project without semantic models.
+pub fn semantic_manifest_json() -> Json {
+    json!({
+        "semantic_models": [],
+        "metrics": [],
+        "project_configuration": {
+            "time_spine_table_configurations": [],
+            "metadata": null,
+            "dsi_package_version": {"major_version": "0", "minor_version": "9", "patch_version": "0"},
+            "time_spines": [],
+        },
+        "saved_queries": [],
+    })
+}
+
+/// What all artifacts say of themselves.
+#[derive(Serialize)]
+pub struct Metadata<'a> {
+    dbt_schema_version: &'static str,
+    dbt_version: &'static str,
+    generated_at: String,
+    invocation_id: &'a str,
+    invocation_started_at: String,
+    env: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Metadata<'a> {
+    fn new(schema: &'static str, generated_at: SystemTime, invocation: &'a Invocation) -> Metadata<'a> {
+        Metadata {
+            dbt_schema_version: schema,
+            dbt_version: DBT_VERSION,
+            generated_at: timestamp(generated_at),
+            invocation_id: &invocation.id,
+            invocation_started_at: timestamp(invocation.started_at),
+            env: &invocation.env,
+        }
+    }
+}
+
+/// `2026-01-31T12:00:00.000000Z`.
+fn timestamp(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,282 @@
+//! Turns sources, exposures, groups, docs blocks and disabled nodes into dbt's objects.
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::artifact::config::{FullConfig, filled, freshness};
+use crate::artifact::parts::{self, Checksum, Columns, DependsOn, NOTHING, Ref};
+use crate::jinja::JsonMap;
+use crate::manifest::docs::Doc;
+use crate::manifest::{Disabled, Exposure, Group, Source};
+use crate::project::Project;
+
+/// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
+fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
+    let roots = project.packages.get(package).into_iter().flat_map(|package| package.settings.paths.all());
+    let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/'));
+    below.min_by_key(|rest| rest.len()).unwrap_or(path)
+}
+
+#[derive(Serialize)]
+pub struct SourceEntry<'a> {
+    database: &'a str,
+    schema: &'a str,
+    name: &'a str,
+    resource_type: &'static str,
+    package_name: &'a str,
+    path: &'a str,
+    original_file_path: &'a str,
+    unique_id: &'a str,
+    fqn: &'a [String],
+    source_name: &'a str,
+    source_description: &'a str,
+    loader: &'a str,
+    identifier: &'a str,
+    quoting: Quoting,
+    loaded_at_field: Option<&'a str>,
+    loaded_at_query: Option<&'a str>,
+    freshness: Option<Json>,
+    external: Option<Json>,
+    description: &'a str,
+    columns: Columns<'a>,
+    meta: Option<&'a Json>,
+    source_meta: &'a JsonMap,
+    tags: Vec<&'a str>,
+    config: FullConfig<'a>,
+    patch_path: (),
+    unrendered_config: &'a JsonMap,
+    relation_name: String,
+    created_at: f64,
+    doc_blocks: [&'static str; 0],
+}
+
+/// Which parts of a name are quoted; null is the engine's own habit, which is to quote.
+#[derive(Serialize)]
+struct Quoting {
+    database: Option<bool>,
+    schema: Option<bool>,
+    identifier: Option<bool>,
+    column: (),
+}
+
+pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
+    let quoted = source.relation.quote;
+    let off = |quoted: bool| (!quoted).then_some(false);
+    SourceEntry {
+        database: source.relation.database.as_deref().unwrap_or_default(),
+        schema: source.relation.schema.as_deref().unwrap_or_default(),
+        name: &source.name,
+        resource_type: "source",
+        package_name: &source.package,
+        path: &source.path,
+        original_file_path: &source.path,
+        unique_id: &source.id,
+        fqn: &source.fqn,
+        source_name: &source.source_name,
+        source_description: &source.source_description,
+        loader: &source.loader,
+        identifier: &source.identifier,
+        quoting: Quoting {
+            database: off(quoted.database),
+            schema: off(quoted.schema),
+            identifier: off(quoted.identifier),
+            column: (),
+        },
+        loaded_at_field: source.config.text("loaded_at_field"),
+        loaded_at_query: source.config.text("loaded_at_query"),
+        freshness: source.config.get("freshness").map(freshness),
+        external: external(&source.external),
+        description: &source.description,
+        columns: Columns(&source.columns),
+        meta: source.config.get("meta"),
+        source_meta: &source.source_meta,
+        tags: source.config.texts("tags"),
+        config: FullConfig::of_source(&source.config),
+        patch_path: (),
+        unrendered_config: source.config.written(),
+        relation_name: source.relation.render(),
+        created_at,
+        doc_blocks: NOTHING,
+    }
+}
+
+fn external(written: &Json) -> Option<Json> {
+    let keys = json!({
+        "location": null, "file_format": null, "row_format": null, "tbl_properties": null, "partitions": null,
+    });
+    written.as_object().map(|written| filled(keys, written))
+}
+
+#[derive(Serialize)]
+pub struct ExposureEntry<'a> {
+    name: &'a str,
+    resource_type: &'static str,
+    package_name: &'a str,
+    path: &'a str,
+    original_file_path: &'a str,
+    unique_id: &'a str,
+    fqn: &'a [String],
+    #[serde(rename = "type")]
+    kind: &'a str,
+    owner: Json,
+    description: &'a str,
+    label: Option<&'a str>,
+    maturity: Option<&'a str>,
+    meta: Option<&'a Json>,
+    tags: Vec<&'a str>,
+    config: FullConfig<'a>,
+    unrendered_config: &'a JsonMap,
+    url: Option<&'a str>,
+    depends_on: DependsOn<'a>,
+    refs: Vec<Ref<'a>>,
+    sources: &'a [[String; 2]],
+    metrics: [&'static str; 0],
+    created_at: f64,
+}
+
+/// `name` and `email`, null if they are not written, and whatever else is.
+fn owner(written: &JsonMap) -> Json {
+    filled(json!({"email": null, "name": null}), written)
+}
+
+pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) -> ExposureEntry<'a> {
+    ExposureEntry {
+        name: &exposure.name,
+        resource_type: "exposure",
+        package_name: &exposure.package,
+        path: below_folder(project, &exposure.package, &exposure.path),
+        original_file_path: &exposure.path,
+        unique_id: &exposure.id,
+        fqn: &exposure.fqn,
+        kind: &exposure.kind,
+        owner: owner(&exposure.owner),
+        description: &exposure.description,
+        label: exposure.label.as_deref(),
+        maturity: exposure.maturity.as_deref(),
+        meta: exposure.config.get("meta"),
+        tags: exposure.config.texts("tags"),
+        config: FullConfig::of_exposure(&exposure.config),
+        unrendered_config: exposure.config.written(),
+        url: exposure.url.as_deref(),
+        depends_on: DependsOn { macros: &[], nodes: &exposure.depends_on },
+        refs: parts::refs(&exposure.refs),
+        sources: &exposure.source_refs,
+        metrics: NOTHING,
+        created_at,
+    }
+}
+
+#[derive(Serialize)]
+pub struct GroupEntry<'a> {
+    name: &'a str,
+    resource_type: &'static str,
+    package_name: &'a str,
+    path: &'a str,
+    original_file_path: &'a str,
+    unique_id: &'a str,
+    owner: Json,
+    description: Option<&'a str>,
+    config: Json,
+}
+
+pub fn group<'a>(group: &'a Group, project: &Project) -> GroupEntry<'a> {
+    let properties = &group.properties;
+    GroupEntry {
+        name: &properties.name,
+        resource_type: "group",
+        package_name: &group.package,
+        path: below_folder(project, &group.package, &group.path),
+        original_file_path: &group.path,
+        unique_id: &group.id,
+        owner: owner(&properties.owner),
+        description: Some(properties.description.as_str()).filter(|text| !text.is_empty()),
+        config: filled(json!({"meta": {}}), &properties.config),
+    }
+}
+
+#[derive(Serialize)]
+pub struct DocEntry<'a> {
+    name: &'a str,
+    resource_type: &'static str,
+    package_name: &'a str,
+    path: &'a str,
+    original_file_path: &'a str,
+    unique_id: &'a str,
+    block_contents: &'a str,
+}
+
+pub fn doc<'a>(doc: &'a Doc, project: &Project) -> DocEntry<'a> {
+    DocEntry {
+        name: &doc.name,
+        resource_type: "doc",
+        package_name: &doc.package,
+        path: below_folder(project, &doc.package, &doc.path),
+        original_file_path: &doc.path,
+        unique_id: &doc.id,
+        block_contents: &doc.text,
+    }
+}
+
+/// The first page of dbt's docs site for a project that does not write one: the site cannot open without this block.
+pub const OVERVIEW: DocEntry<'static> = DocEntry {
+    name: "__overview__",
+    resource_type: "doc",
+    package_name: "dbt",
+    path: "overview.md",
+    original_file_path: "docs/overview.md",
+    unique_id: "doc.dbt.__overview__",
+    block_contents: "### Documentation of this project\n\nThe tree on the left holds the project's sources, models \
+        and tests. The button at the bottom right draws how they depend on each other.\n\nTo put your own text here, \
+        write a docs block with the name `__overview__`.",
+};
+
+/// What is known of a node that is switched off.
+#[derive(Serialize)]
+pub struct DisabledEntry<'a> {
+    database: &'a str,
+    schema: &'a str,
+    name: &'a str,
+    resource_type: &'static str,
+    package_name: &'a str,
+    path: &'a str,
+    original_file_path: &'a str,
+    unique_id: &'a str,
+    fqn: [&'a str; 2],
+    config: DisabledConfig,
+    #[serde(flatten)]
+    own: DisabledOwn<'a>,
+}
+
+#[derive(Serialize)]
+struct DisabledConfig {
+    enabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum DisabledOwn<'a> {
+    Node { alias: &'a str, checksum: Checksum<'a> },
+    Source { source_name: &'a str, source_description: &'static str, loader: &'static str, identifier: &'a str },
+}
+
+pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEntry<'a> {
+    let (name, own) = match disabled.name.split_once('.') {
+        Some((source_name, name)) if disabled.resource_type == "source" => {
+            (name, DisabledOwn::Source { source_name, source_description: "", loader: "", identifier: name })
+        }
+        _ => (disabled.name.as_str(), DisabledOwn::Node { alias: &disabled.name, checksum: Checksum::new("") }),
+    };
+    DisabledEntry {
+        database: &project.target.database,
+        schema: &project.target.schema,
+        name,
+        resource_type: disabled.resource_type,
+        package_name: &disabled.package,
+        path: below_folder(project, &disabled.package, &disabled.original_path),
+        original_file_path: &disabled.original_path,
+        unique_id: &disabled.id,
+        fqn: [&disabled.package, name],
+        config: DisabledConfig { enabled: false },
+        own,
+    }
+}

@@ -1,0 +1,100 @@
+//! Turns RunResults into `target/run_results.json`, version 6 of dbt's schema.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::artifact::node::relation_name;
+use crate::artifact::{Invocation, Metadata, timestamp};
+use crate::jinja::JsonMap;
+use crate::manifest::{Kind, Manifest};
+use crate::run::{Outcome, RunResults, Status};
+
+const SCHEMA: &str = "https://schemas.getdbt.com/dbt/run-results/v6.json";
+
+#[derive(Serialize)]
+pub struct ResultsArtifact<'a> {
+    metadata: Metadata<'a>,
+    results: Vec<ResultEntry<'a>>,
+    elapsed_time: f64,
+    args: JsonMap,
+}
+
+#[derive(Serialize)]
+struct ResultEntry<'a> {
+    status: &'static str,
+    timing: Vec<Timing>,
+    thread_id: String,
+    execution_time: f64,
+    adapter_response: &'a JsonMap,
+    message: Option<&'a str>,
+    failures: Option<i64>,
+    unique_id: &'a str,
+    /// Null for seeds, which have no code.
+    compiled: Option<bool>,
+    compiled_code: Option<&'a str>,
+    relation_name: Option<String>,
+    batch_results: (),
+}
+
+#[derive(Serialize)]
+struct Timing {
+    name: &'static str,
+    started_at: String,
+    completed_at: String,
+}
+
+/// `target/run_results.json`.
+pub fn run_results_json<'a>(
+    results: &'a RunResults,
+    manifest: &Manifest,
+    invocation: &'a Invocation,
+) -> ResultsArtifact<'a> {
+    let end = results.outcomes.iter().map(ended).max().unwrap_or(invocation.started_at);
+    ResultsArtifact {
+        metadata: Metadata::new(SCHEMA, end, invocation),
+        results: results.outcomes.iter().map(|outcome| entry(outcome, manifest)).collect(),
+        elapsed_time: results.elapsed.as_secs_f64(),
+        args: args(invocation),
+    }
+}
+
+fn ended(outcome: &Outcome) -> SystemTime {
+    outcome.started + outcome.compile_time + outcome.execute_time
+}
+
+/// The options of the command, and what no other field has room for.
+fn args(invocation: &Invocation) -> JsonMap {
+    let mut args = invocation.args.clone();
+    args.insert("which".to_string(), invocation.command.as_str().into());
+    args.insert("medal_version".to_string(), invocation.medal_version.as_str().into());
+    args
+}
+
+fn entry<'a>(outcome: &'a Outcome, manifest: &Manifest) -> ResultEntry<'a> {
+    let node = manifest.node(&outcome.node).filter(|node| !matches!(node.kind, Kind::Seed { .. }));
+    let compiled = outcome.compiled.as_ref();
+    ResultEntry {
+        status: outcome.status.name(),
+        timing: timing(outcome),
+        thread_id: format!("Thread-{} (worker)", outcome.worker),
+        execution_time: (outcome.compile_time + outcome.execute_time).as_secs_f64(),
+        adapter_response: &outcome.response,
+        message: outcome.message.as_deref(),
+        failures: outcome.failures,
+        unique_id: &outcome.node,
+        compiled: node.map(|_| compiled.is_some()),
+        compiled_code: compiled.map(|compiled| compiled.sql.as_str()),
+        relation_name: node.and_then(relation_name),
+        batch_results: (),
+    }
+}
+
+fn timing(outcome: &Outcome) -> Vec<Timing> {
+    if outcome.status == Status::Skipped {
+        return Vec::new();
+    }
+    let step = |name, started, completed| Timing { name, started_at: timestamp(started), completed_at: timestamp(completed) };
+    let compiled = outcome.started + outcome.compile_time;
+    vec![step("compile", outcome.started, compiled), step("execute", compiled, ended(outcome))]
+}

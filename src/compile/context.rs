@@ -1,0 +1,230 @@
+//! Turns nodes into what templates see of them: `model`, the node that is rendered, and `graph`, all of them.
+
+use serde_json::{Value as Json, json};
+
+use crate::adapter::Target;
+use crate::compile::CompiledNode;
+use crate::jinja::JsonMap;
+use crate::manifest::{ColumnInfo, Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
+
+/// `model`: dbt's node object without its nulls, so that `model.config.get(key, default)` gives the default.
+pub fn model_json(node: &Node, target: &Target, compiled: Option<&CompiledNode>) -> Json {
+    let mut model = node_json(node, target, compiled);
+    drop_nulls(&mut model);
+    if let Some(config) = model.get_mut("config") {
+        drop_nulls(config);
+    }
+    let columns = model.get_mut("columns").and_then(Json::as_object_mut);
+    columns.into_iter().flat_map(|columns| columns.values_mut()).for_each(drop_nulls);
+    model
+}
+
+fn drop_nulls(object: &mut Json) {
+    if let Json::Object(map) = object {
+        map.retain(|_, value| !value.is_null());
+    }
+}
+
+/// `graph`, which holds every node, source, exposure and group by its unique id.
+pub fn graph_json(manifest: &Manifest, target: &Target) -> Json {
+    let nodes = manifest.nodes.values().map(|node| (node.id.clone(), node_json(node, target, None)));
+    let sources = manifest.sources.values().map(|source| (source.id.clone(), source_json(source)));
+    let exposures = manifest.exposures.values().map(|exposure| (exposure.id.clone(), exposure_json(exposure)));
+    let groups = manifest.groups.values().map(|group| (group.id.clone(), group_json(group)));
+    json!({
+        "exposures": exposures.collect::<JsonMap>(),
+        "functions": {},
+        "groups": groups.collect::<JsonMap>(),
+        "metrics": {},
+        "nodes": nodes.collect::<JsonMap>(),
+        "sources": sources.collect::<JsonMap>(),
+        "semantic_models": {},
+        "saved_queries": {},
+    })
+}
+
+/// The database of a node; that of an ephemeral model is where it would be.
+pub fn database<'a>(node: &'a Node, target: &'a Target) -> &'a str {
+    node.relation.database.as_deref().unwrap_or(&target.database)
+}
+
+pub fn schema<'a>(node: &'a Node, target: &'a Target) -> &'a str {
+    node.relation.schema.as_deref().unwrap_or(&target.schema)
+}
+
+/// The name of the node's table or view; of an ephemeral model, its alias.
+pub fn alias(node: &Node) -> &str {
+    let name = node.relation.identifier.as_deref().unwrap_or(&node.name);
+    if node.is_ephemeral() { name.strip_prefix("__dbt__cte__").unwrap_or(name) } else { name }
+}
+
+/// dbt's node object.
+pub fn node_json(node: &Node, target: &Target, compiled: Option<&CompiledNode>) -> Json {
+    let config = &node.config;
+    let or_empty = |key: &str| config.get(key).cloned().unwrap_or_else(|| json!({}));
+    let mut dict = object(json!({
+        "database": database(node, target),
+        "schema": schema(node, target),
+        "name": node.name,
+        "resource_type": node.resource_type(),
+        "package_name": node.package,
+        "path": node.path,
+        "original_file_path": node.original_path,
+        "unique_id": node.id,
+        "fqn": node.fqn,
+        "alias": alias(node),
+        "checksum": {"name": "sha256", "checksum": node.checksum},
+        "config": config.full(),
+        "tags": config.texts("tags"),
+        "description": node.description,
+        "columns": columns_json(&node.columns),
+        "meta": or_empty("meta"),
+        "group": config.get("group"),
+        "docs": or_empty("docs"),
+        "patch_path": node.patch_path,
+        "unrendered_config": config.written(),
+        "raw_code": &*node.raw_code,
+        "language": "sql",
+        "refs": refs_json(&node.refs),
+        "sources": node.source_refs,
+        "metrics": [],
+        "depends_on": {"macros": node.depends_on_macros, "nodes": node.depends_on},
+        "contract": or_empty("contract"),
+        "relation_name": has_relation(node).then(|| node.relation.render()),
+    }));
+    match &node.kind {
+        Kind::Model => dict.extend(object(json!({
+            "access": config.text("access").unwrap_or("protected"),
+            "constraints": or_list(&node.constraints),
+            "version": null,
+            "latest_version": null,
+            "deprecation_date": null,
+        }))),
+        Kind::GenericTest(test) => dict.extend(object(json!({
+            "column_name": test.column_name,
+            "attached_node": test.attached,
+            "test_metadata": {"name": test.name, "kwargs": test.arguments, "namespace": test.namespace},
+        }))),
+        _ => {}
+    }
+    if let Some(compiled) = compiled {
+        dict.extend(compiled_json(compiled));
+    }
+    Json::Object(dict)
+}
+
+fn has_relation(node: &Node) -> bool {
+    node.is_refable() && !node.is_ephemeral()
+}
+
+fn compiled_json(compiled: &CompiledNode) -> JsonMap {
+    let ctes = compiled.ctes.iter().map(|(id, sql)| json!({"id": id, "sql": sql}));
+    object(json!({
+        "compiled": true,
+        "compiled_code": compiled.sql,
+        "compiled_sql": compiled.sql,
+        "extra_ctes_injected": true,
+        "extra_ctes": ctes.collect::<Vec<_>>(),
+    }))
+}
+
+fn refs_json(refs: &[RefArguments]) -> Vec<Json> {
+    let json = |call: &RefArguments| json!({"name": call.name, "package": call.package, "version": call.version});
+    refs.iter().map(json).collect()
+}
+
+fn columns_json(columns: &indexmap::IndexMap<String, ColumnInfo>) -> JsonMap {
+    columns.iter().map(|(name, column)| (name.clone(), column_json(column))).collect()
+}
+
+fn column_json(column: &ColumnInfo) -> Json {
+    json!({
+        "name": column.name,
+        "description": column.description,
+        "meta": column.meta,
+        "data_type": column.data_type,
+        "constraints": or_list(&column.constraints),
+        "quote": column.quote,
+        "config": {"meta": column.meta, "tags": column.tags},
+        "tags": column.tags,
+    })
+}
+
+fn source_json(source: &Source) -> Json {
+    json!({
+        "database": source.relation.database,
+        "schema": source.relation.schema,
+        "name": source.name,
+        "resource_type": "source",
+        "package_name": source.package,
+        "path": source.path,
+        "original_file_path": source.path,
+        "unique_id": source.id,
+        "fqn": source.fqn,
+        "source_name": source.source_name,
+        "source_description": source.source_description,
+        "loader": source.loader,
+        "identifier": source.identifier,
+        "loaded_at_field": source.config.get("loaded_at_field"),
+        "freshness": source.config.get("freshness"),
+        "external": source.external,
+        "description": source.description,
+        "columns": columns_json(&source.columns),
+        "meta": source.config.get("meta"),
+        "source_meta": source.source_meta,
+        "tags": source.config.texts("tags"),
+        "config": source.config.full(),
+        "relation_name": source.relation.render(),
+    })
+}
+
+fn exposure_json(exposure: &Exposure) -> Json {
+    json!({
+        "name": exposure.name,
+        "resource_type": "exposure",
+        "package_name": exposure.package,
+        "path": exposure.path,
+        "original_file_path": exposure.path,
+        "unique_id": exposure.id,
+        "fqn": exposure.fqn,
+        "type": exposure.kind,
+        "owner": exposure.owner,
+        "description": exposure.description,
+        "label": exposure.label,
+        "maturity": exposure.maturity,
+        "meta": exposure.config.get("meta"),
+        "tags": exposure.config.texts("tags"),
+        "config": exposure.config.full(),
+        "url": exposure.url,
+        "depends_on": {"macros": [], "nodes": exposure.depends_on},
+        "refs": refs_json(&exposure.refs),
+        "sources": exposure.source_refs,
+        "metrics": [],
+    })
+}
+
+fn group_json(group: &Group) -> Json {
+    json!({
+        "name": group.properties.name,
+        "resource_type": "group",
+        "package_name": group.package,
+        "path": group.path,
+        "original_file_path": group.path,
+        "unique_id": group.id,
+        "owner": group.properties.owner,
+        "description": group.properties.description,
+        "config": group.properties.config,
+    })
+}
+
+/// What YAML does not say is an empty list.
+fn or_list(written: &Json) -> Json {
+    if written.is_null() { json!([]) } else { written.clone() }
+}
+
+fn object(json: Json) -> JsonMap {
+    match json {
+        Json::Object(map) => map,
+        _ => unreachable!("the literals above are objects"),
+    }
+}

@@ -1,0 +1,179 @@
+//! What all renders of one invocation share: the project, what exists in the warehouse, and where messages go.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use serde_json::Value as Json;
+
+use crate::adapter::relation::Relation;
+use crate::adapter::{Adapter, AdapterError, Connection};
+use crate::compile::CompiledNode;
+use crate::compile::context;
+use crate::jinja::JsonMap;
+use crate::manifest::Manifest;
+use crate::project::Project;
+
+/// Where a template's `log`, `print` and `exceptions.warn` go.
+pub trait Messages: Send + Sync {
+    fn message(&self, node: Option<&str>, text: &str);
+    fn debug(&self, text: &str);
+    fn warning(&self, node: Option<&str>, text: &str);
+}
+
+/// One invocation, shared by all workers.
+pub struct Session {
+    pub project: Arc<Project>,
+    pub manifest: Arc<Manifest>,
+    pub existing: Existing,
+    /// `flags` of Jinja, by upper case names.
+    pub flags: JsonMap,
+    pub messages: Arc<dyn Messages>,
+    /// Unique ids, as `selected_resources` shows them.
+    pub selected: Vec<String>,
+    pub invocation: Invocation,
+    graph: OnceLock<Json>,
+    /// Ephemeral models that have been compiled.
+    inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
+}
+
+/// What an invocation is called and when it began.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// A UUID.
+    pub id: String,
+    pub started: chrono::DateTime<chrono::Utc>,
+}
+
+impl Session {
+    pub fn new(
+        project: Arc<Project>,
+        manifest: Arc<Manifest>,
+        flags: JsonMap,
+        messages: Arc<dyn Messages>,
+        selected: Vec<String>,
+        invocation: Invocation,
+    ) -> Session {
+        Session {
+            project,
+            manifest,
+            existing: Existing::default(),
+            flags,
+            messages,
+            selected,
+            invocation,
+            graph: OnceLock::new(),
+            inlined: Mutex::default(),
+        }
+    }
+
+    /// `graph` of Jinja, made once.
+    pub fn graph(&self) -> Json {
+        self.graph.get_or_init(|| context::graph_json(&self.manifest, &self.project.target)).clone()
+    }
+
+    pub fn inlined(&self, id: &str) -> Option<Arc<CompiledNode>> {
+        self.lock_inlined().get(id).cloned()
+    }
+
+    pub fn remember_inlined(&self, node: Arc<CompiledNode>) {
+        self.lock_inlined().insert(node.node.clone(), node);
+    }
+
+    fn lock_inlined(&self) -> MutexGuard<'_, BTreeMap<String, Arc<CompiledNode>>> {
+        self.inlined.lock().expect("nobody panics while holding the lock")
+    }
+}
+
+/// A worker's way to the warehouse: one connection, opened when it is first needed.
+pub struct Warehouse {
+    adapter: Box<dyn Fn() -> Result<Arc<dyn Adapter>, AdapterError> + Send + Sync>,
+    connection: Mutex<Option<Box<dyn Connection>>>,
+}
+
+impl Warehouse {
+    /// A way to an engine that is open already.
+    pub fn open(adapter: Arc<dyn Adapter>) -> Warehouse {
+        Warehouse::lazy(move || Ok(adapter.clone()))
+    }
+
+    /// A way to an engine that is opened only if a template asks for it.
+    pub fn lazy(adapter: impl Fn() -> Result<Arc<dyn Adapter>, AdapterError> + Send + Sync + 'static) -> Warehouse {
+        Warehouse { adapter: Box::new(adapter), connection: Mutex::default() }
+    }
+
+    /// Does something with the connection.
+    pub fn with<R>(
+        &self,
+        work: impl FnOnce(&mut dyn Connection) -> Result<R, AdapterError>,
+    ) -> Result<R, AdapterError> {
+        let mut connection = self.connection.lock().expect("nobody panics while holding the lock");
+        let open = match connection.take() {
+            Some(open) => open,
+            None => (self.adapter)()?.connect()?,
+        };
+        work(connection.insert(open).as_mut())
+    }
+}
+
+/// The tables and views of the warehouse, read once and kept up to date by what the run does.
+#[derive(Default)]
+pub struct Existing {
+    relations: Mutex<Option<BTreeMap<String, Relation>>>,
+}
+
+impl Existing {
+    pub fn find(&self, warehouse: &Warehouse, wanted: &Relation) -> Result<Option<Relation>, AdapterError> {
+        let mut relations = self.lock();
+        Existing::load(&mut relations, warehouse)?;
+        Ok(relations.as_ref().and_then(|known| known.get(&key(wanted)).cloned()))
+    }
+
+    /// Everything in one schema.
+    pub fn in_schema(
+        &self,
+        warehouse: &Warehouse,
+        database: &str,
+        schema: &str,
+    ) -> Result<Vec<Relation>, AdapterError> {
+        let mut relations = self.lock();
+        Existing::load(&mut relations, warehouse)?;
+        let start = key(&Relation::new(database, schema, ""));
+        let known = relations.iter().flatten();
+        Ok(known.filter(|(key, _)| key.starts_with(&start)).map(|(_, relation)| relation.clone()).collect())
+    }
+
+    pub fn add(&self, relation: &Relation) {
+        if let Some(known) = self.lock().as_mut() {
+            known.insert(key(relation), relation.clone());
+        }
+    }
+
+    pub fn remove(&self, relation: &Relation) {
+        if let Some(known) = self.lock().as_mut() {
+            known.remove(&key(relation));
+        }
+    }
+
+    /// What is known may be wrong (a transaction was undone): read it again when it is next asked for.
+    pub fn forget(&self) {
+        *self.lock() = None;
+    }
+
+    fn load(known: &mut Option<BTreeMap<String, Relation>>, warehouse: &Warehouse) -> Result<(), AdapterError> {
+        if known.is_none() {
+            let relations = warehouse.with(|connection| connection.relations())?;
+            *known = Some(relations.into_iter().map(|relation| (key(&relation), relation)).collect());
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<String, Relation>>> {
+        self.relations.lock().expect("nobody panics while holding the lock")
+    }
+}
+
+/// Names are the same whatever their case, as DuckDB has it.
+fn key(relation: &Relation) -> String {
+    let part = |name: &Option<String>| name.as_deref().unwrap_or_default().to_lowercase();
+    format!("{}\0{}\0{}", part(&relation.database), part(&relation.schema), part(&relation.identifier))
+}

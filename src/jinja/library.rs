@@ -1,0 +1,287 @@
+//! Turns macro files into one index of macros, found by name in dbt's order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use minijinja::value::{Enumerator, Object};
+use minijinja::{Environment, Error, State, UndefinedBehavior, Value};
+
+use crate::files::{FileId, Span};
+use crate::jinja::error;
+use crate::jinja::front::SyntaxError;
+use crate::jinja::front::blocks::{self, BlockKind, MacroTemplate, RawBlock};
+use crate::jinja::front::edits::EditMap;
+use crate::jinja::front::expression::Call;
+use crate::jinja::front::lexer;
+use crate::jinja::proxy::Proxy;
+use crate::jinja::{ErrorKind, LibraryOptions, MacroFile, MacroInfo, MacroKind, RenderError};
+use crate::jinja::{checks, filters, functions, limits, methods};
+
+/// The package of the macros that medal brings along.
+pub const INTERNAL: &str = "dbt";
+
+/// The macros of all packages, shared by every render.
+pub struct Shared {
+    pub options: LibraryOptions,
+    pub macros: Vec<MacroInfo>,
+    maps: Vec<EditMap>,
+    packages: IndexMap<String, IndexMap<String, usize>>,
+    proxies: Vec<Value>,
+    pub globals: IndexMap<&'static str, Value>,
+    pub engine: Environment<'static>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} macros>", self.macros.len())
+    }
+}
+
+/// Reads all macro files; what cannot be read is reported, and the rest can be used.
+pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<RenderError>) {
+    let mut shared = Shared {
+        options,
+        macros: Vec::new(),
+        maps: Vec::new(),
+        packages: IndexMap::new(),
+        proxies: Vec::new(),
+        globals: functions::globals(),
+        engine: engine(),
+    };
+    let mut errors = Vec::new();
+    let mut texts: IndexMap<String, String> = IndexMap::new();
+    let mut calls = Vec::new();
+    for file in files {
+        if let Err(error) = add_file(&mut shared, file, &mut texts, &mut calls, &mut errors) {
+            errors.push(syntax_error(file.file, error));
+        }
+    }
+    for (id, calls) in calls.into_iter().enumerate() {
+        shared.macros[id].calls = static_calls(&shared, &shared.macros[id].package, &calls);
+    }
+    shared.engine.set_loader(move |name| Ok(texts.get(name).cloned()));
+    (shared, errors)
+}
+
+pub fn syntax_error(file: FileId, error: SyntaxError) -> RenderError {
+    RenderError {
+        kind: ErrorKind::Syntax,
+        message: error.message,
+        help: error.help,
+        frames: vec![Span::new(file, error.range)],
+    }
+}
+
+fn add_file(
+    shared: &mut Shared,
+    file: &MacroFile,
+    texts: &mut IndexMap<String, String>,
+    calls: &mut Vec<Vec<Call>>,
+    errors: &mut Vec<RenderError>,
+) -> Result<(), SyntaxError> {
+    let lexed = lexer::lex(&file.text)?;
+    for block in blocks::find(&file.text, &lexed)? {
+        if matches!(block.kind, BlockKind::Snapshot | BlockKind::Docs) {
+            continue;
+        }
+        let id = shared.macros.len();
+        match blocks::macro_template(&file.text, &lexed, &block, id) {
+            Ok(template) => {
+                let info = info(file, &block, &template);
+                let package = shared.packages.entry(file.package.clone()).or_default();
+                if package.contains_key(&info.name) {
+                    let message = format!("the package `{}` has two macros `{}`", info.package, info.name);
+                    let span = Span::new(file.file, block.name_range.clone());
+                    errors.push(RenderError { kind: ErrorKind::Runtime, message, help: None, frames: vec![span] });
+                }
+                package.insert(info.name.clone(), id);
+                texts.insert(template_name(id), template.rewritten.text);
+                shared.maps.push(template.rewritten.map);
+                shared.proxies.push(Value::from_object(Proxy {
+                    id,
+                    name: info.name.clone(),
+                    template: template_name(id),
+                    parameters: template.parameters,
+                    uses_varargs: template.uses_varargs,
+                    uses_kwargs: template.uses_kwargs || block.kind == BlockKind::Materialization,
+                    uses_caller: template.uses_caller,
+                }));
+                shared.macros.push(info);
+                calls.push(template.rewritten.calls);
+            }
+            Err(error) => errors.push(syntax_error(file.file, error)),
+        }
+    }
+    Ok(())
+}
+
+fn template_name(id: usize) -> String {
+    format!("m{id}")
+}
+
+fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate) -> MacroInfo {
+    let (name, kind) = match block.kind {
+        BlockKind::Test => (format!("test_{}", block.name), MacroKind::Test),
+        BlockKind::Materialization => {
+            let adapter = template.adapter.clone();
+            let name = format!("materialization_{}_{}", block.name, adapter.as_deref().unwrap_or("default"));
+            (name, MacroKind::Materialization { adapter })
+        }
+        _ => (block.name.clone(), MacroKind::Macro),
+    };
+    MacroInfo {
+        unique_id: format!("macro.{}.{name}", file.package),
+        package: file.package.clone(),
+        name,
+        file: file.file,
+        path: file.path.clone(),
+        span: Span::new(file.file, block.range.clone()),
+        text: Arc::from(&file.text[block.range.clone()]),
+        kind,
+        arguments: template.parameters.iter().map(|(name, _)| name.clone()).collect(),
+        calls: Vec::new(),
+    }
+}
+
+/// The names of the macros that calls lead to; of a dispatch, the implementation.
+pub fn static_calls(shared: &Shared, package: &str, calls: &[Call]) -> Vec<String> {
+    let mut names = IndexSet::new();
+    for call in calls {
+        if call.name != "adapter.dispatch" {
+            names.insert(call.name.clone());
+            continue;
+        }
+        let arguments = call.arguments.as_deref().unwrap_or_default();
+        let mut texts = arguments.iter().filter_map(|argument| argument.value.as_str());
+        let (Some(name), namespace) = (texts.next(), texts.next()) else { continue };
+        if let Some(id) = shared.dispatch(package, name, namespace) {
+            names.insert(format!("{}.{}", shared.macros[id].package, shared.macros[id].name));
+        }
+    }
+    names.into_iter().collect()
+}
+
+/// The engine with Python's filters, tests and methods.
+fn engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Lenient);
+    engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    engine.set_unknown_method_callback(methods::unknown);
+    engine.set_formatter(filters::write_value);
+    engine.set_debug(true);
+    engine.set_fuel(Some(limits::FUEL));
+    engine.set_recursion_limit(limits::RECURSION);
+    for name in ["range", "dict", "debug", "namespace"] {
+        engine.remove_global(name);
+    }
+    filters::register(&mut engine);
+    checks::register(&mut engine);
+    engine
+}
+
+impl Shared {
+    pub fn in_package(&self, package: &str, name: &str) -> Option<usize> {
+        self.packages.get(package)?.get(name).copied()
+    }
+
+    /// A macro by dbt's order: the package of the node, the root project, medal's own.
+    pub fn find(&self, package: &str, name: &str) -> Option<usize> {
+        let root = self.options.root_package.as_str();
+        [package, root, INTERNAL].iter().find_map(|package| self.in_package(package, name))
+    }
+
+    /// A macro that only the root project may override, for instance `generate_schema_name`.
+    pub fn find_override(&self, name: &str) -> Option<usize> {
+        let root = self.options.root_package.as_str();
+        [root, INTERNAL].iter().find_map(|package| self.in_package(package, name))
+    }
+
+    /// The implementation of a materialization: for the adapter before any; the root project before medal's own. A
+    /// package counts only for what medal does not bring along.
+    pub fn find_materialization(&self, name: &str, adapter: &str) -> Option<usize> {
+        let names = [adapter, "default"].map(|adapter| format!("materialization_{name}_{adapter}"));
+        let is_internal = names.iter().any(|name| self.in_package(INTERNAL, name).is_some());
+        let packages = self.packages.keys().map(String::as_str).filter(|_| !is_internal);
+        let order: Vec<&str> = [self.options.root_package.as_str(), INTERNAL].into_iter().chain(packages).collect();
+        names.iter().find_map(|name| order.iter().find_map(|package| self.in_package(package, name)))
+    }
+
+    /// `adapter.dispatch(name, namespace)`.
+    pub fn dispatch(&self, package: &str, name: &str, namespace: Option<&str>) -> Option<usize> {
+        let prefixes = [self.options.adapter.as_str(), "default"];
+        let packages = self.dispatch_packages(namespace);
+        let candidates = prefixes.map(|prefix| format!("{prefix}__{name}"));
+        if packages.is_empty() {
+            return candidates.iter().find_map(|name| self.find(package, name));
+        }
+        packages.iter().find_map(|package| candidates.iter().find_map(|name| self.in_package(package, name)))
+    }
+
+    /// The packages in which a dispatch looks; none if it looks as every name does.
+    fn dispatch_packages<'a>(&'a self, namespace: Option<&'a str>) -> Vec<&'a str> {
+        let Some(namespace) = namespace else { return Vec::new() };
+        if let Some((_, order)) = self.options.dispatch.iter().find(|(name, _)| name == namespace) {
+            return order.iter().map(String::as_str).collect();
+        }
+        let known = self.options.packages.iter().any(|package| package == namespace);
+        if known || self.packages.contains_key(namespace) && namespace != INTERNAL {
+            return vec![&self.options.root_package, namespace];
+        }
+        Vec::new()
+    }
+
+    pub fn proxy(&self, id: usize) -> Value {
+        self.proxies[id].clone()
+    }
+
+    /// What a bare name stands for: a macro, or a package as a namespace.
+    pub fn name(self: &Arc<Self>, package: &str, name: &str) -> Option<Value> {
+        if let Some(id) = self.find(package, name) {
+            return Some(self.proxy(id));
+        }
+        let (name, _) = self.packages.get_key_value(name)?;
+        Some(Value::from_object(Namespace { shared: self.clone(), package: name.clone() }))
+    }
+
+    /// The place in the user's file that a range of a macro's template came from.
+    pub fn place(&self, template: &str, range: std::ops::Range<usize>) -> Option<Span> {
+        let id: usize = template.strip_prefix('m')?.parse().ok()?;
+        Some(Span::new(self.macros.get(id)?.file, self.maps.get(id)?.source(range)?))
+    }
+}
+
+/// A package as templates see it: `dbt_utils.star`.
+#[derive(Debug)]
+struct Namespace {
+    shared: Arc<Shared>,
+    package: String,
+}
+
+impl Object for Namespace {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.shared.in_package(&self.package, key.as_str()?).map(|id| self.shared.proxy(id))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let names = self.shared.packages.get(&self.package).into_iter().flat_map(|macros| macros.keys());
+        Enumerator::Values(names.map(|name| Value::from(name.as_str())).collect())
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        match self.shared.in_package(&self.package, name) {
+            Some(id) => self.shared.proxies[id].call(state, args),
+            None => {
+                let names = self.shared.packages.get(&self.package).into_iter().flat_map(|macros| macros.keys());
+                let nearest = crate::diagnostic::nearest(name, names.map(String::as_str));
+                let help = nearest.map(|nearest| format!("did you mean `{}.{nearest}`?", self.package));
+                let message = format!("the package `{}` has no macro `{name}`", self.package);
+                Err(error::raise(ErrorKind::UnknownMacro, message, help))
+            }
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<package {}>", self.package)
+    }
+}

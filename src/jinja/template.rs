@@ -1,0 +1,209 @@
+//! A template that is read once and rendered often, and the facts that can be seen without rendering it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::files::{FileId, Span};
+use crate::jinja::front::SyntaxError;
+use crate::jinja::front::expression::{Argument, Call};
+use crate::jinja::front::lexer::{self, SegmentKind};
+use crate::jinja::front::statement::{Marks, Rewritten, rewrite};
+use crate::jinja::render::PRELUDE;
+use crate::jinja::{JsonMap, RenderError, Rendered, SourceMap, library};
+
+/// The name under which the engine knows the template that is rendered.
+pub const NAME: &str = "@";
+
+/// Text with Jinja in it: a model, a test, a hook …
+#[derive(Debug, Clone)]
+pub struct Template {
+    file: FileId,
+    /// The part of the file that is the template.
+    range: Range<usize>,
+    text: Arc<str>,
+    /// `None` if there is no Jinja in it.
+    rewritten: Option<Arc<Rewritten>>,
+}
+
+/// A `ref` with constant arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefCall {
+    pub package: Option<String>,
+    pub name: String,
+    pub version: Option<Json>,
+    /// The name as it is written, with its quotes.
+    pub span: Span,
+}
+
+/// A `source` with constant arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceCall {
+    pub source: String,
+    pub table: String,
+    /// The table as it is written, with its quotes.
+    pub span: Span,
+}
+
+/// What a template says without being rendered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    pub refs: Vec<RefCall>,
+    pub sources: Vec<SourceCall>,
+    /// Every `config(…)` of constants, with the place of the call.
+    pub configs: Vec<(JsonMap, Span)>,
+    /// Every key of those, with the place of its value.
+    pub config_keys: Vec<(String, Span)>,
+    /// Every call by name, with the place of the name.
+    pub calls: Vec<(String, Span)>,
+    /// The facts are all that rendering would find out.
+    pub is_static: bool,
+}
+
+impl Template {
+    /// A whole file.
+    pub fn new(file: FileId, text: Arc<str>) -> Result<Template, RenderError> {
+        let range = 0..text.len();
+        Template::part(file, text, range)
+    }
+
+    /// A part of a file, for instance the body of a snapshot block.
+    pub fn part(file: FileId, text: Arc<str>, range: Range<usize>) -> Result<Template, RenderError> {
+        let source = &text[range.clone()];
+        let rewritten = match lexer::has_markers(source) {
+            true => Some(Arc::new(rewrite(source, PRELUDE, Marks::Yes).map_err(|mut error| {
+                error.range = error.range.start + range.start..error.range.end + range.start;
+                library::syntax_error(file, error)
+            })?)),
+            false => None,
+        };
+        Ok(Template { file, range, text, rewritten })
+    }
+
+    pub fn source(&self) -> &str {
+        &self.text[self.range.clone()]
+    }
+
+    /// The whole file that the template is a part of.
+    pub fn file_text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn rewritten(&self) -> Option<&Rewritten> {
+        self.rewritten.as_deref()
+    }
+
+    fn span(&self, range: Range<usize>) -> Span {
+        Span::new(self.file, range.start + self.range.start..range.end + self.range.start)
+    }
+
+    /// A place of the rewritten text as a place of the file; `None` in what was put before the text.
+    pub(super) fn place(&self, range: Range<usize>) -> Option<Span> {
+        self.rewritten()?.map.source(range).map(|range| self.span(range))
+    }
+
+    /// Text without Jinja.
+    pub(super) fn as_it_is(&self) -> Rendered {
+        let segments = vec![(0, self.span(0..self.range.len()), true)];
+        Rendered { text: self.source().to_string(), map: SourceMap { segments } }
+    }
+
+    /// The marks that a render has reported, as places.
+    pub(super) fn source_map(&self, marks: &[(usize, usize)]) -> SourceMap {
+        let known = self.rewritten().map(|rewritten| rewritten.marks.as_slice()).unwrap_or_default();
+        let mut segments: Vec<(u32, Span, bool)> = Vec::with_capacity(marks.len());
+        for (offset, number) in marks {
+            let Some(mark) = known.get(*number) else { continue };
+            let start = u32::try_from(*offset).unwrap_or(u32::MAX);
+            // What has put out nothing has no place in the text.
+            if segments.last().is_some_and(|(last, ..)| *last == start) {
+                segments.pop();
+            }
+            segments.push((start, self.span(mark.range.clone()), mark.own));
+        }
+        SourceMap { segments }
+    }
+
+    pub fn facts(&self) -> Facts {
+        let Some(rewritten) = self.rewritten() else { return Facts { is_static: true, ..Facts::default() } };
+        let mut facts = Facts { is_static: rewritten.only_plain_calls, ..Facts::default() };
+        for call in &rewritten.calls {
+            facts.calls.push((call.name.clone(), self.span(call.name_range.clone())));
+            let understood = match call.name.as_str() {
+                "ref" | "builtins.ref" => self.reference(call).map(|call| facts.refs.push(call)),
+                "source" | "builtins.source" => self.source_call(call).map(|call| facts.sources.push(call)),
+                "config" => self.config(call, &mut facts),
+                _ => Some(()),
+            };
+            facts.is_static &= understood.is_some();
+        }
+        facts
+    }
+
+    fn reference(&self, call: &Call) -> Option<RefCall> {
+        let arguments = call.arguments.as_deref()?;
+        let names: Vec<&Argument> = arguments.iter().filter(|argument| argument.keyword.is_none()).collect();
+        let mut version = None;
+        for argument in arguments {
+            match argument.keyword.as_deref() {
+                None => {}
+                Some("v" | "version") => version = Some(argument.value.clone()),
+                Some(_) => return None,
+            }
+        }
+        let (package, name) = match names[..] {
+            [name] => (None, name),
+            [package, name] => (Some(package.value.as_str()?.to_string()), name),
+            _ => return None,
+        };
+        Some(RefCall { package, name: name.value.as_str()?.to_string(), version, span: self.span(name.range.clone()) })
+    }
+
+    fn source_call(&self, call: &Call) -> Option<SourceCall> {
+        let [source, table] = call.arguments.as_deref()? else { return None };
+        if source.keyword.is_some() || table.keyword.is_some() {
+            return None;
+        }
+        let (source, name) = (source.value.as_str()?.to_string(), table.value.as_str()?.to_string());
+        Some(SourceCall { source, table: name, span: self.span(table.range.clone()) })
+    }
+
+    fn config(&self, call: &Call, facts: &mut Facts) -> Option<()> {
+        let mut values = JsonMap::new();
+        let mut keys = Vec::new();
+        for argument in call.arguments.as_deref()? {
+            let span = self.span(argument.range.clone());
+            match (&argument.keyword, &argument.value) {
+                (Some(key), value) => {
+                    values.insert(key.clone(), value.clone());
+                    keys.push((key.clone(), span));
+                }
+                (None, Json::Object(map)) => {
+                    keys.extend(map.keys().map(|key| (key.clone(), span)));
+                    values.extend(map.clone());
+                }
+                _ => return None,
+            }
+        }
+        facts.configs.push((values, self.span(call.range.clone())));
+        facts.config_keys.extend(keys);
+        Some(())
+    }
+}
+
+/// A YAML value as a template; true if it is one `{{ }}` and nothing else, whose value is kept as it is.
+pub fn rewrite_value(text: &str) -> Result<(String, bool), SyntaxError> {
+    let lexed = lexer::lex(text)?;
+    let mut others = lexed.segments.iter().filter(|segment| segment.kind != SegmentKind::Comment);
+    let single = others.next().filter(|segment| segment.kind == SegmentKind::Expression);
+    match (single, others.next()) {
+        (Some(segment), None) => {
+            let inner = &lexed.tokens[segment.tokens.clone()];
+            let range = inner.first().map_or(0..0, |first| first.start..inner[inner.len() - 1].end);
+            let source = format!("{{% do __yield({}) %}}", &text[range]);
+            Ok((rewrite(&source, PRELUDE, Marks::No)?.text, true))
+        }
+        _ => Ok((rewrite(text, PRELUDE, Marks::No)?.text, false)),
+    }
+}

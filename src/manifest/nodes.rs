@@ -1,0 +1,338 @@
+//! Turns the SQL files and seeds of all packages into draft nodes: configured, with refs known but not yet bound.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use crate::adapter::relation::Relation;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::files::{FileId, ProjectFiles, Span};
+use crate::hash;
+use crate::jinja::{JsonMap, Library, Template};
+use crate::manifest::builtin;
+use crate::manifest::docs::DocsBlocks;
+use crate::manifest::parse::{self, Said, merge_calls};
+use crate::manifest::{ColumnInfo, Disabled, Kind, Node, RefArguments};
+use crate::parallel;
+use crate::project::Project;
+use crate::project::config::{Config, Defaults, levels};
+use crate::project::layers::Layer;
+use crate::project::package::{Package, SeedCsv, SqlFile};
+use crate::project::properties::{ColumnProperties, NodeProperties, Properties};
+
+/// Nodes whose names are not settled and whose refs are not bound.
+#[derive(Default)]
+pub struct Drafts {
+    pub nodes: Vec<Node>,
+    pub disabled: Vec<Disabled>,
+    /// Places of property entries that described a node, by span.
+    pub used_patches: Vec<Span>,
+}
+
+/// Everything that drafting a node needs to look at.
+struct Drafting<'a> {
+    project: &'a Project,
+    files: &'a ProjectFiles,
+    library: &'a Library,
+    docs: &'a DocsBlocks,
+}
+
+/// One file, or block of a file, that becomes a node.
+enum Item<'a> {
+    Sql { file: &'a SqlFile, kind: Kind, body: Option<Span> },
+    Seed(&'a SeedCsv),
+}
+
+struct Task<'a> {
+    package: &'a Package,
+    item: Item<'a>,
+    patch: Option<(&'a Properties, &'a NodeProperties)>,
+}
+
+/// Drafts every model, seed, snapshot, analysis and singular test.
+pub fn draft(
+    project: &Project,
+    files: &ProjectFiles,
+    library: &Library,
+    docs: &DocsBlocks,
+    sink: &mut Diagnostics,
+) -> Drafts {
+    let drafting = Drafting { project, files, library, docs };
+    let tasks: Vec<Task<'_>> = project.packages.values().flat_map(tasks).collect();
+    let mut drafts = Drafts::default();
+    for (drafted, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
+        sink.extend(problems);
+        let Some(node) = drafted else { continue };
+        drafts.used_patches.extend(node.patch_span);
+        if node.config.flag("enabled") { drafts.nodes.push(node) } else { drafts.disabled.push(disabled(&node)) }
+    }
+    drafts
+}
+
+pub fn disabled(node: &Node) -> Disabled {
+    Disabled {
+        id: node.id.clone(),
+        name: node.name.clone(),
+        package: node.package.clone(),
+        original_path: node.original_path.clone(),
+        resource_type: node.resource_type(),
+    }
+}
+
+type Patches<'a> = BTreeMap<&'a str, (&'a Properties, &'a NodeProperties)>;
+
+fn patches<'a>(package: &'a Package, of: fn(&Properties) -> &Vec<NodeProperties>) -> Patches<'a> {
+    let all = package.properties.iter().flat_map(|file| of(file).iter().map(move |node| (file, node)));
+    all.map(|(file, node)| (node.name.as_str(), (file, node))).collect()
+}
+
+fn tasks(package: &Package) -> Vec<Task<'_>> {
+    let models = patches(package, |file| &file.models);
+    let snapshots = patches(package, |file| &file.snapshots);
+    let analyses = patches(package, |file| &file.analyses);
+    let tests = patches(package, |file| &file.singular_tests);
+    let seeds = patches(package, |file| &file.seeds);
+    fn sql<'a>(package: &'a Package, file: &'a SqlFile, kind: Kind, body: Option<Span>, patches: &Patches<'a>) -> Task<'a> {
+        Task { package, patch: patches.get(file.name.as_str()).copied(), item: Item::Sql { file, kind, body } }
+    }
+    let mut tasks: Vec<Task<'_>> = Vec::new();
+    tasks.extend(package.models.iter().map(|file| sql(package, file, Kind::Model, None, &models)));
+    tasks.extend(package.snapshots.iter().map(|block| sql(package, &block.file, Kind::Snapshot, Some(block.body), &snapshots)));
+    tasks.extend(package.analyses.iter().map(|file| sql(package, file, Kind::Analysis, None, &analyses)));
+    tasks.extend(package.singular_tests.iter().map(|file| sql(package, file, Kind::SingularTest, None, &tests)));
+    tasks.extend(package.seeds.iter().map(|seed| Task {
+        package,
+        patch: seeds.get(seed.name.as_str()).copied(),
+        item: Item::Seed(seed),
+    }));
+    tasks
+}
+
+impl Drafting<'_> {
+    /// One node, and the mistakes in it. None if nothing of it can be used.
+    fn draft(&self, task: &Task<'_>) -> (Option<Node>, Vec<Diagnostic>) {
+        let mut problems = Vec::new();
+        let node = match &task.item {
+            Item::Sql { file, kind, body } => self.sql_node(task, file, kind, *body, &mut problems),
+            Item::Seed(seed) => self.seed_node(task, seed, &mut problems),
+        };
+        (node, problems)
+    }
+
+    fn sql_node(
+        &self,
+        task: &Task<'_>,
+        file: &SqlFile,
+        kind: &Kind,
+        body: Option<Span>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Node> {
+        let text = self.files.get(file.file).text;
+        let range = body.map_or(0..text.len(), Span::range);
+        let raw_code: Arc<str> = if body.is_some() { text[range.clone()].into() } else { text.clone() };
+        let template = match Template::part(file.file, text.clone(), range.clone()) {
+            Ok(template) => template,
+            Err(error) => {
+                problems.push(builtin::diagnostic(&error));
+                return None;
+            }
+        };
+        let mut node = self.blank(task, kind.clone(), &file.name, &file.path, &file.relative, file.file);
+        let said = self.said(&template, &node, problems);
+        node.checksum = hash::sha256(raw_code.trim());
+        node.raw_code = raw_code.trim().into();
+        node.refs = said.refs;
+        node.source_refs = said.sources;
+        let facts = template.facts();
+        node.depends_on_macros = macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
+        node.template = Some(Arc::new(template));
+        self.configure(&mut node, task, said.config);
+        Some(node)
+    }
+
+    /// What the template says: read from its literal calls where that is the whole truth, else by rendering it.
+    fn said(&self, template: &Template, node: &Node, problems: &mut Vec<Diagnostic>) -> Said {
+        let facts = template.facts();
+        if facts.is_static && !self.library.overrides_references() {
+            let mut said = Said::default();
+            said.refs.extend(facts.refs.iter().map(|call| RefArguments {
+                package: call.package.clone(),
+                name: call.name.clone(),
+                version: call.version.clone(),
+            }));
+            said.sources.extend(facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]));
+            facts.configs.iter().for_each(|(values, _)| merge_calls(&mut said.config, values.clone()));
+            return said;
+        }
+        let model = brief(node);
+        match parse::listen(self.project, self.library, template, &node.package, &node.relation, model) {
+            Ok(said) => said,
+            Err(error) => {
+                problems.push(builtin::diagnostic(&error));
+                Said::default()
+            }
+        }
+    }
+
+    fn seed_node(&self, task: &Task<'_>, seed: &SeedCsv, problems: &mut Vec<Diagnostic>) -> Option<Node> {
+        let kind = Kind::Seed { on_disk: seed.on_disk.clone() };
+        let mut node = self.blank(task, kind, &seed.name, &seed.path, &seed.relative, FileId(0));
+        match std::fs::File::open(&seed.on_disk).and_then(hash::sha256_of) {
+            Ok(checksum) => node.checksum = checksum,
+            Err(error) => {
+                let message = format!("cannot read `{}`: {error}", seed.path);
+                problems.push(Diagnostic::error(crate::diagnostic::code::Code::UnreadableFile, None, message));
+                return None;
+            }
+        }
+        self.configure(&mut node, task, JsonMap::new());
+        Some(node)
+    }
+
+    fn blank(&self, task: &Task<'_>, kind: Kind, name: &str, path: &str, relative: &str, file: FileId) -> Node {
+        let package = &task.package.name;
+        let (defaults, prefix) = match kind {
+            Kind::Seed { .. } => (Defaults::Seed, "seed"),
+            Kind::Snapshot => (Defaults::Snapshot, "snapshot"),
+            Kind::Analysis => (Defaults::Model, "analysis"),
+            Kind::SingularTest | Kind::GenericTest(_) => (Defaults::Test, "test"),
+            Kind::Model | Kind::Operation => (Defaults::Model, "model"),
+        };
+        let target = &self.project.target;
+        let describe = |text: &str| self.docs.describe(text, package);
+        let patch = task.patch.map(|(_, node)| node);
+        Node {
+            id: format!("{prefix}.{package}.{name}"),
+            fqn: fqn(package, relative, name, matches!(kind, Kind::Snapshot)),
+            path: if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() },
+            kind,
+            name: name.to_string(),
+            package: package.clone(),
+            original_path: path.to_string(),
+            file,
+            config: Config::new(defaults),
+            relation: Relation::new(&target.database, &target.schema, name),
+            description: patch.map_or_else(String::new, |node| describe(&node.description)),
+            columns: patch.map_or_else(IndexMap::new, |node| columns(&node.columns, describe)),
+            patch_path: task.patch.map(|(file, _)| format!("{package}://{}", file.path)),
+            patch_span: patch.map(|node| node.span),
+            template: None,
+            raw_code: "".into(),
+            refs: Vec::new(),
+            source_refs: Vec::new(),
+            depends_on: Vec::new(),
+            depends_on_macros: Vec::new(),
+            checksum: String::new(),
+            layer: None,
+            constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),
+        }
+    }
+
+    /// Merges the configuration from all its places, and finds the layer.
+    fn configure(&self, node: &mut Node, task: &Task<'_>, in_file: JsonMap) {
+        let tree = match node.kind {
+            Kind::Seed { .. } => "seeds",
+            Kind::Snapshot => "snapshots",
+            Kind::SingularTest | Kind::GenericTest(_) => "data_tests",
+            Kind::Analysis => "analyses",
+            Kind::Model | Kind::Operation => "models",
+        };
+        merge_trees(&mut node.config, self.project, &task.package.name, tree, &node.fqn, |config| {
+            if let Some((_, properties)) = task.patch {
+                config.merge(properties.config.clone());
+            }
+            config.merge(in_file);
+        });
+        if !matches!(node.kind, Kind::Model | Kind::Snapshot) {
+            return;
+        }
+        if let Some(layer) = self.layer(node) {
+            node.layer = Some(layer.name.clone());
+            if self.project.layers.enforced {
+                node.config.fill(&layer.defaults);
+            }
+        }
+    }
+
+    fn layer(&self, node: &Node) -> Option<&Layer> {
+        let layers = &self.project.layers;
+        let config = node.config.written();
+        if let Some(name) = crate::project::layers::explicit(config) {
+            return layers.layers.get(name);
+        }
+        layers.of_path(&node.original_path).or_else(|| layers.of_config(config))
+    }
+}
+
+/// The macros that a text calls, as unique ids.
+pub fn macro_ids<'a>(library: &Library, package: &str, calls: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for found in calls.filter_map(|call| library.find(package, call)) {
+        if !ids.contains(&found.unique_id) {
+            ids.push(found.unique_id.clone());
+        }
+    }
+    ids
+}
+
+/// The project file's levels, then what is written with the node, then (for a package) the root project's levels.
+pub fn merge_trees(
+    config: &mut Config,
+    project: &Project,
+    package: &str,
+    tree: &str,
+    fqn: &[String],
+    with_the_node: impl FnOnce(&mut Config),
+) {
+    let from = |package: &Package| package.settings.configs.get(tree).map(|tree| levels(tree, fqn)).unwrap_or_default();
+    if let Some(own) = project.packages.get(package) {
+        from(own).into_iter().for_each(|level| config.merge(level));
+    }
+    with_the_node(config);
+    if project.root().name != package {
+        from(project.root()).into_iter().for_each(|level| config.merge(level));
+    }
+}
+
+/// `[package, folder, …, name]`; a snapshot also has the name of its file.
+pub fn fqn(package: &str, relative: &str, name: &str, with_file: bool) -> Vec<String> {
+    let path = Path::new(relative);
+    let folders = path.parent().into_iter().flat_map(Path::components);
+    let folders = folders.map(|part| part.as_os_str().to_string_lossy().into_owned());
+    let file = path.file_stem().filter(|_| with_file).map(|stem| stem.to_string_lossy().into_owned());
+    [package.to_string()].into_iter().chain(folders).chain(file).chain([name.to_string()]).collect()
+}
+
+pub fn columns(columns: &[ColumnProperties], describe: impl Fn(&str) -> String) -> IndexMap<String, ColumnInfo> {
+    let info = |column: &ColumnProperties| ColumnInfo {
+        name: column.name.clone(),
+        description: describe(&column.description),
+        data_type: column.data_type.clone(),
+        quote: column.quote,
+        meta: column.meta.clone(),
+        tags: column.tags.clone(),
+        constraints: column.constraints.clone(),
+    };
+    columns.iter().map(|column| (column.name.clone(), info(column))).collect()
+}
+
+/// What macros such as `generate_schema_name` may look at before the node is complete.
+pub fn brief(node: &Node) -> Json {
+    json!({
+        "unique_id": node.id,
+        "name": node.name,
+        "resource_type": node.resource_type(),
+        "package_name": node.package,
+        "path": node.path,
+        "original_file_path": node.original_path,
+        "fqn": node.fqn,
+        "config": node.config.full(),
+        "tags": node.config.texts("tags"),
+        "meta": node.config.get("meta").cloned().unwrap_or(json!({})),
+        "alias": node.name,
+        "version": null,
+    })
+}

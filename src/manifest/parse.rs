@@ -1,0 +1,161 @@
+//! Renders a template with `execute = false`, to learn what it refers to and how it configures itself.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Value as Json, json};
+
+use crate::adapter::relation::Relation;
+use crate::jinja::{ErrorKind, Host, HostError, JsonMap, Library, RenderError, Scope, ScopeValue, Template};
+use crate::manifest::RefArguments;
+use crate::project::Project;
+use crate::project::render::Environment;
+use crate::project::{target_json, vars};
+
+/// What a template said when it was rendered.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    pub refs: Vec<RefArguments>,
+    pub sources: Vec<[String; 2]>,
+    pub config: JsonMap,
+}
+
+/// The host of templates that are rendered while the project is parsed.
+pub struct ParseHost {
+    vars: JsonMap,
+    environment: Environment,
+    this: Relation,
+    said: Mutex<Said>,
+}
+
+impl ParseHost {
+    pub fn new(project: &Project, package: &str, this: Relation) -> ParseHost {
+        ParseHost {
+            vars: visible_vars(project, package),
+            environment: project.environment.clone(),
+            this,
+            said: Mutex::default(),
+        }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().expect("nobody panics while holding the lock")
+    }
+
+    pub fn take(&self) -> Said {
+        std::mem::take(&mut *self.said())
+    }
+}
+
+/// The variables that the nodes of a package see.
+pub fn visible_vars(project: &Project, package: &str) -> JsonMap {
+    let own = project.packages.get(package).map(|package| package.settings.vars.clone()).unwrap_or_default();
+    vars::visible(package, &project.root().settings.vars, &own, &project.cli_vars)
+}
+
+impl Host for ParseHost {
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, HostError> {
+        let package = package.map(str::to_string);
+        self.said().refs.push(RefArguments { package, name: name.to_string(), version: version.cloned() });
+        Ok(self.this.clone())
+    }
+
+    fn source(&self, source: &str, table: &str) -> Result<Relation, HostError> {
+        self.said().sources.push([source.to_string(), table.to_string()]);
+        Ok(self.this.clone())
+    }
+
+    fn set_config(&self, values: JsonMap) -> Result<(), HostError> {
+        merge_calls(&mut self.said().config, values);
+        Ok(())
+    }
+
+    fn var(&self, name: &str) -> Option<Json> {
+        self.vars.get(name).cloned()
+    }
+
+    fn env_var(&self, name: &str) -> Result<Option<String>, HostError> {
+        self.environment.public(name)
+    }
+
+    fn run(&self, _sql: &str, _begin: bool, _fetch: bool) -> Result<(String, crate::adapter::rows::Rows), HostError> {
+        Ok((String::new(), crate::adapter::rows::Rows::default()))
+    }
+
+    fn existing(&self, _: Option<&str>, _: Option<&str>, _: &str) -> Result<Option<Relation>, HostError> {
+        Ok(None)
+    }
+
+    fn columns(&self, _relation: &Relation) -> Result<Vec<crate::adapter::relation::Column>, HostError> {
+        Ok(Vec::new())
+    }
+
+    fn list_relations(&self, _: Option<&str>, _: &str) -> Result<Vec<Relation>, HostError> {
+        Ok(Vec::new())
+    }
+
+    fn query_columns(&self, _sql: &str) -> Result<Vec<crate::adapter::relation::Column>, HostError> {
+        Ok(Vec::new())
+    }
+
+    fn create_schema(&self, _: Option<&str>, _: &str) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn doc(&self, _package: Option<&str>, _name: &str) -> Result<String, HostError> {
+        Ok(String::new())
+    }
+
+    fn flag(&self, name: &str) -> Option<Json> {
+        (name == "WHICH").then(|| json!("parse"))
+    }
+
+    fn load_seed(&self, _relation: &Relation) -> Result<u64, HostError> {
+        Err(HostError {
+            kind: ErrorKind::Unsupported,
+            message: "a seed cannot be loaded while the project is parsed".to_string(),
+            help: None,
+        })
+    }
+}
+
+/// Several `config(…)` calls in one file: tags and hooks add up, anything else is taken from the last.
+pub fn merge_calls(config: &mut JsonMap, values: JsonMap) {
+    for (key, value) in values {
+        let adds = matches!(key.as_str(), "tags" | "pre_hook" | "post_hook" | "pre-hook" | "post-hook" | "packages");
+        match (adds, config.get_mut(&key)) {
+            (true, Some(Json::Array(old))) => match value {
+                Json::Array(more) => old.extend(more),
+                one => old.push(one),
+            },
+            _ => drop(config.insert(key, value)),
+        }
+    }
+}
+
+/// The names that every template of a package sees, besides functions and macros.
+pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
+    let mut scope = Scope { package: package.to_string(), ..Scope::default() };
+    let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
+    put("target", ScopeValue::Json(target_json(&project.target)));
+    put("project_name", ScopeValue::Json(json!(project.root().name)));
+    put("this", ScopeValue::Relation(this.clone()));
+    put("database", ScopeValue::Json(json!(project.target.database)));
+    put("schema", ScopeValue::Json(json!(project.target.schema)));
+    scope
+}
+
+/// Renders a template to learn what it says.
+pub fn listen(
+    project: &Project,
+    library: &Library,
+    template: &Template,
+    package: &str,
+    this: &Relation,
+    model: Json,
+) -> Result<Said, RenderError> {
+    let host = Arc::new(ParseHost::new(project, package, this.clone()));
+    let mut scope = base_scope(project, package, this);
+    scope.values.insert("model".to_string(), ScopeValue::Json(model));
+    library.render(template, &scope, host.clone())?;
+    Ok(host.take())
+}

@@ -1,0 +1,140 @@
+//! The selection methods: which members a criterion such as `tag:nightly` names, before any graph operator.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::manifest::selection::Places;
+use crate::manifest::selection::glob::{fits, fits_path, with_folders};
+use crate::manifest::selection::members::{Member, Members};
+use crate::manifest::selector::Method;
+
+/// The places of the members that a criterion names.
+pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
+    let places = |holds: &dyn Fn(&Member<'_>) -> bool| -> Places {
+        members.all.iter().enumerate().filter(|(_, member)| holds(member)).map(|(at, _)| at).collect()
+    };
+    match method {
+        Method::Fqn => places(&|member| member.kind != "source" && is_named(member.fqn, value)),
+        Method::Tag => places(&|member| member.config.texts("tags").iter().any(|tag| fits(value, tag))),
+        Method::Group => places(&|member| {
+            is_configurable_node(member) && member.config.text("group").is_some_and(|group| fits(value, group))
+        }),
+        Method::Access => places(&|member| member.kind == "model" && member.config.text("access") == Some(value)),
+        Method::Source => places(&|member| is_source(member, value)),
+        Method::Path => {
+            let paths = paths(members, value);
+            places(&|member| is_below(member, &paths))
+        }
+        Method::File => places(&|member| is_file(member.path, value)),
+        Method::Package => {
+            let package = if value == "this" { members.package } else { value };
+            places(&|member| fits(package, member.package))
+        }
+        Method::Config(keys) => places(&|member| member.kind != "exposure" && is_configured(member, keys, value)),
+        Method::TestName => places(&|member| member.generic_test.is_some_and(|name| fits(value, name))),
+        Method::TestType => places(&|member| member.kind == "test" && is_test_type(member, value)),
+        Method::ResourceType => places(&|member| member.kind == value),
+        Method::Exposure => places(&|member| is_exposure(member, value)),
+        // No model has versions in this version of medal.
+        Method::Version => places(&|member| member.kind == "model" && value == "none"),
+        Method::Layer => places(&|member| member.layer.is_some_and(|layer| fits(value, layer))),
+    }
+}
+
+fn is_configurable_node(member: &Member<'_>) -> bool {
+    !matches!(member.kind, "source" | "exposure")
+}
+
+/// `orders`, `marts.orders`, `shop.marts` or `marts.*`, with or without the package in front.
+fn is_named(fqn: &[String], value: &str) -> bool {
+    is_prefixed(fqn, value) || is_prefixed(fqn.get(1..).unwrap_or_default(), value)
+}
+
+/// Whether the value is the last part of the name, or the first parts, the rest of them perhaps as a pattern.
+fn is_prefixed(fqn: &[String], value: &str) -> bool {
+    let Some(name) = fqn.last() else { return false };
+    if name == value {
+        return true;
+    }
+    let parts: Vec<&str> = fqn.iter().flat_map(|part| part.split('.')).collect();
+    let wanted: Vec<&str> = value.split('.').collect();
+    if wanted.len() > parts.len() {
+        return false;
+    }
+    let plain = wanted.iter().take_while(|part| !part.contains(['*', '?', '[', ']'])).count();
+    if parts[..plain] != wanted[..plain] {
+        return false;
+    }
+    // The pattern is compared with all of the rest at once, so that its `*` crosses dots.
+    plain == wanted.len()
+        || fits(&wanted[plain..].join("."), &parts[plain..].join("."))
+        || (wanted.len() == 1 && fits(value, name))
+}
+
+/// `name`, `name.table` or `package.name.table`.
+fn is_source(member: &Member<'_>, value: &str) -> bool {
+    let Some(source) = member.source_name else { return false };
+    match value.split('.').collect::<Vec<_>>()[..] {
+        [name] => fits(name, source),
+        [name, table] => fits(name, source) && fits(table, member.name),
+        [package, name, table] => fits(package, member.package) && fits(name, source) && fits(table, member.name),
+        _ => false,
+    }
+}
+
+/// `name` or `package.name`.
+fn is_exposure(member: &Member<'_>, value: &str) -> bool {
+    let (package, name) = value.split_once('.').unwrap_or(("*", value));
+    member.kind == "exposure" && fits(package, member.package) && fits(name, member.name)
+}
+
+/// The files and folders of the project that fit a pattern.
+fn paths<'a>(members: &Members<'a>, pattern: &str) -> BTreeSet<&'a str> {
+    let own = members.all.iter().filter(|member| member.package == members.package);
+    let files: BTreeSet<&str> = own.flat_map(|member| [Some(member.path), member.patch]).flatten().collect();
+    let paths: BTreeSet<&str> = files.into_iter().flat_map(with_folders).collect();
+    paths.into_iter().filter(|path| fits_path(pattern, path)).collect()
+}
+
+fn is_below(member: &Member<'_>, paths: &BTreeSet<&str>) -> bool {
+    with_folders(member.path).any(|path| paths.contains(path)) || member.patch.is_some_and(|patch| paths.contains(patch))
+}
+
+/// The name of the file, with or without its last extension.
+fn is_file(path: &str, value: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    fits(value, name) || fits(value, stem)
+}
+
+fn is_test_type(member: &Member<'_>, value: &str) -> bool {
+    match value {
+        "generic" | "schema" => member.generic_test.is_some(),
+        "singular" => member.generic_test.is_none(),
+        "data" => true,
+        // Unit tests do not exist in this version of medal.
+        _ => false,
+    }
+}
+
+/// Whether the configuration has the value at the keys, or in the list that is there.
+fn is_configured(member: &Member<'_>, keys: &[String], value: &str) -> bool {
+    let Some((first, nested)) = keys.split_first() else { return false };
+    let found = member.config.get(first).and_then(|found| nested.iter().try_fold(found, |found, key| found.get(key)));
+    let any_case = keys == ["severity"];
+    match found {
+        Some(Json::Array(items)) => items.iter().any(|item| is_value(item, value, any_case)),
+        Some(found) => is_value(found, value, any_case),
+        None => false,
+    }
+}
+
+/// dbt compares texts and booleans; a number is never equal to what is written on the command line.
+fn is_value(found: &Json, value: &str, any_case: bool) -> bool {
+    match found {
+        Json::String(text) => text == value || (any_case && text.eq_ignore_ascii_case(value)),
+        Json::Bool(flag) => value.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
+        _ => false,
+    }
+}

@@ -1,0 +1,209 @@
+//! Turns property files into sources, exposures and groups.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::adapter::relation::{Relation, literal};
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::files::{FileId, Span};
+use crate::jinja::{JsonMap, Template};
+use crate::manifest::docs::DocsBlocks;
+use crate::manifest::nodes::{Drafts, columns, merge_trees};
+use crate::manifest::{Disabled, Exposure, Group, RefArguments, Source, names};
+use crate::project::Project;
+use crate::project::config::{Config, Defaults};
+use crate::project::properties::{ExposureProperties, Properties, SourceProperties, SourceTable};
+
+type Sources = IndexMap<String, Source>;
+type Exposures = IndexMap<String, Exposure>;
+type Groups = IndexMap<String, Group>;
+
+/// Everything that is declared in YAML alone.
+pub fn collect(
+    project: &Project,
+    docs: &DocsBlocks,
+    drafts: &mut Drafts,
+    sink: &mut Diagnostics,
+) -> (Sources, Exposures, Groups) {
+    let (mut sources, mut exposures, mut groups) = (Sources::new(), Exposures::new(), Groups::new());
+    for package in project.packages.values() {
+        for file in &package.properties {
+            let place = Place { project, docs, package: &package.name, file, folders: folders(package, &file.path) };
+            for (source, table) in file.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t))) {
+                let source = place.source(source, table);
+                if source.config.flag("enabled") {
+                    insert(&mut sources, source.id.clone(), source, table.node.span, |other| other.span, sink);
+                } else {
+                    drafts.disabled.push(switched_off(&source));
+                }
+            }
+            for properties in &file.exposures {
+                let exposure = place.exposure(properties, sink);
+                exposures.insert(exposure.id.clone(), exposure);
+            }
+            for properties in &file.groups {
+                let id = format!("group.{}.{}", package.name, properties.name);
+                let group =
+                    Group { id: id.clone(), package: package.name.clone(), path: file.path.clone(), properties: properties.clone() };
+                groups.insert(id, group);
+            }
+        }
+    }
+    (sources, exposures, groups)
+}
+
+fn insert<T>(
+    all: &mut IndexMap<String, T>,
+    id: String,
+    item: T,
+    span: Span,
+    span_of: impl Fn(&T) -> Span,
+    sink: &mut Diagnostics,
+) {
+    if let Some(other) = all.get(&id) {
+        let problem = Diagnostic::error(Code::DuplicateName, span, format!("`{id}` is declared twice"));
+        sink.push(problem.related(span_of(other), "it is declared here too").help("rename one of them"));
+        return;
+    }
+    all.insert(id, item);
+}
+
+fn switched_off(source: &Source) -> Disabled {
+    Disabled {
+        id: source.id.clone(),
+        name: format!("{}.{}", source.source_name, source.name),
+        package: source.package.clone(),
+        original_path: source.path.clone(),
+        resource_type: "source",
+    }
+}
+
+/// The folders of a property file below the folder of its kind.
+fn folders(package: &crate::project::package::Package, path: &str) -> Vec<String> {
+    let roots = package.settings.paths.all();
+    let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/')).min_by_key(|rest| rest.len());
+    let mut parts: Vec<String> = below.unwrap_or(path).split('/').map(str::to_string).collect();
+    parts.pop();
+    parts
+}
+
+struct Place<'a> {
+    project: &'a Project,
+    docs: &'a DocsBlocks,
+    package: &'a str,
+    file: &'a Properties,
+    folders: Vec<String>,
+}
+
+impl Place<'_> {
+    fn fqn(&self, names: &[&str]) -> Vec<String> {
+        let names = names.iter().map(|name| name.to_string());
+        [self.package.to_string()].into_iter().chain(self.folders.iter().cloned()).chain(names).collect()
+    }
+
+    fn source(&self, source: &SourceProperties, table: &SourceTable) -> Source {
+        let fqn = self.fqn(&[&source.name, &table.node.name]);
+        let mut config = Config::new(Defaults::Source);
+        merge_trees(&mut config, self.project, self.package, "sources", &fqn, |config| {
+            config.merge(source.config.clone());
+            config.merge(table.node.config.clone());
+        });
+        let target = &self.project.target;
+        let identifier = table.identifier.clone().unwrap_or_else(|| table.node.name.clone());
+        let database = source.database.as_deref().unwrap_or(&target.database);
+        let schema = source.schema.as_deref().unwrap_or(&source.name);
+        let mut relation = Relation::new(database, schema, &identifier);
+        let mut quoting = self.project.root().settings.quoting.clone();
+        quoting.extend(source.quoting.clone());
+        quoting.extend(table.quoting.clone());
+        relation.quote = names::quoting(&quoting, None);
+        relation.expression = external_location(&config, source, table, schema, &identifier);
+        let describe = |text: &str| self.docs.describe(text, self.package);
+        Source {
+            id: format!("source.{}.{}.{}", self.package, source.name, table.node.name),
+            package: self.package.to_string(),
+            source_name: source.name.clone(),
+            name: table.node.name.clone(),
+            identifier,
+            fqn,
+            path: self.file.path.clone(),
+            span: table.node.span,
+            relation,
+            loader: table.loader.clone().unwrap_or_else(|| source.loader.clone()),
+            description: describe(&table.node.description),
+            source_description: describe(&source.description),
+            source_meta: source.meta.clone(),
+            columns: columns(&table.node.columns, describe),
+            config,
+            external: table.external.clone(),
+        }
+    }
+
+    fn exposure(&self, properties: &ExposureProperties, sink: &mut Diagnostics) -> Exposure {
+        let fqn = self.fqn(&[&properties.name]);
+        let mut config = Config::new(Defaults::Source);
+        merge_trees(&mut config, self.project, self.package, "exposures", &fqn, |config| {
+            config.merge(properties.config.clone());
+        });
+        let (refs, source_refs) = references(&properties.depends_on, sink);
+        Exposure {
+            id: format!("exposure.{}.{}", self.package, properties.name),
+            name: properties.name.clone(),
+            package: self.package.to_string(),
+            fqn,
+            path: self.file.path.clone(),
+            label: properties.label.clone(),
+            kind: properties.kind.clone(),
+            description: self.docs.describe(&properties.description, self.package),
+            maturity: properties.maturity.clone(),
+            url: properties.url.clone(),
+            owner: properties.owner.clone(),
+            config,
+            depends_on: Vec::new(),
+            refs,
+            source_refs,
+        }
+    }
+}
+
+/// `ref('x')` and `source('a', 'b')` as texts of a YAML list.
+fn references(texts: &[(String, Span)], sink: &mut Diagnostics) -> (Vec<RefArguments>, Vec<[String; 2]>) {
+    let (mut refs, mut sources) = (Vec::new(), Vec::new());
+    for (text, span) in texts {
+        let call = format!("{{{{ {text} }}}}");
+        let facts = Template::new(FileId(0), call.into()).map(|template| template.facts().clone());
+        let Ok(facts) = facts else {
+            let message = format!("`{text}` is neither a `ref(…)` nor a `source(…)`");
+            sink.push(Diagnostic::error(Code::InvalidValue, *span, message));
+            continue;
+        };
+        refs.extend(facts.refs.into_iter().map(|call| RefArguments {
+            package: call.package,
+            name: call.name,
+            version: call.version,
+        }));
+        sources.extend(facts.sources.into_iter().map(|call| [call.source, call.table]));
+    }
+    (refs, sources)
+}
+
+/// `external_location` of dbt-duckdb: a file, or a call of a table function, that is read in place of a table.
+/// Source: <https://github.com/duckdb/dbt-duckdb#reading-from-external-files>.
+fn external_location(
+    config: &Config,
+    source: &SourceProperties,
+    table: &SourceTable,
+    schema: &str,
+    identifier: &str,
+) -> Option<String> {
+    let meta = |map: &JsonMap| map.get("external_location").and_then(Json::as_str).map(str::to_string);
+    let in_meta = |config: &Config| config.get("meta").and_then(|meta| meta.get("external_location")?.as_str().map(str::to_string));
+    let location = config.text("external_location").map(str::to_string).or_else(|| in_meta(config)).or_else(|| meta(&source.meta))?;
+    let location = location
+        .replace("{name}", &table.node.name)
+        .replace("{identifier}", identifier)
+        .replace("{schema}", schema)
+        .replace("{source_name}", &source.name);
+    if location.contains('(') { Some(location) } else { Some(literal(location.trim_matches('\''))) }
+}

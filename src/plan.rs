@@ -1,0 +1,134 @@
+//! Turns a selection of a Manifest into a Plan: what will be done, and what each step has to wait for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::manifest::{Kind, Manifest, Node};
+
+/// What will be done, in an order in which it could be done by one worker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub steps: Vec<Step>,
+}
+
+/// One node to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The node's unique id.
+    pub node: String,
+    /// Steps, by number, that must have ended well before.
+    pub needs: Vec<usize>,
+}
+
+/// Plans the selected nodes. With `tests_gate` (as in `build`), a model waits for the tests of everything it reads:
+/// a test holds back what depends on all that it tests.
+/// Source: <https://docs.getdbt.com/reference/commands/build>.
+pub fn plan<'a>(manifest: &Manifest, selected: impl Iterator<Item = &'a str>, tests_gate: bool) -> Plan {
+    let runs = |id: &&str| manifest.node(id).is_some_and(is_run);
+    let selected: BTreeSet<&str> = selected.filter(runs).collect();
+    let mut needs = through_unselected(manifest, &selected);
+    if tests_gate {
+        add_gates(manifest, &selected, &mut needs);
+    }
+    let order = in_order(manifest, &needs);
+    let place: BTreeMap<&str, usize> = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let step = |id: &&str| Step { node: id.to_string(), needs: needs[id].iter().map(|need| place[need]).collect() };
+    Plan { steps: order.iter().map(step).collect() }
+}
+
+/// Ephemeral models are part of others, and analyses are only compiled.
+fn is_run(node: &Node) -> bool {
+    !node.is_ephemeral() && !matches!(node.kind, Kind::Analysis | Kind::Operation)
+}
+
+type Needs<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// The selected ancestors that each selected node must wait for, also through nodes that are not selected.
+fn through_unselected<'a>(manifest: &'a Manifest, selected: &BTreeSet<&str>) -> Needs<'a> {
+    let mut nearest: Needs<'a> = BTreeMap::new();
+    for id in manifest.graph.ids() {
+        let mut above: BTreeSet<&str> = BTreeSet::new();
+        for parent in manifest.graph.parents(id) {
+            if selected.contains(parent) {
+                above.insert(parent);
+            } else {
+                above.extend(nearest.get(parent).into_iter().flatten());
+            }
+        }
+        nearest.insert(id, above);
+    }
+    nearest.retain(|id, _| selected.contains(id));
+    nearest
+}
+
+/// Lets what is downstream of a test's subjects wait for the test.
+fn add_gates<'a>(manifest: &'a Manifest, selected: &BTreeSet<&str>, needs: &mut Needs<'a>) {
+    let tests = manifest.nodes.values().filter(|node| node.is_test() && selected.contains(node.id.as_str()));
+    for test in tests {
+        let subjects: Vec<&str> = test.depends_on.iter().map(String::as_str).collect();
+        for child in below_all(manifest, &subjects) {
+            let builds = manifest.node(child).is_some_and(|node| !node.is_test());
+            if let Some(waits) = needs.get_mut(child).filter(|_| builds) {
+                waits.insert(&test.id);
+            }
+        }
+    }
+}
+
+/// The nodes that depend on every one of some nodes: for a single one its children, whose own children wait anyway.
+fn below_all<'a>(manifest: &'a Manifest, subjects: &[&str]) -> BTreeSet<&'a str> {
+    match subjects {
+        [] => BTreeSet::new(),
+        [one] => below_one(manifest, one),
+        [first, rest @ ..] => rest.iter().fold(descendants(manifest, first), |common, subject| {
+            let below = descendants(manifest, subject);
+            common.intersection(&below).copied().collect()
+        }),
+    }
+}
+
+/// The children of a node, and what is below those that do not run themselves.
+fn below_one<'a>(manifest: &'a Manifest, subject: &str) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = manifest.graph.children(subject).collect();
+    while let Some(id) = open.pop() {
+        if found.insert(id) && manifest.node(id).is_some_and(Node::is_ephemeral) {
+            open.extend(manifest.graph.children(id));
+        }
+    }
+    found
+}
+
+fn descendants<'a>(manifest: &'a Manifest, id: &str) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = manifest.graph.children(id).collect();
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(manifest.graph.children(id));
+        }
+    }
+    found
+}
+
+/// An order in which every node comes after what it needs; ties go by the order of the graph.
+fn in_order<'a>(manifest: &'a Manifest, needs: &Needs<'a>) -> Vec<&'a str> {
+    let mut waiting: BTreeMap<&str, usize> = needs.iter().map(|(id, needs)| (*id, needs.len())).collect();
+    let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (id, needs) in needs {
+        needs.iter().for_each(|need| children.entry(need).or_default().push(id));
+    }
+    let position = |id: &'a str| (manifest.graph.position(id), id);
+    let mut ready: BTreeSet<(Option<usize>, &str)> =
+        needs.iter().filter(|(_, needs)| needs.is_empty()).map(|(id, _)| position(id)).collect();
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some((_, id)) = ready.pop_first() {
+        order.push(id);
+        for child in children.get(id).into_iter().flatten() {
+            let left = waiting.get_mut(child).expect("children are needs' keys");
+            *left -= 1;
+            if *left == 0 {
+                ready.insert(position(child));
+            }
+        }
+    }
+    order
+}

@@ -1,0 +1,90 @@
+//! Runs `on-run-start` and `on-run-end`, and makes the schemas that a run needs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::adapter::relation::Relation;
+use crate::compile::host::NodeHost;
+use crate::compile::session::{Session, Warehouse};
+use crate::diagnostic::Diagnostic;
+use crate::files::ProjectFiles;
+use crate::jinja::{Scope, ScopeValue, Template};
+use crate::manifest::parse::base_scope;
+use crate::manifest::{Node, builtin, names};
+
+/// Renders and runs hooks one after the other, until one fails.
+pub fn run(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    files: &ProjectFiles,
+    hooks: &[String],
+    which: &str,
+    context: &[(&str, Json)],
+) -> Result<(), Diagnostic> {
+    for (at, hook) in hooks.iter().enumerate() {
+        let file = files.add(&format!("{which}[{at}] of the project file"), hook);
+        let text = files.get(file).text;
+        let template = Template::new(file, text).map_err(|error| builtin::diagnostic(&error))?;
+        let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
+        let scope = operation_scope(session, context);
+        let rendered = session
+            .manifest
+            .library
+            .render(&template, &scope, host.clone())
+            .map_err(|error| builtin::diagnostic(&error))?;
+        if rendered.text.trim().is_empty() {
+            continue;
+        }
+        warehouse.with(|connection| connection.execute(&rendered.text)).map_err(|error| {
+            let span = crate::files::Span::start_of(file);
+            Diagnostic::error(crate::diagnostic::code::Code::SqlError, span, error.to_string())
+        })?;
+    }
+    Ok(())
+}
+
+/// The names that an operation sees.
+pub fn operation_scope(session: &Arc<Session>, context: &[(&str, Json)]) -> Scope {
+    let root = &session.project.root().name;
+    let target = &session.project.target;
+    let mut scope = base_scope(&session.project, root, &Relation::new(&target.database, &target.schema, ""));
+    scope.values.shift_remove("this");
+    for (name, value) in context {
+        scope.values.insert(name.to_string(), ScopeValue::Json(value.clone()));
+    }
+    scope.values.insert("invocation_id".to_string(), ScopeValue::Json(json!(session.invocation.id)));
+    let started = json!(session.invocation.started.to_rfc3339());
+    scope.values.insert("run_started_at".to_string(), ScopeValue::Json(started));
+    scope
+}
+
+/// Makes the schemas of some nodes. One after the other: two at a time would conflict in DuckDB.
+pub fn make_schemas<'a>(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    nodes: impl Iterator<Item = &'a Node>,
+) -> Result<(), Diagnostic> {
+    let store = session.flags.get("STORE_FAILURES") == Some(&Json::Bool(true));
+    let stores = |node: &Node| node.is_test() && (store || node.config.flag("store_failures") || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"));
+    let wanted: BTreeSet<(String, String)> = nodes
+        .filter(|node| names::has_relation(node) || stores(node))
+        .filter_map(|node| Some((node.relation.database.clone()?, node.relation.schema.clone()?)))
+        .collect();
+    let library = &session.manifest.library;
+    let create = library.find(&session.project.root().name, "create_schema").expect("the templates have this macro");
+    for (database, schema) in wanted {
+        let mut relation = Relation::new(&database, &schema, "");
+        relation.include.identifier = false;
+        let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
+        let scope = operation_scope(session, &[]);
+        let made = library.call(&create.unique_id, &[ScopeValue::Relation(relation)], &[], &scope, host.clone());
+        made.map_err(|error| builtin::diagnostic(&error))?;
+        let closed = warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
+        closed.map_err(|error| {
+            Diagnostic::error(crate::diagnostic::code::Code::SqlError, None, error.to_string())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Runs one node: compiles it, hands it to its materialization, and says how it ended.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Value as Json, json};
+
+use crate::adapter::AdapterError;
+use crate::compile::host::NodeHost;
+use crate::compile::place::sql_problem;
+use crate::compile::session::{Session, Warehouse};
+use crate::compile::{CompiledNode, compile, explain, scope};
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::files::Span;
+use crate::jinja::{MacroInfo, RenderError, ScopeValue};
+use crate::manifest::{Kind, Node};
+use crate::run::outcome::{self, Timer};
+use crate::run::{Outcome, Status};
+
+/// What a worker needs to run nodes.
+pub struct Worker {
+    pub session: Arc<Session>,
+    pub warehouse: Arc<Warehouse>,
+    /// From 1.
+    pub number: usize,
+}
+
+impl Worker {
+    /// Runs a node to its end. Nothing of it is left in the warehouse if it fails.
+    pub fn run(&self, node: &Node) -> Outcome {
+        let mut timer = Timer::start(node, self.number);
+        let compiled = match &node.kind {
+            Kind::Seed { .. } => None,
+            _ => match self.compile(node) {
+                Ok(compiled) => Some(compiled),
+                Err(problem) => return timer.failed(None, problem),
+            },
+        };
+        timer.compiled();
+        let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
+        let result = self.materialize(node, compiled.as_ref(), &host);
+        self.clean_up(result.is_err());
+        match result {
+            Ok(()) if node.is_test() => outcome::of_test(timer, node, compiled, host.take_rows(), self.warnings_fail()),
+            Ok(()) => outcome::of_build(timer, node, compiled, host.take_seed()),
+            Err(problem) => timer.failed(compiled, problem),
+        }
+    }
+
+    fn warnings_fail(&self) -> bool {
+        self.session.flags.get("WARN_ERROR") == Some(&Json::Bool(true))
+    }
+
+    fn compile(&self, node: &Node) -> Result<CompiledNode, Diagnostic> {
+        let compiled = compile(&self.session, &self.warehouse, node)?;
+        let count = self.warehouse.with(|connection| connection.statement_count(&compiled.sql));
+        let place = match &node.kind {
+            Kind::GenericTest(test) => test.span,
+            _ => Span::start_of(node.file),
+        };
+        match count {
+            Ok(1) => Ok(compiled),
+            Ok(0) => {
+                let message = format!("{} `{}` has no SQL", node.resource_type(), node.name);
+                Err(Diagnostic::error(Code::EmptyModel, place, message).help("write a `select`, or delete the file"))
+            }
+            Ok(count) => {
+                let message = format!("{} `{}` compiles to {count} statements", node.resource_type(), node.name);
+                let help = "keep one `select`; what should run before or after it is a `pre_hook` or `post_hook`";
+                Err(Diagnostic::error(Code::ManyStatements, place, message).help(help))
+            }
+            Err(error) => Err(sql_problem(node, Some(&compiled), &error, &compiled.sql)),
+        }
+    }
+
+    fn materialize(
+        &self,
+        node: &Node,
+        compiled: Option<&CompiledNode>,
+        host: &Arc<NodeHost>,
+    ) -> Result<(), Diagnostic> {
+        let materialization = self.materialization(node)?;
+        let mut scope = scope(&self.session, node);
+        let mut put = |name: &str, value: Json| drop(scope.values.insert(name.to_string(), ScopeValue::Json(value)));
+        let sql = compiled.map_or("", |compiled| compiled.sql.as_str());
+        put("sql", json!(sql));
+        put("compiled_code", json!(sql));
+        put("pre_hooks", node.config.get("pre-hook").cloned().unwrap_or(json!([])));
+        put("post_hooks", node.config.get("post-hook").cloned().unwrap_or(json!([])));
+        let library = &self.session.manifest.library;
+        match library.call(&materialization.unique_id, &[], &[], &scope, host.clone()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failure(node, compiled, host, &error)),
+        }
+    }
+
+    fn materialization(&self, node: &Node) -> Result<&MacroInfo, Diagnostic> {
+        let library = &self.session.manifest.library;
+        let name = if node.is_test() { "test" } else { node.materialized() };
+        library.find_materialization(name, &self.session.project.target.kind).ok_or_else(|| {
+            let message = format!("`{}` asks for the materialization `{name}`, which does not exist", node.name);
+            let problem = Diagnostic::error(Code::UnknownMaterialization, Span::start_of(node.file), message);
+            let known = library.macros().iter().filter_map(|found| {
+                found.name.strip_prefix("materialization_")?.rsplit_once('_').map(|(name, _)| name)
+            });
+            match nearest(name, known) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help("view, table, incremental, ephemeral, seed and snapshot are built in"),
+            }
+        })
+    }
+
+    /// What a node leaves open is undone, and what it may have done is looked up again.
+    fn clean_up(&self, failed: bool) {
+        let undone = self.warehouse.with(|connection| {
+            if connection.in_transaction() { connection.rollback().map(|()| true) } else { Ok(false) }
+        });
+        if failed || !matches!(undone, Ok(false)) {
+            self.session.existing.forget();
+        }
+    }
+}
+
+/// A failed materialization: the engine's complaint at its place in the model, or the template's.
+pub fn failure(node: &Node, compiled: Option<&CompiledNode>, host: &NodeHost, error: &RenderError) -> Diagnostic {
+    match host.take_failure() {
+        Some((complaint @ AdapterError::Sql { .. }, sent)) => {
+            let problem = sql_problem(node, compiled, &complaint, &sent);
+            if problem.label.is_empty() && !in_own_sql(compiled, &sent) { with_frames(problem, error) } else { problem }
+        }
+        Some((complaint, _)) => {
+            Diagnostic::error(Code::SqlError, Span::start_of(node.file), complaint.to_string())
+        }
+        None => explain(node, host, error),
+    }
+}
+
+fn in_own_sql(compiled: Option<&CompiledNode>, sent: &str) -> bool {
+    compiled.is_some_and(|compiled| sent.contains(compiled.sql.trim()))
+}
+
+/// A statement that a macro made: the macro's place is what helps.
+fn with_frames(mut problem: Diagnostic, error: &RenderError) -> Diagnostic {
+    for frame in &error.frames {
+        problem = problem.related(*frame, "the statement is made here");
+    }
+    problem
+}
+
+/// How long something took, for outcomes.
+pub fn since(start: Instant) -> std::time::Duration {
+    start.elapsed()
+}
+
+/// A node that was not run because of another.
+pub fn skipped(node: &Node, blame: &Node, worker: usize) -> Outcome {
+    let message = format!("`{}` did not end well", blame.name);
+    Timer::start(node, worker).ended(Status::Skipped, Some(message))
+}

@@ -1,0 +1,109 @@
+//! Turns what a node's run left behind into its Outcome.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::json;
+
+use crate::adapter::SeedLoad;
+use crate::adapter::rows::Rows;
+use crate::compile::CompiledNode;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
+use crate::jinja::JsonMap;
+use crate::manifest::Node;
+use crate::run::{Outcome, Status};
+
+/// The clock of one node.
+pub struct Timer {
+    node: String,
+    worker: usize,
+    started: SystemTime,
+    begin: Instant,
+    compiled: Option<Instant>,
+}
+
+impl Timer {
+    pub fn start(node: &Node, worker: usize) -> Timer {
+        Timer { node: node.id.clone(), worker, started: SystemTime::now(), begin: Instant::now(), compiled: None }
+    }
+
+    /// The node's SQL is ready; what follows is its execution.
+    pub fn compiled(&mut self) {
+        self.compiled = Some(Instant::now());
+    }
+
+    pub fn ended(self, status: Status, message: Option<String>) -> Outcome {
+        let compiled = self.compiled.unwrap_or_else(Instant::now);
+        Outcome {
+            node: self.node,
+            status,
+            message,
+            failures: None,
+            response: JsonMap::new(),
+            compiled: None,
+            diagnostics: Vec::new(),
+            worker: self.worker,
+            started: self.started,
+            compile_time: compiled.duration_since(self.begin),
+            execute_time: self.compiled.map_or(Duration::ZERO, |compiled| compiled.elapsed()),
+        }
+    }
+
+    pub fn failed(self, compiled: Option<CompiledNode>, problem: Diagnostic) -> Outcome {
+        let message = Some(problem.message.clone());
+        Outcome { compiled, diagnostics: vec![problem], ..self.ended(Status::Error, message) }
+    }
+}
+
+/// A model, snapshot or seed that was built.
+pub fn of_build(timer: Timer, node: &Node, compiled: Option<CompiledNode>, seed: Option<SeedLoad>) -> Outcome {
+    let message = match &seed {
+        Some(load) => format!("INSERT {}", load.rows),
+        None => "OK".to_string(),
+    };
+    let diagnostics = seed.iter().filter_map(|load| coercions(node, load)).collect();
+    let response = JsonMap::from_iter([("_message".to_string(), json!(message))]);
+    Outcome { compiled, diagnostics, response, ..timer.ended(Status::Success, Some(message)) }
+}
+
+fn coercions(node: &Node, load: &SeedLoad) -> Option<Diagnostic> {
+    if load.coerced.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = load.coerced.iter().map(|(column, value)| format!("`{value}` of `{column}`")).collect();
+    let message = format!("type inference changed values of the seed `{}`: {}", node.name, shown.join(", "));
+    let columns: Vec<&str> = load.coerced.iter().map(|(column, _)| column.as_str()).collect();
+    let help = format!("to keep the text, declare `column_types` of the seed: {}", columns.join(": varchar, ") + ": varchar");
+    Some(Diagnostic::warning(Code::SeedCoercion, node.patch_span, message).help(help))
+}
+
+/// A test, by the one row of its query: how many failures, and whether they are to warn or to fail.
+/// Source: <https://docs.getdbt.com/reference/resource-configs/severity>.
+pub fn of_test(
+    timer: Timer,
+    node: &Node,
+    compiled: Option<CompiledNode>,
+    rows: Option<Rows>,
+    warnings_fail: bool,
+) -> Outcome {
+    let row = rows.as_ref().and_then(|rows| rows.rows.first());
+    let Some([failures, should_warn, should_error, ..]) = row.map(Vec::as_slice) else {
+        let message = format!("the test `{}` gave no row that says how many failures there are", node.name);
+        return timer.failed(compiled, Diagnostic::error(Code::SqlError, None, message));
+    };
+    let count = failures.as_int().unwrap_or(0);
+    let plural = if count == 1 { "result" } else { "results" };
+    let limit = |key: &str| node.config.text(key).unwrap_or("!= 0").to_string();
+    let is_error = node.config.text("severity").is_none_or(|severity| severity.eq_ignore_ascii_case("error"));
+    let (status, message) = if is_error && should_error.as_bool() == Some(true) {
+        (Status::Fail, Some(format!("Got {count} {plural}, configured to fail if {}", limit("error_if"))))
+    } else if should_warn.as_bool() == Some(true) {
+        let status = if warnings_fail { Status::Fail } else { Status::Warn };
+        (status, Some(format!("Got {count} {plural}, configured to warn if {}", limit("warn_if"))))
+    } else {
+        (Status::Pass, None)
+    };
+    let failures = i64::try_from(count).ok();
+    let response = JsonMap::from_iter([("_message".to_string(), json!("OK"))]);
+    Outcome { compiled, failures, response, ..timer.ended(status, message) }
+}

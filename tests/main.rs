@@ -1,0 +1,11 @@
+//! The one integration binary: whole behaviour, through real projects and the real engine.
+
+mod suite {
+    pub mod architecture;
+    pub mod cli;
+    pub mod errors;
+    pub mod faults;
+    pub mod jinja;
+    pub mod projects;
+    pub mod support;
+}
