@@ -5,6 +5,8 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // The templates are embedded by a macro, which the compiler does not watch.
+    println!("cargo::rerun-if-changed=templates");
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
     let is_bundled = env::var_os("CARGO_FEATURE_BUNDLED").is_some();
     let is_unix = env::var_os("CARGO_CFG_UNIX").is_some();

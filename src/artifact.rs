@@ -16,7 +16,6 @@ pub mod sql;
 pub mod write;
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -36,7 +35,7 @@ const CUSTOM_ENV_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
 pub struct Invocation {
     /// A UUID.
     pub id: String,
-    pub started_at: SystemTime,
+    pub started_at: DateTime<Utc>,
     pub medal_version: String,
     /// dbt's name of the command: `build`.
     pub command: String,
@@ -81,7 +80,7 @@ pub struct Metadata<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    fn new(schema: &'static str, generated_at: SystemTime, invocation: &'a Invocation) -> Metadata<'a> {
+    fn new(schema: &'static str, generated_at: DateTime<Utc>, invocation: &'a Invocation) -> Metadata<'a> {
         Metadata {
             dbt_schema_version: schema,
             dbt_version: DBT_VERSION,
@@ -94,11 +93,11 @@ impl<'a> Metadata<'a> {
 }
 
 /// `2026-01-31T12:00:00.000000Z`.
-fn timestamp(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Micros, true)
+fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// Seconds since 1970.
-fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+fn seconds(time: DateTime<Utc>) -> f64 {
+    time.timestamp_micros() as f64 / 1e6
 }

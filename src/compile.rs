@@ -101,7 +101,7 @@ pub fn scope(session: &Arc<Session>, node: &Node) -> Scope {
     let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
     let (shared, id) = (session.clone(), node.id.clone());
     put("model", ScopeValue::lazy(move || {
-        shared.manifest.node(&id).map_or(json!(null), |node| context::model_json(node, &shared.project.target, None))
+        shared.manifest.node(&id).map_or(json!(null), |node| context::node_json(&shared.manifest, node))
     }));
     put("database", ScopeValue::Json(json!(node.relation.database)));
     put("schema", ScopeValue::Json(json!(node.relation.schema)));

@@ -1,16 +1,16 @@
 //! Turns the contract of a model into a checksum that is the same as dbt's, so that each sees what the other changed.
 
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 
 use crate::artifact::parts;
-use crate::manifest::Node;
+use crate::hash;
 use crate::manifest::python;
+use crate::manifest::{Kind, Node};
 
 /// sha256 of columns and constraints, as Python would print them. For models only.
 pub fn checksum(node: &Node) -> Option<String> {
     let enforced = node.config.get("contract")?.get("enforced")?.as_bool()?;
-    if !enforced || !matches!(node.kind, crate::manifest::Kind::Model) {
+    if !enforced || !matches!(node.kind, Kind::Model) {
         return None;
     }
     let mut columns: Vec<_> = node.columns.values().collect();
@@ -24,7 +24,7 @@ pub fn checksum(node: &Node) -> Option<String> {
         text += node.materialized();
         text += &list(&node.constraints, "ModelLevelConstraint");
     }
-    Some(format!("{:x}", Sha256::digest(text.as_bytes())))
+    Some(hash::sha256(&text))
 }
 
 fn list(constraints: &Json, class: &str) -> String {

@@ -217,14 +217,17 @@ pub fn doc<'a>(doc: &'a Doc, project: &Project) -> DocEntry<'a> {
     }
 }
 
-/// The first page of dbt's docs site for a project that does not write one: the site cannot open without this block.
+/// dbt's docs site cannot open without a block of this id.
+pub const OVERVIEW_ID: &str = "doc.dbt.__overview__";
+
+/// The first page of the site for a project that does not write one.
 pub const OVERVIEW: DocEntry<'static> = DocEntry {
     name: "__overview__",
     resource_type: "doc",
     package_name: "dbt",
     path: "overview.md",
     original_file_path: "docs/overview.md",
-    unique_id: "doc.dbt.__overview__",
+    unique_id: OVERVIEW_ID,
     block_contents: "### Documentation of this project\n\nThe tree on the left holds the project's sources, models \
         and tests. The button at the bottom right draws how they depend on each other.\n\nTo put your own text here, \
         write a docs block with the name `__overview__`.",

@@ -9,7 +9,6 @@ use crate::artifact::parts::Docs;
 use crate::files::ProjectFiles;
 use crate::jinja::{JsonMap, MacroInfo, MacroKind};
 use crate::manifest::Manifest;
-use crate::manifest::nodes::macro_ids;
 use crate::project::Project;
 use crate::project::properties::MacroProperties;
 
@@ -25,7 +24,7 @@ pub struct MacroEntry<'a> {
     original_file_path: &'a str,
     unique_id: &'a str,
     macro_sql: &'a str,
-    depends_on: MacroDependsOn,
+    depends_on: MacroDependsOn<'a>,
     description: &'a str,
     meta: &'a JsonMap,
     docs: Docs<'a>,
@@ -37,8 +36,8 @@ pub struct MacroEntry<'a> {
 }
 
 #[derive(Serialize)]
-struct MacroDependsOn {
-    macros: Vec<String>,
+struct MacroDependsOn<'a> {
+    macros: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -77,9 +76,7 @@ impl<'a> Macros<'a> {
             original_file_path: &info.path,
             unique_id: &info.unique_id,
             macro_sql: &info.text,
-            depends_on: MacroDependsOn {
-                macros: macro_ids(&self.manifest.library, &info.package, info.calls.iter().map(String::as_str)),
-            },
+            depends_on: MacroDependsOn { macros: self.calls(info) },
             description: properties.map_or("", |properties| &properties.description),
             config: MacroConfig { meta, docs: Docs::new(docs) },
             meta,
@@ -89,6 +86,12 @@ impl<'a> Macros<'a> {
             created_at: self.created_at,
             supported_languages: matches!(info.kind, MacroKind::Materialization { .. }).then_some(["sql"]),
         }
+    }
+
+    fn calls(&self, info: &'a MacroInfo) -> Vec<&'a str> {
+        let calls = info.calls.iter().map(String::as_str);
+        let found = self.manifest.library.resolve_calls(&info.package, calls);
+        found.into_iter().map(|called| called.unique_id.as_str()).collect()
     }
 
     fn patch_path(&self, package: &str, properties: &MacroProperties) -> Option<String> {

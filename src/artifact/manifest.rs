@@ -1,21 +1,20 @@
 //! Turns a Manifest into `target/manifest.json`, version 12 of dbt's schema.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use indexmap::IndexMap;
-use md5::{Digest, Md5};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::artifact::declared::{self, OVERVIEW};
+use crate::artifact::declared::{self, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::parts::Entries;
 use crate::artifact::{Invocation, Metadata, seconds};
 use crate::compile::CompiledNode;
 use crate::files::ProjectFiles;
+use crate::hash;
 use crate::manifest::{Manifest, names};
 use crate::project::Project;
 
@@ -59,8 +58,8 @@ impl Serialize for ManifestArtifact<'_> {
         file.serialize_entry("sources", &sources)?;
         let macros = manifest.library.macros();
         file.serialize_entry("macros", &Entries(|| macros.iter().map(|item| (&item.unique_id, self.macros.entry(item)))))?;
-        let own = || manifest.docs.blocks.values().map(|item| declared::doc(item, project));
-        file.serialize_entry("docs", &Entries(|| own().chain([OVERVIEW]).map(|doc| (doc.unique_id, doc))))?;
+        let docs = || manifest.docs.blocks.values().map(|item| (item.id.as_str(), declared::doc(item, project)));
+        file.serialize_entry("docs", &Entries(|| docs().chain([(OVERVIEW_ID, OVERVIEW)])))?;
         let exposures = || manifest.exposures.values().map(|item| (&item.id, declared::exposure(item, project, created_at)));
         file.serialize_entry("exposures", &Entries(exposures))?;
         let groups = || manifest.groups.values().map(|item| (&item.id, declared::group(item, project)));
@@ -131,7 +130,7 @@ impl<'a> ManifestMetadata<'a> {
         ManifestMetadata {
             common: Metadata::new(SCHEMA, invocation.started_at, invocation),
             project_name: &root.name,
-            project_id: format!("{:x}", Md5::digest(root.name.as_bytes())),
+            project_id: hash::md5(&root.name),
             user_id: (),
             send_anonymous_usage_stats: false,
             adapter_type: &project.target.kind,
@@ -147,6 +146,102 @@ impl<'a> ManifestMetadata<'a> {
 }
 
 /// `2026-01-31T12:00:00.000000+00:00`.
-fn with_offset(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Micros, false)
+fn with_offset(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, false)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::sync::Arc;
+
+    use indexmap::IndexMap;
+    use serde_json::{Map, Value as Json, json, to_value};
+
+    use super::manifest_json;
+    use crate::artifact::Invocation;
+    use crate::artifact::node::tests::node;
+    use crate::diagnostic::Diagnostics;
+    use crate::files::ProjectFiles;
+    use crate::jinja::{Library, LibraryOptions};
+    use crate::manifest::graph::Graph;
+    use crate::manifest::{Kind, Manifest, Node};
+    use crate::project::{LoadRequest, Project, load};
+
+    pub fn invocation() -> Invocation {
+        Invocation {
+            id: "00000000-0000-4000-8000-000000000000".to_string(),
+            started_at: chrono::DateTime::UNIX_EPOCH,
+            medal_version: "0.1.0".to_string(),
+            command: "build".to_string(),
+            args: Map::new(),
+            env: [("TEAM".to_string(), "x".to_string())].into(),
+        }
+    }
+
+    fn project(files: &ProjectFiles) -> Project {
+        let mut sink = Diagnostics::default();
+        let text = "name: shop\ntargets:\n  dev: {type: duckdb, path: db.duckdb}\ntarget: dev\n";
+        std::fs::write(files.root().join("medal.yml"), text).unwrap();
+        load(files, &LoadRequest::default(), &mut sink).unwrap()
+    }
+
+    pub fn manifest(nodes: Vec<Node>) -> Manifest {
+        let edges = nodes.iter().map(|node| (node.id.as_str(), node.depends_on.iter().map(String::as_str).collect()));
+        let (graph, _) = Graph::build(edges);
+        Manifest {
+            graph,
+            nodes: nodes.into_iter().map(|node| (node.id.clone(), node)).collect(),
+            sources: IndexMap::new(),
+            exposures: IndexMap::new(),
+            groups: IndexMap::new(),
+            docs: Default::default(),
+            macro_properties: IndexMap::new(),
+            disabled: Vec::new(),
+            library: Arc::new(Library::new(&[], LibraryOptions::default()).0),
+        }
+    }
+
+    /// The whole file for some nodes.
+    pub fn artifact_of(nodes: Vec<Node>) -> Json {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ProjectFiles::new(folder.path());
+        let (manifest, project) = (manifest(nodes), project(&files));
+        to_value(manifest_json(&manifest, &project, &files, &invocation(), &IndexMap::new())).unwrap()
+    }
+
+    #[test]
+    fn the_file_has_every_section_of_the_schema() {
+        let mut orders = node("orders", Kind::Model);
+        orders.depends_on = vec!["model.shop.raw".to_string()];
+        let artifact = artifact_of(vec![orders, node("raw", Kind::Model)]);
+        let keys: Vec<&String> = artifact.as_object().unwrap().keys().collect();
+        let expected = [
+            "metadata", "nodes", "sources", "macros", "docs", "exposures", "groups", "disabled", "parent_map",
+            "child_map", "group_map", "metrics", "selectors", "saved_queries", "semantic_models", "unit_tests",
+            "functions",
+        ];
+        assert_eq!(keys, expected);
+        assert_eq!(artifact["parent_map"], json!({"model.shop.orders": ["model.shop.raw"], "model.shop.raw": []}));
+        assert_eq!(artifact["child_map"], json!({"model.shop.orders": [], "model.shop.raw": ["model.shop.orders"]}));
+    }
+
+    #[test]
+    fn the_metadata_are_those_of_dbt() {
+        let expected = json!({
+            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
+            "dbt_version": "1.11.16",
+            "generated_at": "1970-01-01T00:00:00.000000Z",
+            "invocation_id": "00000000-0000-4000-8000-000000000000",
+            "invocation_started_at": "1970-01-01T00:00:00.000000Z",
+            "env": {"TEAM": "x"},
+            "project_name": "shop",
+            "project_id": "4a7d1ed414474e4033ac29ccb8653d9b",
+            "user_id": null,
+            "send_anonymous_usage_stats": false,
+            "adapter_type": "duckdb",
+            "quoting": {"database": true, "schema": true, "identifier": true, "column": null},
+            "run_started_at": "1970-01-01T00:00:00.000000+00:00",
+        });
+        assert_eq!(artifact_of(Vec::new())["metadata"], expected);
+    }
 }

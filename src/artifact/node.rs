@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -9,7 +10,7 @@ use crate::artifact::config::FullConfig;
 use crate::artifact::parts::{self, Checksum, Columns, Constraint, Contract, DependsOn, Docs, NOTHING, Ref};
 use crate::artifact::{contract, sql};
 use crate::compile::CompiledNode;
-use crate::compile::context::{alias, database, schema};
+use crate::compile::context::alias;
 use crate::jinja::JsonMap;
 use crate::manifest::{GenericTest, Kind, Manifest, Node};
 use crate::project::Project;
@@ -18,7 +19,7 @@ use crate::project::Project;
 pub struct Nodes<'a> {
     pub manifest: &'a Manifest,
     pub project: &'a Project,
-    pub compiled: &'a indexmap::IndexMap<String, CompiledNode>,
+    pub compiled: &'a IndexMap<String, CompiledNode>,
     /// Seconds since 1970: the start of the invocation, the same for all.
     pub created_at: f64,
     /// The generic tests of each node, by the node's id.
@@ -148,10 +149,11 @@ pub fn tests_by_node(manifest: &Manifest) -> BTreeMap<&str, Vec<&GenericTest>> {
 
 impl<'a> Nodes<'a> {
     pub fn entry(&self, node: &'a Node) -> NodeEntry<'a> {
+        // An ephemeral model has no database and no schema; dbt shows those of the target.
         let target = &self.project.target;
         NodeEntry {
-            database: database(node, target),
-            schema: schema(node, target),
+            database: node.relation.database.as_deref().unwrap_or(&target.database),
+            schema: node.relation.schema.as_deref().unwrap_or(&target.schema),
             name: &node.name,
             resource_type: node.resource_type(),
             package_name: &node.package,

@@ -72,11 +72,8 @@ pub struct Ref<'a> {
 }
 
 pub fn refs(refs: &[RefArguments]) -> Vec<Ref<'_>> {
-    let of = |call| {
-        let RefArguments { package, name, version } = call;
-        Ref { name, package: package.as_deref(), version: version.as_ref() }
-    };
-    refs.iter().map(of).collect()
+    let calls = refs.iter();
+    calls.map(|call| Ref { name: &call.name, package: call.package.as_deref(), version: call.version.as_ref() }).collect()
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,6 @@
 //! Turns RunResults into `target/run_results.json`, version 6 of dbt's schema.
 
-use std::time::SystemTime;
-
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::artifact::node::relation_name;
@@ -59,8 +58,8 @@ pub fn run_results_json<'a>(
     }
 }
 
-fn ended(outcome: &Outcome) -> SystemTime {
-    outcome.started + outcome.compile_time + outcome.execute_time
+fn ended(outcome: &Outcome) -> DateTime<Utc> {
+    DateTime::from(outcome.started + outcome.compile_time + outcome.execute_time)
 }
 
 /// The options of the command, and what no other field has room for.
@@ -94,7 +93,61 @@ fn timing(outcome: &Outcome) -> Vec<Timing> {
     if outcome.status == Status::Skipped {
         return Vec::new();
     }
-    let step = |name, started, completed| Timing { name, started_at: timestamp(started), completed_at: timestamp(completed) };
-    let compiled = outcome.started + outcome.compile_time;
-    vec![step("compile", outcome.started, compiled), step("execute", compiled, ended(outcome))]
+    let step = |name, from, to| Timing { name, started_at: timestamp(from), completed_at: timestamp(to) };
+    let compiled = DateTime::from(outcome.started + outcome.compile_time);
+    vec![step("compile", DateTime::from(outcome.started), compiled), step("execute", compiled, ended(outcome))]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use serde_json::{json, to_value};
+
+    use super::run_results_json;
+    use crate::artifact::manifest::tests::{invocation, manifest};
+    use crate::artifact::node::tests::node;
+    use crate::jinja::JsonMap;
+    use crate::manifest::Kind;
+    use crate::run::{Outcome, RunResults, Status};
+
+    #[test]
+    fn a_result_tells_when_the_node_was_compiled_and_run() {
+        let outcome = Outcome {
+            node: "model.shop.orders".to_string(),
+            status: Status::Error,
+            message: Some("no".to_string()),
+            failures: None,
+            response: JsonMap::new(),
+            compiled: None,
+            diagnostics: Vec::new(),
+            worker: 1,
+            started: UNIX_EPOCH,
+            compile_time: Duration::from_secs(1),
+            execute_time: Duration::from_millis(500),
+        };
+        let results = RunResults { outcomes: vec![outcome], elapsed: Duration::from_secs(2), interrupted: false };
+        let (manifest, invocation) = (manifest(vec![node("orders", Kind::Model)]), invocation());
+        let written = to_value(run_results_json(&results, &manifest, &invocation)).unwrap();
+        let expected = json!([{
+            "status": "error",
+            "timing": [
+                {"name": "compile", "started_at": "1970-01-01T00:00:00.000000Z", "completed_at": "1970-01-01T00:00:01.000000Z"},
+                {"name": "execute", "started_at": "1970-01-01T00:00:01.000000Z", "completed_at": "1970-01-01T00:00:01.500000Z"},
+            ],
+            "thread_id": "Thread-1 (worker)",
+            "execution_time": 1.5,
+            "adapter_response": {},
+            "message": "no",
+            "failures": null,
+            "unique_id": "model.shop.orders",
+            "compiled": false,
+            "compiled_code": null,
+            "relation_name": "\"db\".\"main\".\"orders\"",
+            "batch_results": null,
+        }]);
+        assert_eq!(written["results"], expected);
+        assert_eq!(written["metadata"]["generated_at"], "1970-01-01T00:00:01.500000Z");
+        assert_eq!(written["args"], json!({"which": "build", "medal_version": "0.1.0"}));
+    }
 }

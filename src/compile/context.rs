@@ -1,19 +1,16 @@
 //! Turns nodes into what templates see of them: `model`, the node that is rendered, and `graph`, all of them.
 
+use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
-use crate::adapter::Target;
-use crate::compile::CompiledNode;
 use crate::jinja::JsonMap;
 use crate::manifest::{ColumnInfo, Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
 
 /// `model`: dbt's node object without its nulls, so that `model.config.get(key, default)` gives the default.
-pub fn model_json(node: &Node, target: &Target, compiled: Option<&CompiledNode>) -> Json {
-    let mut model = node_json(node, target, compiled);
+pub fn node_json(manifest: &Manifest, node: &Node) -> Json {
+    let mut model = complete_node_json(manifest, node);
     drop_nulls(&mut model);
-    if let Some(config) = model.get_mut("config") {
-        drop_nulls(config);
-    }
+    model.get_mut("config").into_iter().for_each(drop_nulls);
     let columns = model.get_mut("columns").and_then(Json::as_object_mut);
     columns.into_iter().flat_map(|columns| columns.values_mut()).for_each(drop_nulls);
     model
@@ -26,8 +23,8 @@ fn drop_nulls(object: &mut Json) {
 }
 
 /// `graph`, which holds every node, source, exposure and group by its unique id.
-pub fn graph_json(manifest: &Manifest, target: &Target) -> Json {
-    let nodes = manifest.nodes.values().map(|node| (node.id.clone(), node_json(node, target, None)));
+pub fn graph_json(manifest: &Manifest) -> Json {
+    let nodes = manifest.nodes.values().map(|node| (node.id.clone(), complete_node_json(manifest, node)));
     let sources = manifest.sources.values().map(|source| (source.id.clone(), source_json(source)));
     let exposures = manifest.exposures.values().map(|exposure| (exposure.id.clone(), exposure_json(exposure)));
     let groups = manifest.groups.values().map(|group| (group.id.clone(), group_json(group)));
@@ -43,28 +40,19 @@ pub fn graph_json(manifest: &Manifest, target: &Target) -> Json {
     })
 }
 
-/// The database of a node; that of an ephemeral model is where it would be.
-pub fn database<'a>(node: &'a Node, target: &'a Target) -> &'a str {
-    node.relation.database.as_deref().unwrap_or(&target.database)
-}
-
-pub fn schema<'a>(node: &'a Node, target: &'a Target) -> &'a str {
-    node.relation.schema.as_deref().unwrap_or(&target.schema)
-}
-
 /// The name of the node's table or view; of an ephemeral model, its alias.
 pub fn alias(node: &Node) -> &str {
     let name = node.relation.identifier.as_deref().unwrap_or(&node.name);
     if node.is_ephemeral() { name.strip_prefix("__dbt__cte__").unwrap_or(name) } else { name }
 }
 
-/// dbt's node object.
-pub fn node_json(node: &Node, target: &Target, compiled: Option<&CompiledNode>) -> Json {
+/// dbt's node object, nulls included.
+fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
     let config = &node.config;
     let or_empty = |key: &str| config.get(key).cloned().unwrap_or_else(|| json!({}));
     let mut dict = object(json!({
-        "database": database(node, target),
-        "schema": schema(node, target),
+        "database": node.relation.database,
+        "schema": node.relation.schema,
         "name": node.name,
         "resource_type": node.resource_type(),
         "package_name": node.package,
@@ -92,40 +80,31 @@ pub fn node_json(node: &Node, target: &Target, compiled: Option<&CompiledNode>) 
         "contract": or_empty("contract"),
         "relation_name": has_relation(node).then(|| node.relation.render()),
     }));
+    dict.extend(own_json(manifest, node));
+    Json::Object(dict)
+}
+
+/// The keys that one kind of node alone has.
+fn own_json(manifest: &Manifest, node: &Node) -> JsonMap {
     match &node.kind {
-        Kind::Model => dict.extend(object(json!({
-            "access": config.text("access").unwrap_or("protected"),
+        Kind::Model => object(json!({
+            "access": node.config.text("access").unwrap_or("protected"),
             "constraints": or_list(&node.constraints),
             "version": null,
             "latest_version": null,
             "deprecation_date": null,
-        }))),
-        Kind::GenericTest(test) => dict.extend(object(json!({
+        })),
+        Kind::GenericTest(test) => object(json!({
             "column_name": test.column_name,
-            "attached_node": test.attached,
+            "attached_node": test.attached.as_ref().filter(|id| manifest.nodes.contains_key(*id)),
             "test_metadata": {"name": test.name, "kwargs": test.arguments, "namespace": test.namespace},
-        }))),
-        _ => {}
+        })),
+        _ => JsonMap::new(),
     }
-    if let Some(compiled) = compiled {
-        dict.extend(compiled_json(compiled));
-    }
-    Json::Object(dict)
 }
 
 fn has_relation(node: &Node) -> bool {
     node.is_refable() && !node.is_ephemeral()
-}
-
-fn compiled_json(compiled: &CompiledNode) -> JsonMap {
-    let ctes = compiled.ctes.iter().map(|(id, sql)| json!({"id": id, "sql": sql}));
-    object(json!({
-        "compiled": true,
-        "compiled_code": compiled.sql,
-        "compiled_sql": compiled.sql,
-        "extra_ctes_injected": true,
-        "extra_ctes": ctes.collect::<Vec<_>>(),
-    }))
 }
 
 fn refs_json(refs: &[RefArguments]) -> Vec<Json> {
@@ -133,7 +112,7 @@ fn refs_json(refs: &[RefArguments]) -> Vec<Json> {
     refs.iter().map(json).collect()
 }
 
-fn columns_json(columns: &indexmap::IndexMap<String, ColumnInfo>) -> JsonMap {
+fn columns_json(columns: &IndexMap<String, ColumnInfo>) -> JsonMap {
     columns.iter().map(|(name, column)| (name.clone(), column_json(column))).collect()
 }
 

@@ -267,7 +267,12 @@ impl Host for NodeHost {
             column_types: column_types.cloned().unwrap_or_default(),
             infer_types: !self.session.project.is_native(),
         };
-        let load = self.engine("", |connection| connection.load_seed(relation, &seed))?;
+        let load = self.engine("", |connection| {
+            if !connection.in_transaction() {
+                connection.begin()?;
+            }
+            connection.load_seed(relation, &seed)
+        })?;
         let rows = load.rows;
         self.seen().seed = Some(load);
         Ok(rows)

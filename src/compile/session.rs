@@ -68,7 +68,7 @@ impl Session {
 
     /// `graph` of Jinja, made once.
     pub fn graph(&self) -> Json {
-        self.graph.get_or_init(|| context::graph_json(&self.manifest, &self.project.target)).clone()
+        self.graph.get_or_init(|| context::graph_json(&self.manifest)).clone()
     }
 
     pub fn inlined(&self, id: &str) -> Option<Arc<CompiledNode>> {

@@ -1,16 +1,19 @@
 //! Jinja2's tests (`is …`), where minijinja has none or another result.
 
 use minijinja::value::{ObjectRepr, ValueKind};
-use minijinja::{Environment, Error, Value};
+use minijinja::{Environment, Error, State, Value};
 
 use crate::jinja::error::runtime;
 use crate::jinja::functions::Function;
+use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::proxy::{Missing, Proxy};
 use crate::jinja::python;
 
 pub fn register(engine: &mut Environment<'static>) {
     engine.add_test("__missing", |value: &Value| value.downcast_object_ref::<Missing>().is_some());
     engine.add_test("callable", callable);
+    engine.add_test("filter", |state: &State, name: &Value| name.as_str().is_some_and(|name| minijinja::tests::is_filter(state, name)));
+    engine.add_test("test", |state: &State, name: &Value| name.as_str().is_some_and(|name| minijinja::tests::is_test(state, name)));
     engine.add_test("iterable", |value: &Value| iterable(value));
     engine.add_test("sequence", |value: &Value| iterable(value));
     engine.add_test("mapping", |value: &Value| value.kind() == ValueKind::Map);
@@ -36,7 +39,9 @@ fn callable(value: &Value) -> bool {
 }
 
 fn iterable(value: &Value) -> bool {
-    matches!(
+    let is_relation = value.downcast_object_ref::<RelationObject>().is_some();
+    !is_relation
+        && matches!(
         value.kind(),
         ValueKind::Undefined | ValueKind::String | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map
     )

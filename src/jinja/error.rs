@@ -65,6 +65,14 @@ pub fn trace(error: &Error) -> Trace {
     Trace { kind, message, help: None, places }
 }
 
+/// minijinja points at `.method(…)`; the name before it belongs to the place.
+pub fn widened(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let is_postfix = text.get(range.clone()).is_some_and(|found| found.starts_with(['.', '(', '[']));
+    let before = text.get(..range.start).unwrap_or_default();
+    let name = before.trim_end_matches(|char: char| char == '_' || char == '.' || char.is_alphanumeric());
+    if is_postfix { name.len()..range.end } else { range }
+}
+
 fn describe(error: &Error) -> (ErrorKind, String) {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {

@@ -41,6 +41,11 @@ pub fn register(engine: &mut Environment<'static>) {
     engine.add_filter("sum", sum);
     engine.add_filter("unique", unique);
     engine.add_filter("first", |value: &Value| Ok::<_, Error>(items(value)?.into_iter().next().unwrap_or_default()));
+    engine.add_filter("items", |value: &Value| match value.is_undefined() {
+        true => List::value(Vec::new()),
+        false if value.kind() != ValueKind::Map => Err(runtime(format!("a value of type {} has no items", python::type_name(value)))),
+        false => List::value(methods::pairs(value)?.into_iter().map(|(key, value)| Value::from(Tuple::from([key, value]))).collect()),
+    });
     engine.add_filter("last", last);
     engine.add_filter("reverse", reverse);
     engine.add_filter("length", length);
@@ -235,6 +240,7 @@ fn int(value: &Value, default: Option<Value>, base: Option<u32>, kwargs: Kwargs)
     let base = base.or_else(|| kwargs.get("base").ok()).unwrap_or(10);
     let from_float = |float: f64| if float.is_finite() { Value::from(float.trunc() as i128 as i64) } else { default.clone() };
     Ok(match value.kind() {
+        ValueKind::Undefined => return Err(runtime("an undefined value is no number")),
         ValueKind::Bool => Value::from(i64::from(value.is_true())),
         ValueKind::Number if value.is_integer() => value.clone(),
         ValueKind::Number => f64::try_from(value.clone()).map_or(default.clone(), from_float),
@@ -252,6 +258,7 @@ fn int(value: &Value, default: Option<Value>, base: Option<u32>, kwargs: Kwargs)
 fn float(value: &Value, default: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
     let default = default.or_else(|| kwargs.get("default").ok()).unwrap_or_else(|| Value::from(0.0));
     Ok(match value.kind() {
+        ValueKind::Undefined => return Err(runtime("an undefined value is no number")),
         ValueKind::Bool => Value::from(if value.is_true() { 1.0 } else { 0.0 }),
         ValueKind::Number => f64::try_from(value.clone()).map_or(default, Value::from),
         ValueKind::String => value.as_str().unwrap_or_default().trim().parse::<f64>().map_or(default, Value::from),
@@ -289,9 +296,12 @@ fn abs(value: &Value) -> Result<Value, Error> {
 }
 
 /// `attr` finds attributes, never the entries of a dict.
-fn attr(value: &Value, name: &Value) -> Value {
+fn attr(value: &Value, name: &Value) -> Result<Value, Error> {
+    if value.is_undefined() {
+        return Err(runtime("an undefined value has no attributes"));
+    }
     let is_dict = python::is_native_map(value) || value.downcast_object_ref::<crate::jinja::collections::Dict>().is_some();
-    if is_dict { Value::UNDEFINED } else { value.get_item(name).unwrap_or_default() }
+    Ok(if is_dict { Value::UNDEFINED } else { value.get_item(name).unwrap_or_default() })
 }
 
 fn format(template: &Value, args: Rest<Value>) -> Result<String, Error> {
@@ -323,13 +333,13 @@ fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Value, E
             Value::from(text.split(|char| !is_word(char)).filter(|word| !word.is_empty()).count())
         }
         "center" => method(state, "center", &[args.get(1, "width").unwrap_or_else(|| Value::from(80))])?,
-        "truncate" => Value::from(truncate(&text, &args)?),
+        "truncate" => Value::from(truncate(&value, &text, &args)?),
         "indent" => Value::from(indent(&value, &text, &args)?),
         "escape" | "e" | "forceescape" => Value::from(escape(&text)),
         "striptags" => Value::from(strip_tags(&text)),
-        "urlencode" => Value::from(url_encode(&text)),
+        "urlencode" => Value::from(url_encode(&value, &text)?),
         "wordwrap" => Value::from(word_wrap(&text, args.get(1, "width").and_then(|width| width.as_usize()).unwrap_or(79))),
-        "filesizeformat" => Value::from(file_size(f64::try_from(value).unwrap_or(0.0))),
+        "filesizeformat" => Value::from(file_size(number(&value)?)),
         "xmlattr" => Value::from(xml_attributes(&value)?),
         _ => {
             let mut out = String::new();
@@ -339,12 +349,15 @@ fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Value, E
     })
 }
 
-fn truncate(text: &str, args: &Arguments) -> Result<String, Error> {
+fn truncate(value: &Value, text: &str, args: &Arguments) -> Result<String, Error> {
     let number = |at: usize, name: &str, default: usize| args.get(at, name).and_then(|value| value.as_usize()).unwrap_or(default);
     let (length, leeway) = (number(1, "length", 255), number(4, "leeway", 5));
     let end = args.optional_text(3, "end").unwrap_or_else(|| "...".to_string());
     let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= length + leeway {
+    if value.as_str().is_none() && self::length(value)? > length + leeway {
+        return Err(runtime(format!("a value of type {} cannot be truncated", python::type_name(value))));
+    }
+    if value.as_str().is_none() || chars.len() <= length + leeway {
         return Ok(text.to_string());
     }
     let cut: String = chars[..length.saturating_sub(end.chars().count())].iter().collect();
@@ -388,7 +401,17 @@ fn strip_tags(text: &str) -> String {
     out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn url_encode(text: &str) -> String {
+/// A text, or the pairs of a query.
+fn url_encode(value: &Value, text: &str) -> Result<String, Error> {
+    if !matches!(value.kind(), ValueKind::Map | ValueKind::Seq) {
+        return Ok(percent(text));
+    }
+    let pairs = methods::pairs(value)?;
+    let pair = |(key, value): &(Value, Value)| format!("{}={}", percent(&python::text(key)), percent(&python::text(value)));
+    Ok(pairs.iter().map(pair).collect::<Vec<_>>().join("&"))
+}
+
+fn percent(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
     text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
@@ -411,12 +434,21 @@ fn word_wrap(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
+fn number(value: &Value) -> Result<f64, Error> {
+    let no_number = || runtime(format!("a value of type {} is no number", python::type_name(value)));
+    match value.as_str() {
+        Some(text) => text.trim().parse().map_err(|_| no_number()),
+        None if value.kind() == ValueKind::Bool => Ok(f64::from(u8::from(value.is_true()))),
+        None => f64::try_from(value.clone()).map_err(|_| no_number()),
+    }
+}
+
 fn file_size(bytes: f64) -> String {
     if bytes == 1.0 {
         return "1 Byte".to_string();
     }
     if bytes < 1000.0 {
-        return format!("{bytes} Bytes");
+        return format!("{} Bytes", bytes.trunc());
     }
     let mut size = bytes / 1000.0;
     for unit in ["kB", "MB", "GB", "TB", "PB"] {

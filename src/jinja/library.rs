@@ -104,7 +104,7 @@ fn add_file(
                     template: template_name(id),
                     parameters: template.parameters,
                     uses_varargs: template.uses_varargs,
-                    uses_kwargs: template.uses_kwargs || block.kind == BlockKind::Materialization,
+                    uses_kwargs: template.uses_kwargs,
                     uses_caller: template.uses_caller,
                 }));
                 shared.macros.push(info);
@@ -247,7 +247,11 @@ impl Shared {
     /// The place in the user's file that a range of a macro's template came from.
     pub fn place(&self, template: &str, range: std::ops::Range<usize>) -> Option<Span> {
         let id: usize = template.strip_prefix('m')?.parse().ok()?;
-        Some(Span::new(self.macros.get(id)?.file, self.maps.get(id)?.source(range)?))
+        let info = self.macros.get(id)?;
+        let start = info.span.start as usize;
+        let range = self.maps.get(id)?.source(range)?;
+        let inner = error::widened(&info.text, range.start.checked_sub(start)?..range.end.checked_sub(start)?);
+        Some(Span::new(info.file, inner.start + start..inner.end + start))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::jinja::collections::{Dict, List, bind};
 use crate::jinja::error::runtime;
 use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
-use crate::jinja::objects::view::{View, ViewKind, to_list};
+use crate::jinja::objects::view::{View, ViewKind};
 use crate::jinja::python;
 
 fn none() -> Value {
@@ -168,7 +168,8 @@ pub fn dict(dict: &Dict, _state: &mut State, name: &str, args: &[Value]) -> Resu
 /// The pairs of a dict, or of a list of pairs.
 pub fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
     if value.kind() == ValueKind::Map {
-        let entries = value.as_object().and_then(|object| object.try_iter_pairs()).into_iter().flatten();
+        let entries = value.as_object().and_then(|object| object.try_iter_pairs());
+        let entries = entries.ok_or_else(|| runtime("this mapping has no entries to go through"))?;
         return entries.map(|(key, value)| Ok((key, bind(value)?))).collect();
     }
     let mut out = Vec::new();
@@ -403,9 +404,4 @@ fn partition(text: &str, separator: &str, first: bool) -> Value {
         None => ["", "", text],
     };
     Value::from(Tuple::from(parts.map(Value::from)))
-}
-
-/// `value | list`.
-pub fn as_list(value: &Value) -> Result<Value, Error> {
-    to_list(value)
 }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use crate::jinja::JsonMap;
 use crate::jinja::collections::{Dict, Entries, List};
 use crate::jinja::error::runtime;
+use crate::jinja::methods;
 use crate::jinja::objects::relation::RelationObject;
 
 /// A list that minijinja computes when it is read (a slice, a filter …); our own objects are never of this kind.
@@ -40,7 +41,8 @@ pub fn write_text(out: &mut impl Write, value: &Value) -> fmt::Result {
         ValueKind::Undefined => Ok(()),
         ValueKind::String => out.write_str(value.as_str().unwrap_or_default()),
         ValueKind::Number => write_number(out, value),
-        _ => write!(out, "{value}"),
+        ValueKind::Plain | ValueKind::Map if !is_native_map(value) => write!(out, "{value}"),
+        _ => write_repr(out, value),
     }
 }
 
@@ -49,8 +51,27 @@ pub fn write_repr(out: &mut impl Write, value: &Value) -> fmt::Result {
     match value.kind() {
         ValueKind::Undefined => out.write_str("Undefined"),
         ValueKind::Number => write_number(out, value),
+        ValueKind::Map if value.downcast_object_ref::<RelationObject>().is_some() => {
+            write!(out, "<DuckDBRelation {value}>")
+        }
+        ValueKind::Map if is_native_map(value) => {
+            write_entries(out, &methods::pairs(value).unwrap_or_default().into_iter().collect())
+        }
+        ValueKind::Seq if value.is_tuple() => {
+            let items: Vec<Value> = value.try_iter().into_iter().flatten().collect();
+            let close = if items.len() == 1 { ",)" } else { ")" };
+            write_items(out, "(", items, close)
+        }
+        ValueKind::Seq | ValueKind::Iterable if is_native_list(value) => {
+            write_items(out, "[", value.try_iter().into_iter().flatten().collect(), "]")
+        }
         _ => write!(out, "{value:?}"),
     }
+}
+
+/// A list literal, or a list that minijinja has made.
+fn is_native_list(value: &Value) -> bool {
+    is_lazy_list(value) || value.downcast_object_ref::<Vec<Value>>().is_some()
 }
 
 fn write_number(out: &mut impl Write, value: &Value) -> fmt::Result {
@@ -82,7 +103,7 @@ pub fn float_text(float: f64) -> String {
     format!("{digits}e{sign}{exponent:0>2}")
 }
 
-pub fn write_items(f: &mut fmt::Formatter, open: &str, items: Vec<Value>, close: &str) -> fmt::Result {
+pub fn write_items(f: &mut impl Write, open: &str, items: Vec<Value>, close: &str) -> fmt::Result {
     f.write_str(open)?;
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -93,7 +114,7 @@ pub fn write_items(f: &mut fmt::Formatter, open: &str, items: Vec<Value>, close:
     f.write_str(close)
 }
 
-pub fn write_entries(f: &mut fmt::Formatter, entries: &Entries) -> fmt::Result {
+pub fn write_entries(f: &mut impl Write, entries: &Entries) -> fmt::Result {
     f.write_char('{')?;
     for (index, (key, value)) in entries.iter().enumerate() {
         if index > 0 {

@@ -189,7 +189,7 @@ impl io::Write for Writer<'_> {
 
 fn scope_value(name: &str, value: &ScopeValue) -> Value {
     match value {
-        ScopeValue::Json(Json::String(text)) if name == "run_started_at" => {
+        ScopeValue::Json(Json::String(text)) | ScopeValue::Text(text) if name == "run_started_at" => {
             datetime::parse(text).unwrap_or_else(|| Value::from(text.as_str()))
         }
         ScopeValue::Json(json) => python::from_json(json),

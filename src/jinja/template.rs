@@ -11,7 +11,7 @@ use crate::jinja::front::expression::{Argument, Call};
 use crate::jinja::front::lexer::{self, SegmentKind};
 use crate::jinja::front::statement::{Marks, Rewritten, rewrite};
 use crate::jinja::render::PRELUDE;
-use crate::jinja::{JsonMap, RenderError, Rendered, SourceMap, library};
+use crate::jinja::{JsonMap, RenderError, Rendered, SourceMap, error, library};
 
 /// The name under which the engine knows the template that is rendered.
 pub const NAME: &str = "@";
@@ -100,7 +100,7 @@ impl Template {
 
     /// A place of the rewritten text as a place of the file; `None` in what was put before the text.
     pub(super) fn place(&self, range: Range<usize>) -> Option<Span> {
-        self.rewritten()?.map.source(range).map(|range| self.span(range))
+        self.rewritten()?.map.source(range).map(|range| self.span(error::widened(self.source(), range)))
     }
 
     /// Text without Jinja.

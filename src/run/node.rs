@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::AdapterError;
+use crate::adapter::relation::RelationKind;
 use crate::compile::host::NodeHost;
 use crate::compile::place::sql_problem;
 use crate::compile::session::{Session, Warehouse};
@@ -14,7 +15,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
-use crate::manifest::{Kind, Node};
+use crate::manifest::{Kind, Node, names};
 use crate::run::outcome::{self, Timer};
 use crate::run::{Outcome, Status};
 
@@ -41,6 +42,10 @@ impl Worker {
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
         let result = self.materialize(node, compiled.as_ref(), &host);
         self.clean_up(result.is_err());
+        if result.is_ok() && names::has_relation(node) {
+            let kind = if node.materialized() == "view" { RelationKind::View } else { RelationKind::Table };
+            self.session.existing.add(&node.relation.clone().with_kind(kind));
+        }
         match result {
             Ok(()) if node.is_test() => outcome::of_test(timer, node, compiled, host.take_rows(), self.warnings_fail()),
             Ok(()) => outcome::of_build(timer, node, compiled, host.take_seed()),

@@ -6,7 +6,7 @@
 {%- endmacro %}
 
 {% macro default__load_csv_rows(model, agate_table) -%}
-  {{ return(adapter.load_seed(this.incorporate(type='table'), should_full_refresh())) }}
+  {{ return(adapter.load_seed(this.incorporate(type='table'))) }}
 {%- endmacro %}
 
 {% macro get_seed_column_quoted_csv(model, column_names) -%}

@@ -62,7 +62,11 @@ impl<'a, I: Iterator<Item = Event<'a>>> Reader<'a, I> {
                 other => other.to_string(),
             };
             match (key.as_str(), self.value(depth + 1)?) {
-                ("<<", Json::Object(merged)) => merged.into_iter().for_each(|(key, value)| drop(map.entry(key).or_insert(value))),
+                ("<<", Json::Object(merged)) => {
+                    for (key, value) in merged {
+                        map.entry(key).or_insert(value);
+                    }
+                }
                 (_, value) => drop(map.insert(key, value)),
             }
         }

@@ -15,7 +15,7 @@ use crate::jinja::python;
 #[derive(Debug, Clone)]
 pub struct RelationObject(pub Relation);
 
-/// What iteration over a relation gives.
+/// What `to_dict` gives.
 const FIELDS: [&str; 8] =
     ["path", "type", "quote_character", "include_policy", "quote_policy", "dbt_created", "limit", "catalog"];
 
@@ -118,8 +118,9 @@ impl Object for RelationObject {
         self.attribute(key.as_str()?)
     }
 
+    /// dbt's relations are mappings that cannot be iterated over.
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&FIELDS)
+        Enumerator::NonEnumerable
     }
 
     fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {

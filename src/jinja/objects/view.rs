@@ -7,7 +7,6 @@ use indexmap::IndexSet;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use crate::jinja::collections::List;
 use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
 use crate::jinja::python;
@@ -158,13 +157,4 @@ fn set_method(set: &View, name: &str, args: &[Value]) -> Result<Value, Error> {
         }
         _ => return Err(Error::from(ErrorKind::UnknownMethod)),
     })
-}
-
-/// `list(value)`, where Python would take the value.
-pub fn to_list(value: &Value) -> Result<Value, Error> {
-    let items = match value.as_str() {
-        Some(text) => text.chars().map(Value::from).collect(),
-        None => value.try_iter()?.collect(),
-    };
-    List::value(items)
 }

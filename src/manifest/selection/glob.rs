@@ -75,8 +75,10 @@ fn parts_fit(pattern: &[&str], path: &[&str]) -> bool {
 
 /// A path and every folder that it is in, the project's folder (an empty text) last.
 pub fn with_folders(path: &str) -> impl Iterator<Item = &str> {
-    let parent = |path: &&str| (!path.is_empty()).then(|| path.rsplit_once('/').map_or("", |(folder, _)| folder));
-    std::iter::successors(Some(path), parent)
+    std::iter::successors(Some(path), |path| {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        (!path.is_empty()).then_some(folder)
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,140 @@
+//! Which layers a model reads, and which of them it must not.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::files::Span;
+use crate::layer::words;
+use crate::manifest::{Kind, Node, Source};
+use crate::project::layers::{Layer, Layers, SOURCE};
+
+/// Everything that a verdict on reading looks at.
+pub struct Reading<'a> {
+    nodes: &'a IndexMap<String, Node>,
+    sources: &'a IndexMap<String, Source>,
+    layers: &'a Layers,
+    /// The models that read a node directly, in the order of the project.
+    readers: IndexMap<&'a str, Vec<&'a Node>>,
+}
+
+/// Something read by way of one of the calls of a model.
+struct Read<'a> {
+    /// What the model's own text names.
+    direct: &'a str,
+    /// What that stands for: itself, or what an ephemeral model without a layer reads.
+    id: &'a str,
+    /// A layer, or `source`.
+    layer: &'a str,
+}
+
+impl<'a> Reading<'a> {
+    pub fn new(
+        nodes: &'a IndexMap<String, Node>,
+        sources: &'a IndexMap<String, Source>,
+        layers: &'a Layers,
+    ) -> Reading<'a> {
+        let mut readers: IndexMap<&str, Vec<&Node>> = IndexMap::new();
+        for node in nodes.values().filter(|node| matches!(node.kind, Kind::Model)) {
+            for parent in &node.depends_on {
+                readers.entry(parent).or_default().push(node);
+            }
+        }
+        Reading { nodes, sources, layers, readers }
+    }
+
+    /// One mistake for everything that the layer of a node must not read.
+    pub fn forbidden(&self, node: &'a Node) -> Vec<Diagnostic> {
+        let Some(layer) = node.layer.as_ref().and_then(|name| self.layers.layers.get(name)) else { return Vec::new() };
+        let Some(severity) = layer.severity else { return Vec::new() };
+        let reads = node.depends_on.iter().flat_map(|parent| self.reads(parent));
+        let forbidden = reads.filter(|read| !layer.reads.iter().any(|allowed| allowed == read.layer));
+        forbidden.map(|read| self.diagnostic(node, layer, severity, &read)).collect()
+    }
+
+    /// What reading a parent comes down to. A model without a layer is free: nothing is said of it.
+    fn reads(&self, direct: &'a str) -> Vec<Read<'a>> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![direct];
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let Some(node) = self.nodes.get(id) else {
+                found.extend(self.sources.contains_key(id).then_some(Read { direct, id, layer: SOURCE }));
+                continue;
+            };
+            match (&node.kind, &node.layer) {
+                (Kind::Seed { .. }, _) => found.push(Read { direct, id, layer: SOURCE }),
+                (_, Some(layer)) => found.push(Read { direct, id, layer }),
+                (_, None) if node.is_ephemeral() => open.extend(node.depends_on.iter().rev().map(String::as_str)),
+                (_, None) => {}
+            }
+        }
+        found
+    }
+
+    fn diagnostic(&self, node: &Node, layer: &Layer, severity: Severity, read: &Read<'_>) -> Diagnostic {
+        let mut what = self.description(read);
+        if let Some(through) = self.nodes.get(read.direct).filter(|_| read.direct != read.id) {
+            what = format!("{what}, through the ephemeral `{}`", through.name);
+        }
+        let message = format!("`{}` is in the layer `{}` and reads {what}", node.name, layer.name);
+        let allowed = if layer.reads.is_empty() {
+            "may read nothing".to_string()
+        } else {
+            format!("may read {} only", words(layer.reads.iter().map(String::as_str), "and"))
+        };
+        let problem = Diagnostic::error(Code::LayerReads, self.place(node, read.direct), message);
+        Diagnostic { severity, ..problem }.label(format!("`{}` {allowed}", layer.name)).help(self.help(layer, read))
+    }
+
+    fn description(&self, read: &Read<'_>) -> String {
+        match (self.nodes.get(read.id), self.sources.get(read.id)) {
+            (Some(node), _) if matches!(node.kind, Kind::Seed { .. }) => format!("the seed `{}`", node.name),
+            (Some(node), _) => format!("`{}`, which is in `{}`", node.name, read.layer),
+            (None, Some(source)) => format!("the source `{}.{}`", source.source_name, source.name),
+            (None, None) => format!("`{}`", read.id),
+        }
+    }
+
+    /// The way out: a model of an allowed layer that reads the same already, or the advice to make one.
+    fn help(&self, layer: &Layer, read: &Read<'_>) -> String {
+        let allowed = |name: &str| layer.reads.iter().any(|allowed| allowed == name);
+        let readers = self.readers.get(read.id).map(Vec::as_slice).unwrap_or_default();
+        let step = readers.iter().find_map(|reader| Some((*reader, reader.layer.as_deref().filter(|name| allowed(name))?)));
+        if let Some((reader, name)) = step {
+            return format!("read a {name} model instead: `{}` reads it", reader.name);
+        }
+        let between = layer.reads.iter().find(|name| {
+            let step = self.layers.layers.get(name.as_str());
+            step.is_some_and(|step| step.name != layer.name && step.reads.iter().any(|reads| reads == read.layer))
+        });
+        match between {
+            Some(name) => format!("put a model of the layer `{name}` between, and read that"),
+            None => format!("list `{}` under `reads:` of the layer `{}` if that is meant", read.layer, layer.name),
+        }
+    }
+
+    /// The call in the node's text that names the parent.
+    fn place(&self, node: &Node, parent: &str) -> Span {
+        let facts = node.template.as_ref().map(|template| template.facts());
+        let found = facts.as_ref().and_then(|facts| match (self.nodes.get(parent), self.sources.get(parent)) {
+            (Some(to), _) => facts
+                .refs
+                .iter()
+                .find(|call| call.name == to.name && call.package.as_ref().is_none_or(|package| *package == to.package))
+                .map(|call| call.span),
+            (None, Some(to)) => facts
+                .sources
+                .iter()
+                .find(|call| call.source == to.source_name && call.table == to.name)
+                .map(|call| call.span),
+            (None, None) => None,
+        });
+        found.unwrap_or(Span::start_of(node.file))
+    }
+}
