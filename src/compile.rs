@@ -16,10 +16,10 @@ use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
-use crate::jinja::{RenderError, Scope, ScopeValue, SourceMap};
-use crate::manifest::builtin;
+use crate::jinja::{RenderError, Scope, ScopeValue, SourceMap, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Kind, Node};
+use crate::manifest::{builtin, generic_tests};
 
 /// A node as the SQL that will run.
 #[derive(Debug, Clone)]
@@ -47,12 +47,12 @@ pub struct Inlined {
 /// Compiles one node.
 pub fn compile(session: &Arc<Session>, warehouse: &Arc<Warehouse>, node: &Node) -> Result<CompiledNode, Diagnostic> {
     let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), Some(node)));
-    let template = node.template.as_ref().expect("only seeds have no template, and seeds are not compiled");
+    let template = template(session, node).map_err(|error| explain(node, &host, &error))?;
     let scope = scope(session, node);
     let rendered = session
         .manifest
         .library
-        .render(template, &scope, host.clone())
+        .render(&template, &scope, host.clone())
         .map_err(|error| explain(node, &host, &error))?;
     let mut ctes: Vec<(String, String)> = Vec::new();
     for id in host.inlined() {
@@ -61,6 +61,14 @@ pub fn compile(session: &Arc<Session>, warehouse: &Arc<Warehouse>, node: &Node) 
     let texts: Vec<String> = ctes.iter().map(|(_, text)| text.clone()).collect();
     let (sql, inlined) = inline::inject(&rendered.text, &texts);
     Ok(CompiledNode { node: node.id.clone(), relation: node.relation.clone(), sql, map: rendered.map, inlined, ctes })
+}
+
+fn template(session: &Session, node: &Node) -> Result<Arc<Template>, RenderError> {
+    match (&node.template, &node.kind) {
+        (Some(template), _) => Ok(template.clone()),
+        (None, Kind::GenericTest(_)) => generic_tests::template(node, &session.files).map(Arc::new),
+        (None, _) => unreachable!("only seeds have no template, and seeds are not compiled"),
+    }
 }
 
 /// Adds an ephemeral model, after those that it reads itself.
@@ -100,9 +108,12 @@ pub fn scope(session: &Arc<Session>, node: &Node) -> Scope {
     let mut scope = base_scope(&session.project, &node.package, &node.relation);
     let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
     let (shared, id) = (session.clone(), node.id.clone());
-    put("model", ScopeValue::lazy(move || {
-        shared.manifest.node(&id).map_or(json!(null), |node| context::node_json(&shared.manifest, node))
-    }));
+    put(
+        "model",
+        ScopeValue::lazy(move || {
+            shared.manifest.node(&id).map_or(json!(null), |node| context::node_json(&shared.manifest, node))
+        }),
+    );
     put("database", ScopeValue::Json(json!(node.relation.database)));
     put("schema", ScopeValue::Json(json!(node.relation.schema)));
     put("invocation_id", ScopeValue::Json(json!(session.invocation.id)));

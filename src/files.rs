@@ -96,8 +96,13 @@ impl ProjectFiles {
 
     /// Adds a text that is not on disk (a built-in template, `--inline`).
     pub fn add(&self, path: &str, text: &str) -> FileId {
+        self.add_shared(path, normalise(text).into())
+    }
+
+    /// Adds a text that medal has made itself and that somebody else holds too.
+    pub fn add_shared(&self, path: &str, text: Arc<str>) -> FileId {
         let mut files = self.files.write().expect("no writer panics while it holds the lock");
-        files.push(SourceFile { path: path.into(), text: normalise(text).into() });
+        files.push(SourceFile { path: path.into(), text });
         FileId(clamp(files.len() - 1))
     }
 
@@ -131,10 +136,8 @@ fn read_text(path: &Path, shown: &str) -> Result<String, ReadError> {
     if bytes > MAX_TEXT_BYTES {
         return Err(ReadError::TooLarge { path: shown.to_string(), bytes, limit: MAX_TEXT_BYTES });
     }
-    String::from_utf8(std::fs::read(path).map_err(io)?).map_err(|error| ReadError::NotUtf8 {
-        path: shown.to_string(),
-        offset: error.utf8_error().valid_up_to(),
-    })
+    String::from_utf8(std::fs::read(path).map_err(io)?)
+        .map_err(|error| ReadError::NotUtf8 { path: shown.to_string(), offset: error.utf8_error().valid_up_to() })
 }
 
 fn normalise(text: &str) -> String {

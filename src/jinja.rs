@@ -129,7 +129,12 @@ pub trait Host: Send + Sync {
         Err(unavailable("adapter.commit"))
     }
     /// `load_relation` / `adapter.get_relation`: what exists, from a cache.
-    fn existing(&self, database: Option<&str>, schema: Option<&str>, identifier: &str) -> Result<Option<Relation>, HostError> {
+    fn existing(
+        &self,
+        database: Option<&str>,
+        schema: Option<&str>,
+        identifier: &str,
+    ) -> Result<Option<Relation>, HostError> {
         Err(unavailable("adapter.get_relation"))
     }
     /// `adapter.list_relations(…)`: what exists in a schema.
@@ -233,7 +238,9 @@ pub enum MacroKind {
     /// `{% test %}`: its name begins with `test_`.
     Test,
     /// `{% materialization %}`: for an adapter, or for all.
-    Materialization { adapter: Option<String> },
+    Materialization {
+        adapter: Option<String>,
+    },
 }
 
 /// A macro of a package.
@@ -300,7 +307,9 @@ impl Library {
     /// template refers to.
     pub fn overrides_references(&self) -> bool {
         let names = ["ref", "source", "config"];
-        self.macros().iter().any(|info| names.contains(&info.name.as_str()) && info.package == self.shared.options.root_package)
+        self.macros()
+            .iter()
+            .any(|info| names.contains(&info.name.as_str()) && info.package == self.shared.options.root_package)
     }
 
     /// The macros that calls of a node or macro of `package` lead to, in order and once each.
@@ -322,7 +331,7 @@ impl Library {
         let text = render
             .run(template::NAME, &rewritten.text)
             .map_err(|trace| self.error(trace, |range| template.place(range)))?;
-        let map = template.source_map(&render::lock(&render.marks));
+        let map = template.source_map(&render::lock(&render.marks), text.len());
         Ok(Rendered { text, map })
     }
 
@@ -356,7 +365,8 @@ impl Library {
         scope: &Scope,
         host: Arc<dyn Host>,
     ) -> Result<CallResult, RenderError> {
-        let Some(id) = self.shared.macros.iter().position(|info| info.unique_id == unique_id) else {
+        let parts = unique_id.strip_prefix("macro.").and_then(|rest| rest.split_once('.'));
+        let Some(id) = parts.and_then(|(package, name)| self.shared.in_package(package, name)) else {
             let message = format!("there is no macro `{unique_id}`");
             return Err(RenderError { kind: ErrorKind::UnknownMacro, message, help: None, frames: Vec::new() });
         };
@@ -366,8 +376,7 @@ impl Library {
         let mut values: Vec<minijinja::Value> = args.iter().map(render::argument).collect();
         values.extend((!kwargs.is_empty()).then_some(keywords));
         *render::lock(&render.pending) = Some((self.shared.proxy(id), values));
-        let text = format!("{}{{% do __invoke() %}}", render::PRELUDE);
-        render.run(template::NAME, &text).map_err(|trace| self.error(trace, |_| None))?;
+        render.call().map_err(|trace| self.error(trace, |_| None))?;
         let value = render::lock(&render.kept).take().unwrap_or_default();
         Ok(CallResult { text: python::text(&value), json: render::result_json(&value) })
     }
@@ -386,7 +395,8 @@ impl Library {
 
     /// For a name that is undefined: the macro with the nearest name.
     fn suggestion(&self, message: &str, kind: ErrorKind) -> Option<String> {
-        let name = message.strip_suffix("` is undefined")?.strip_prefix('`').filter(|_| kind == ErrorKind::UnknownMacro)?;
+        let name =
+            message.strip_suffix("` is undefined")?.strip_prefix('`').filter(|_| kind == ErrorKind::UnknownMacro)?;
         let names = self.shared.macros.iter().map(|info| info.name.as_str());
         let nearest = crate::diagnostic::nearest(name, names.chain(self.shared.globals.keys().copied()))?;
         Some(format!("did you mean `{nearest}`?"))

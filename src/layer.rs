@@ -17,12 +17,7 @@ pub fn verdicts(manifest: &Manifest, layers: &Layers, sink: &mut Diagnostics) {
     judge(&manifest.nodes, &manifest.sources, layers, sink);
 }
 
-fn judge(
-    nodes: &IndexMap<String, Node>,
-    sources: &IndexMap<String, Source>,
-    layers: &Layers,
-    sink: &mut Diagnostics,
-) {
+fn judge(nodes: &IndexMap<String, Node>, sources: &IndexMap<String, Source>, layers: &Layers, sink: &mut Diagnostics) {
     if !layers.enforced {
         return;
     }
@@ -51,9 +46,8 @@ fn unknown_layer(node: &Node, layers: &Layers) -> Option<Diagnostic> {
 /// Where a node's configuration names its layer.
 fn layer_span(node: &Node) -> Span {
     let facts = node.template.as_ref().map(|template| template.facts());
-    let key = |name: &str| {
-        facts.as_ref()?.config_keys.iter().find(|(key, _)| key.as_str() == name).map(|(_, span)| *span)
-    };
+    let key =
+        |name: &str| facts.as_ref()?.config_keys.iter().find(|(key, _)| key.as_str() == name).map(|(_, span)| *span);
     key("layer").or_else(|| key("meta")).or(node.patch_span).unwrap_or(Span::start_of(node.file))
 }
 

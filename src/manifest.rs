@@ -5,11 +5,16 @@ pub mod builtin;
 pub mod docs;
 pub mod generic_tests;
 pub mod graph;
+pub mod inline;
 pub mod names;
 pub mod nodes;
 pub mod parse;
 pub mod python;
+pub mod refable;
+pub mod selection;
+pub mod selector;
 pub mod sources;
+pub mod unsupported;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,7 +69,7 @@ pub struct Node {
     /// `package://path` of the property file that describes it.
     pub patch_path: Option<String>,
     pub patch_span: Option<Span>,
-    /// None for seeds.
+    /// None for seeds and generic tests; the template of a generic test is made when it is compiled.
     pub template: Option<Arc<Template>>,
     pub raw_code: Arc<str>,
     pub refs: Vec<RefArguments>,
@@ -81,7 +86,9 @@ pub struct Node {
 #[derive(Debug, Clone)]
 pub enum Kind {
     Model,
-    Seed { on_disk: PathBuf },
+    Seed {
+        on_disk: PathBuf,
+    },
     Snapshot,
     Analysis,
     SingularTest,
@@ -206,6 +213,11 @@ impl Node {
         matches!(self.kind, Kind::Model | Kind::Seed { .. } | Kind::Snapshot)
     }
 
+    /// Whether it has SQL of its own.
+    pub fn is_compiled(&self) -> bool {
+        !matches!(self.kind, Kind::Seed { .. })
+    }
+
     pub fn materialized(&self) -> &str {
         self.config.text("materialized").unwrap_or("view")
     }
@@ -231,10 +243,11 @@ impl Manifest {
 /// Binds every name of a project.
 pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) -> Manifest {
     let library = Arc::new(builtin::library(project, files, sink));
+    unsupported::report(project, sink);
     let docs = docs::collect(project);
     let mut drafts = nodes::draft(project, files, &library, &docs, sink);
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
-    generic_tests::draft(project, files, &library, &sources, &mut drafts, sink);
+    generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
     bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink)
 }

@@ -126,7 +126,8 @@ fn demand_packages(files: &ProjectFiles, root: &settings::Settings, count: usize
             .and_then(|yaml| yaml.get("packages").map(|packages| !packages.items().is_empty()))
             .unwrap_or(false);
         if lists {
-            let message = format!("packages are listed here, and none is installed in `{}`", root.packages_install_path);
+            let message =
+                format!("packages are listed here, and none is installed in `{}`", root.packages_install_path);
             let help = format!("put each package into a folder below `{}/`", root.packages_install_path);
             sink.push(Diagnostic::error(Code::MissingPackage, Span::start_of(file), message).help(help));
         }

@@ -1,10 +1,11 @@
 //! Turns a Plan into RunResults: runs every node in dependency order on several workers, and tells what happens.
 
+pub mod batch;
+pub mod hooks;
 pub mod journal;
 pub mod node;
-pub mod scheduler;
-pub mod hooks;
 pub mod outcome;
+pub mod scheduler;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -96,18 +97,40 @@ impl RunResults {
 /// What a run tells while it goes on.
 pub enum Event<'a> {
     /// Before the first node: how many nodes will run, on how many workers.
-    Started { total: usize, workers: usize },
+    Started {
+        total: usize,
+        workers: usize,
+    },
     /// A node begins; `index` counts from 1 in the order in which nodes begin.
-    NodeStarted { index: usize, total: usize, node: &'a Node },
+    NodeStarted {
+        index: usize,
+        total: usize,
+        node: &'a Node,
+    },
     /// A node has ended; skipped nodes have no `NodeStarted`.
-    NodeFinished { index: usize, total: usize, node: &'a Node, outcome: &'a Outcome },
+    NodeFinished {
+        index: usize,
+        total: usize,
+        node: &'a Node,
+        outcome: &'a Outcome,
+    },
     /// `log(…, info=true)` and `print(…)` of a template.
-    Message { node: Option<&'a Node>, text: &'a str },
+    Message {
+        node: Option<&'a Node>,
+        text: &'a str,
+    },
     /// `log(…)` without `info`: for `--debug` only.
-    Debug { text: &'a str },
+    Debug {
+        text: &'a str,
+    },
     /// `exceptions.warn(…)` of a template.
-    Warning { node: Option<&'a Node>, text: &'a str },
-    Finished { results: &'a RunResults },
+    Warning {
+        node: Option<&'a Node>,
+        text: &'a str,
+    },
+    Finished {
+        results: &'a RunResults,
+    },
 }
 
 /// Where events go. Called from several workers.
@@ -136,7 +159,14 @@ pub fn run(
     let total = plan.steps.len();
     let workers = options.workers.clamp(1, total.max(1));
     listener.event(&Event::Started { total, workers });
+    let store = session.flags.get("STORE_FAILURES") == Some(&serde_json::Value::Bool(true));
+    let batches = batch::is_possible(&session.manifest.library);
+    let subject = |step: &crate::plan::Step| {
+        let node = session.manifest.node(&step.node).filter(|_| batches)?;
+        batch::subject(node, store)
+    };
     let shared = Shared {
+        subjects: plan.steps.iter().map(subject).collect(),
         scheduler: Scheduler::new(plan),
         begun: AtomicUsize::new(0),
         outcomes: Mutex::new(Vec::with_capacity(total)),
@@ -171,6 +201,8 @@ const WORKER_STACK: usize = 16 * 1024 * 1024;
 
 /// What the workers of a run share.
 struct Shared<'a> {
+    /// Of each step, what it can be batched on.
+    subjects: Vec<Option<&'a str>>,
     scheduler: Scheduler,
     begun: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
@@ -190,13 +222,35 @@ impl Shared<'_> {
                     let (node, blame) = (self.node(step), self.node(blame));
                     self.ended(step, node::skipped(node, blame, worker.number));
                 }
-                Next::Run(step) => {
-                    let index = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-                    let total = self.plan.steps.len();
-                    self.listener.event(&Event::NodeStarted { index, total, node: self.node(step) });
-                    self.ended(step, worker.run(self.node(step)));
-                }
+                Next::Run(step) => match self.subjects[step] {
+                    Some(subject) => self.work_on_tests(worker, step, subject),
+                    None => {
+                        self.begin(step);
+                        self.ended(step, worker.run(self.node(step)));
+                    }
+                },
             }
+        }
+    }
+
+    fn begin(&self, step: usize) {
+        let index = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let total = self.plan.steps.len();
+        self.listener.event(&Event::NodeStarted { index, total, node: self.node(step) });
+    }
+
+    /// Runs a test together with the others of its subject that are ready.
+    fn work_on_tests(&self, worker: &Worker, first: usize, subject: &str) {
+        let others = self.scheduler.take_ready(|step| self.subjects[step] == Some(subject));
+        let steps: Vec<usize> = [first].into_iter().chain(others).collect();
+        let passed = match steps.len() {
+            1 => vec![false],
+            _ => worker.batch(subject, &steps.iter().map(|step| self.node(*step)).collect::<Vec<_>>()),
+        };
+        for (step, passed) in steps.into_iter().zip(passed) {
+            self.begin(step);
+            let node = self.node(step);
+            self.ended(step, if passed { worker.pass(node) } else { worker.run(node) });
         }
     }
 

@@ -13,16 +13,7 @@ const MODELS_PER_FOLDER: usize = 25;
 const LEVELS: usize = 11;
 const MACROS_PER_KIND: usize = 10;
 const ROWS: usize = 100;
-const AREAS: [&str; 8] = [
-    "sales",
-    "finance",
-    "stock",
-    "web",
-    "support",
-    "people",
-    "shipping",
-    "marketing",
-];
+const AREAS: [&str; 8] = ["sales", "finance", "stock", "web", "support", "people", "shipping", "marketing"];
 
 /// Writes a project of `models` models, four seeds and twice as many tests as models into `dir`.
 pub fn write_project(dir: &Path, models: usize) -> io::Result<()> {
@@ -32,16 +23,10 @@ pub fn write_project(dir: &Path, models: usize) -> io::Result<()> {
     fs::write(dir.join("dbt_project.yml"), PROJECT)?;
     fs::write(dir.join("profiles.yml"), PROFILES)?;
     for (number, seed) in SEEDS.iter().enumerate() {
-        fs::write(
-            dir.join("seeds").join(format!("{}.csv", seed.name)),
-            seed_rows(seed, number),
-        )?;
+        fs::write(dir.join("seeds").join(format!("{}.csv", seed.name)), seed_rows(seed, number))?;
     }
     for kind in MACROS {
-        fs::write(
-            dir.join("macros").join(format!("{}.sql", kind.name)),
-            macro_file(kind),
-        )?;
+        fs::write(dir.join("macros").join(format!("{}.sql", kind.name)), macro_file(kind))?;
     }
     let shape = Shape { models };
     for first in (0..models).step_by(MODELS_PER_FOLDER) {
@@ -55,16 +40,10 @@ fn write_folder(dir: &Path, shape: Shape, first: usize) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
     let mut properties = String::from("version: 2\n\nmodels:\n");
     for model in first..shape.models.min(first + MODELS_PER_FOLDER) {
-        fs::write(
-            folder.join(format!("{}.sql", model_name(model))),
-            shape.model_sql(model),
-        )?;
+        fs::write(folder.join(format!("{}.sql", model_name(model))), shape.model_sql(model))?;
         properties.push_str(&model_properties(model));
     }
-    fs::write(
-        folder.join(format!("{}.yml", folder_name(first))),
-        properties,
-    )
+    fs::write(folder.join(format!("{}.yml", folder_name(first))), properties)
 }
 
 const PROJECT: &str = "\
@@ -98,11 +77,7 @@ impl Shape {
     /// The first level reads seeds, each further one reads those before it.
     fn level(self, model: usize) -> usize {
         let staging = self.start(1);
-        if model < staging {
-            0
-        } else {
-            1 + (model - staging) * (LEVELS - 1) / (self.models - staging)
-        }
+        if model < staging { 0 } else { 1 + (model - staging) * (LEVELS - 1) / (self.models - staging) }
     }
 
     /// The first model of a level.
@@ -136,11 +111,7 @@ impl Shape {
     }
 
     fn model_sql(self, model: usize) -> String {
-        let materialized = if self.is_table(model) {
-            "table"
-        } else {
-            "view"
-        };
+        let materialized = if self.is_table(model) { "table" } else { "view" };
         let config = format!(
             "{{{{ config(materialized='{materialized}', tags=['{}', 'level_{}']) }}}}\n\n",
             folder_name(model),
@@ -163,47 +134,21 @@ struct Seed {
 }
 
 const SEEDS: &[Seed] = &[
-    Seed {
-        name: "raw_customers",
-        customer_id: "number",
-        amount: "credit",
-        day: "joined_on",
-    },
-    Seed {
-        name: "raw_products",
-        customer_id: "maker_id",
-        amount: "price",
-        day: "listed_on",
-    },
-    Seed {
-        name: "raw_orders",
-        customer_id: "customer_id",
-        amount: "total",
-        day: "ordered_on",
-    },
-    Seed {
-        name: "raw_payments",
-        customer_id: "payer_id",
-        amount: "paid",
-        day: "paid_on",
-    },
+    Seed { name: "raw_customers", customer_id: "number", amount: "credit", day: "joined_on" },
+    Seed { name: "raw_products", customer_id: "maker_id", amount: "price", day: "listed_on" },
+    Seed { name: "raw_orders", customer_id: "customer_id", amount: "total", day: "ordered_on" },
+    Seed { name: "raw_payments", customer_id: "payer_id", amount: "paid", day: "paid_on" },
 ];
 
 fn seed_rows(seed: &Seed, number: usize) -> String {
-    let mut rows = format!(
-        "id,{},status,{},{}\n",
-        seed.customer_id, seed.amount, seed.day
-    );
+    let mut rows = format!("id,{},status,{},{}\n", seed.customer_id, seed.amount, seed.day);
     for id in 1..=ROWS {
         let random = |salt, below| mix(id * SEEDS.len() + number, salt) % below;
         let customer = 1 + random(0, ROWS);
         let status = ["open", "paid", "sent", "done"][random(1, 4)];
         let (amount, cents) = (random(2, 1000), random(3, 100));
         let (month, day) = (1 + random(4, 12), 1 + random(5, 28));
-        let _ = writeln!(
-            rows,
-            "{id},{customer},{status},{amount}.{cents:02},2025-{month:02}-{day:02}"
-        );
+        let _ = writeln!(rows, "{id},{customer},{status},{amount}.{cents:02},2025-{month:02}-{day:02}");
     }
     rows
 }
@@ -253,9 +198,7 @@ fn derived_query(model: usize, parents: &[usize]) -> String {
             model_name(*parent)
         );
     }
-    let amounts: Vec<String> = (0..parents.len())
-        .map(|place| format!("coalesce(input_{place}.amount, 0)"))
-        .collect();
+    let amounts: Vec<String> = (0..parents.len()).map(|place| format!("coalesce(input_{place}.amount, 0)")).collect();
     let _ = write!(
         sql,
         ", joined as (
@@ -270,10 +213,7 @@ fn derived_query(model: usize, parents: &[usize]) -> String {
         amounts.join(" + ")
     );
     for place in 1..parents.len() {
-        let _ = writeln!(
-            sql,
-            "    left join input_{place} on input_{place}.id = input_0.id"
-        );
+        let _ = writeln!(sql, "    left join input_{place} on input_{place}.id = input_0.id");
     }
     sql.push_str(")\n\n");
     sql.push_str(&last_select(model));
@@ -356,11 +296,7 @@ const STATUS_TEST: &str = "accepted_values: {arguments: {values: [open, paid, se
 const CUSTOMER_TEST: &str = "relationships: {arguments: {to: ref('raw_customers'), field: id}}";
 
 fn tests(tests: &[&str]) -> String {
-    tests
-        .iter()
-        .fold(String::from("        data_tests:\n"), |text, test| {
-            text + "          - " + test + "\n"
-        })
+    tests.iter().fold(String::from("        data_tests:\n"), |text, test| text + "          - " + test + "\n")
 }
 
 /// A kind of macro, of which the project has ten variants.
@@ -371,22 +307,10 @@ struct MacroKind {
 }
 
 const MACROS: &[MacroKind] = &[
-    MacroKind {
-        name: "tidied",
-        body: "lower(trim({{ column }}))",
-    },
-    MacroKind {
-        name: "rounded",
-        body: "round({{ column }}, {{ {n} % 3 + 2 }})",
-    },
-    MacroKind {
-        name: "capped",
-        body: "least({{ rounded_{n}(column) }}, {{ var('largest_amount') }} + {n})",
-    },
-    MacroKind {
-        name: "shifted",
-        body: "{{ column }} + {% if {n} % 2 %}{n}{% else %}0{% endif %}",
-    },
+    MacroKind { name: "tidied", body: "lower(trim({{ column }}))" },
+    MacroKind { name: "rounded", body: "round({{ column }}, {{ {n} % 3 + 2 }})" },
+    MacroKind { name: "capped", body: "least({{ rounded_{n}(column) }}, {{ var('largest_amount') }} + {n})" },
+    MacroKind { name: "shifted", body: "{{ column }} + {% if {n} % 2 %}{n}{% else %}0{% endif %}" },
     MacroKind {
         name: "banded",
         body: "case
@@ -408,18 +332,12 @@ const MACROS: &[MacroKind] = &[
 fn macro_file(kind: &MacroKind) -> String {
     (0..MACROS_PER_KIND).fold(String::new(), |text, variant| {
         let body = kind.body.replace("{n}", &variant.to_string());
-        text + &format!(
-            "{{% macro {}_{variant}(column) -%}}\n    {body}\n{{%- endmacro %}}\n\n",
-            kind.name
-        )
+        text + &format!("{{% macro {}_{variant}(column) -%}}\n    {body}\n{{%- endmacro %}}\n\n", kind.name)
     })
 }
 
 fn call(kind: &str, model: usize, column: &str) -> String {
-    format!(
-        "{{{{ {kind}_{}('{column}') }}}}",
-        mix(model, kind.len()) % MACROS_PER_KIND
-    )
+    format!("{{{{ {kind}_{}('{column}') }}}}", mix(model, kind.len()) % MACROS_PER_KIND)
 }
 
 fn folder_name(model: usize) -> String {
@@ -428,10 +346,7 @@ fn folder_name(model: usize) -> String {
 }
 
 fn model_name(model: usize) -> String {
-    format!(
-        "{}_model_{model:05}",
-        AREAS[model / MODELS_PER_FOLDER % AREAS.len()]
-    )
+    format!("{}_model_{model:05}", AREAS[model / MODELS_PER_FOLDER % AREAS.len()])
 }
 
 /// A number that looks random and depends on nothing but its arguments (splitmix64).

@@ -53,12 +53,11 @@ impl<'a> FullConfig<'a> {
     /// What is written, in the form in which dbt writes it; the default if nothing is.
     fn value(&self, key: &str, default: &'a Json) -> Cow<'a, Json> {
         match (key, self.config.written().get(key)) {
+            ("freshness", Some(written)) => Cow::Owned(freshness(Some(written))),
+            ("store_failures_as", None) if self.config.flag("store_failures") => Cow::Owned(json!("table")),
             (_, None | Some(Json::Null)) => Cow::Borrowed(default),
             ("enabled", _) => Cow::Owned(Json::Bool(self.config.flag("enabled"))),
-            ("freshness", Some(written)) if default.is_null() && written.is_object() => Cow::Owned(freshness(written)),
-            ("snapshot_meta_column_names", Some(Json::Object(written))) => {
-                Cow::Owned(filled(default.clone(), written))
-            }
+            ("snapshot_meta_column_names", Some(Json::Object(written))) => Cow::Owned(filled(default.clone(), written)),
             (_, Some(written)) => Cow::Borrowed(written),
         }
     }
@@ -77,21 +76,22 @@ impl Serialize for FullConfig<'_> {
     }
 }
 
-/// `freshness` with all its keys. That of a model has `build_after` alone.
-pub fn freshness(written: &Json) -> Json {
-    if written.get("build_after").is_some() {
-        return written.clone();
-    }
+/// `freshness` with all its keys, also if it is not written; null only if null is. That of a model has `build_after`.
+pub fn freshness(written: Option<&Json>) -> Json {
+    let get = |key: &str| written.and_then(|written| written.get(key));
     let time = |key: &str| {
         let nothing = JsonMap::new();
-        let written = written.get(key).and_then(Json::as_object).unwrap_or(&nothing);
-        filled(json!({"count": null, "period": null}), written)
+        filled(json!({"count": null, "period": null}), get(key).and_then(Json::as_object).unwrap_or(&nothing))
     };
-    json!({
-        "warn_after": time("warn_after"),
-        "error_after": time("error_after"),
-        "filter": written.get("filter").cloned().unwrap_or(Json::Null),
-    })
+    match written {
+        Some(Json::Null) => Json::Null,
+        Some(of_model) if of_model.get("build_after").is_some() => of_model.clone(),
+        _ => json!({
+            "warn_after": time("warn_after"),
+            "error_after": time("error_after"),
+            "filter": get("filter").cloned().unwrap_or(Json::Null),
+        }),
+    }
 }
 
 /// The keys of a default with what is written over them.
@@ -111,7 +111,7 @@ fn defaults(keys: Keys) -> &'static JsonMap {
             analysis_defaults(Defaults::Snapshot, snapshot_keys()),
             with(of(Defaults::Seed), json!({"static_analysis": null})),
             with(of(Defaults::Test), json!({"static_analysis": null})),
-            with(of(Defaults::Source), json!({"static_analysis": null, "loaded_at_field": null, "loaded_at_query": null})),
+            source_defaults(),
             with(JsonMap::new(), json!({"enabled": true, "tags": [], "meta": {}})),
         ]
     });
@@ -122,6 +122,13 @@ fn analysis_defaults(kind: Defaults, more: Json) -> JsonMap {
     let mut defaults = with(Config::new(kind).full(), json!({"static_analysis": null}));
     defaults.retain(|key, _| !matches!(key.as_str(), "access" | "freshness"));
     with(defaults, more)
+}
+
+fn source_defaults() -> JsonMap {
+    let more = json!({"static_analysis": null, "loaded_at_field": null, "loaded_at_query": null});
+    let mut defaults = with(Config::new(Defaults::Source).full(), more);
+    defaults.insert("freshness".to_string(), freshness(None));
+    defaults
 }
 
 fn snapshot_keys() -> Json {

@@ -55,7 +55,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::checksum;
-    use crate::artifact::node::tests::node;
+    use crate::compile::context::tests::node;
     use crate::manifest::{ColumnInfo, Kind};
 
     #[test]

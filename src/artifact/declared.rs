@@ -35,7 +35,7 @@ pub struct SourceEntry<'a> {
     quoting: Quoting,
     loaded_at_field: Option<&'a str>,
     loaded_at_query: Option<&'a str>,
-    freshness: Option<Json>,
+    freshness: Json,
     external: Option<Json>,
     description: &'a str,
     columns: Columns<'a>,
@@ -84,7 +84,7 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         },
         loaded_at_field: source.config.text("loaded_at_field"),
         loaded_at_query: source.config.text("loaded_at_query"),
-        freshness: source.config.get("freshness").map(freshness),
+        freshness: freshness(source.config.written().get("freshness")),
         external: external(&source.external),
         description: &source.description,
         columns: Columns(&source.columns),
@@ -263,11 +263,15 @@ enum DisabledOwn<'a> {
 }
 
 pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEntry<'a> {
-    let (name, own) = match disabled.name.split_once('.') {
+    let (name, path, own) = match disabled.name.split_once('.') {
         Some((source_name, name)) if disabled.resource_type == "source" => {
-            (name, DisabledOwn::Source { source_name, source_description: "", loader: "", identifier: name })
+            let own = DisabledOwn::Source { source_name, source_description: "", loader: "", identifier: name };
+            (name, disabled.original_path.as_str(), own)
         }
-        _ => (disabled.name.as_str(), DisabledOwn::Node { alias: &disabled.name, checksum: Checksum::new("") }),
+        _ => {
+            let own = DisabledOwn::Node { alias: &disabled.name, checksum: Checksum::new("") };
+            (disabled.name.as_str(), below_folder(project, &disabled.package, &disabled.original_path), own)
+        }
     };
     DisabledEntry {
         database: &project.target.database,
@@ -275,7 +279,7 @@ pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEnt
         name,
         resource_type: disabled.resource_type,
         package_name: &disabled.package,
-        path: below_folder(project, &disabled.package, &disabled.original_path),
+        path,
         original_file_path: &disabled.original_path,
         unique_id: &disabled.id,
         fqn: [&disabled.package, name],

@@ -25,7 +25,7 @@ pub struct MacroEntry<'a> {
     unique_id: &'a str,
     macro_sql: &'a str,
     depends_on: MacroDependsOn<'a>,
-    description: &'a str,
+    description: String,
     meta: &'a JsonMap,
     docs: Docs<'a>,
     config: MacroConfig<'a>,
@@ -77,7 +77,9 @@ impl<'a> Macros<'a> {
             unique_id: &info.unique_id,
             macro_sql: &info.text,
             depends_on: MacroDependsOn { macros: self.calls(info) },
-            description: properties.map_or("", |properties| &properties.description),
+            description: properties.map_or_else(String::new, |properties| {
+                self.manifest.docs.describe(&properties.description, &info.package)
+            }),
             config: MacroConfig { meta, docs: Docs::new(docs) },
             meta,
             docs: Docs::new(docs),

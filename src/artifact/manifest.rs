@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::artifact::declared::{self, OVERVIEW, OVERVIEW_ID};
+use crate::artifact::declared::{self, DisabledEntry, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::parts::Entries;
@@ -50,30 +50,42 @@ pub fn manifest_json<'a>(
 impl Serialize for ManifestArtifact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Nodes { manifest, project, created_at, .. } = self.nodes;
+        let nodes = || manifest.nodes.values().map(|item| (&item.id, self.nodes.entry(item)));
+        let sources = || manifest.sources.values().map(|item| (&item.id, declared::source(item, created_at)));
+        let macros = || manifest.library.macros().iter().map(|item| (&item.unique_id, self.macros.entry(item)));
+        let docs = || manifest.docs.blocks.values().map(|item| (item.id.as_str(), declared::doc(item, project)));
+        let exposures =
+            || manifest.exposures.values().map(|item| (&item.id, declared::exposure(item, project, created_at)));
+        let groups = || manifest.groups.values().map(|item| (&item.id, declared::group(item, project)));
+        let parents = || neighbours(manifest, |id| manifest.graph.parents(id).collect());
+        let children = || neighbours(manifest, |id| manifest.graph.children(id).collect());
+
         let mut file = serializer.serialize_map(None)?;
         file.serialize_entry("metadata", &ManifestMetadata::new(project, self.invocation))?;
-        let nodes = Entries(|| manifest.nodes.values().map(|node| (&node.id, self.nodes.entry(node))));
-        file.serialize_entry("nodes", &nodes)?;
-        let sources = Entries(|| manifest.sources.values().map(|item| (&item.id, declared::source(item, created_at))));
-        file.serialize_entry("sources", &sources)?;
-        let macros = manifest.library.macros();
-        file.serialize_entry("macros", &Entries(|| macros.iter().map(|item| (&item.unique_id, self.macros.entry(item)))))?;
-        let docs = || manifest.docs.blocks.values().map(|item| (item.id.as_str(), declared::doc(item, project)));
+        file.serialize_entry("nodes", &Entries(nodes))?;
+        file.serialize_entry("sources", &Entries(sources))?;
+        file.serialize_entry("macros", &Entries(macros))?;
         file.serialize_entry("docs", &Entries(|| docs().chain([(OVERVIEW_ID, OVERVIEW)])))?;
-        let exposures = || manifest.exposures.values().map(|item| (&item.id, declared::exposure(item, project, created_at)));
         file.serialize_entry("exposures", &Entries(exposures))?;
-        let groups = || manifest.groups.values().map(|item| (&item.id, declared::group(item, project)));
         file.serialize_entry("groups", &Entries(groups))?;
-        let disabled = || manifest.disabled.iter().map(|item| (&item.id, [declared::disabled(item, project)]));
-        file.serialize_entry("disabled", &Entries(disabled))?;
-        file.serialize_entry("parent_map", &Entries(|| neighbours(manifest, |id| manifest.graph.parents(id).collect())))?;
-        file.serialize_entry("child_map", &Entries(|| neighbours(manifest, |id| manifest.graph.children(id).collect())))?;
+        file.serialize_entry("disabled", &disabled(manifest, project))?;
+        file.serialize_entry("parent_map", &Entries(parents))?;
+        file.serialize_entry("child_map", &Entries(children))?;
         file.serialize_entry("group_map", &group_map(manifest))?;
         for key in ABSENT {
             file.serialize_entry(key, &BTreeMap::<(), ()>::new())?;
         }
         file.end()
     }
+}
+
+/// What is switched off, by id; several files may hold nodes of one id.
+fn disabled<'a>(manifest: &'a Manifest, project: &'a Project) -> IndexMap<&'a str, Vec<DisabledEntry<'a>>> {
+    let mut disabled: IndexMap<&str, Vec<DisabledEntry<'_>>> = IndexMap::new();
+    for item in &manifest.disabled {
+        disabled.entry(&item.id).or_default().push(declared::disabled(item, project));
+    }
+    disabled
 }
 
 /// Every id with its neighbours in alphabetical order.
@@ -152,19 +164,15 @@ fn with_offset(time: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 pub mod tests {
-    use std::sync::Arc;
-
     use indexmap::IndexMap;
     use serde_json::{Map, Value as Json, json, to_value};
 
     use super::manifest_json;
     use crate::artifact::Invocation;
-    use crate::artifact::node::tests::node;
+    use crate::compile::context::tests::{manifest, node};
     use crate::diagnostic::Diagnostics;
     use crate::files::ProjectFiles;
-    use crate::jinja::{Library, LibraryOptions};
-    use crate::manifest::graph::Graph;
-    use crate::manifest::{Kind, Manifest, Node};
+    use crate::manifest::{Kind, Node};
     use crate::project::{LoadRequest, Project, load};
 
     pub fn invocation() -> Invocation {
@@ -185,22 +193,6 @@ pub mod tests {
         load(files, &LoadRequest::default(), &mut sink).unwrap()
     }
 
-    pub fn manifest(nodes: Vec<Node>) -> Manifest {
-        let edges = nodes.iter().map(|node| (node.id.as_str(), node.depends_on.iter().map(String::as_str).collect()));
-        let (graph, _) = Graph::build(edges);
-        Manifest {
-            graph,
-            nodes: nodes.into_iter().map(|node| (node.id.clone(), node)).collect(),
-            sources: IndexMap::new(),
-            exposures: IndexMap::new(),
-            groups: IndexMap::new(),
-            docs: Default::default(),
-            macro_properties: IndexMap::new(),
-            disabled: Vec::new(),
-            library: Arc::new(Library::new(&[], LibraryOptions::default()).0),
-        }
-    }
-
     /// The whole file for some nodes.
     pub fn artifact_of(nodes: Vec<Node>) -> Json {
         let folder = tempfile::tempdir().unwrap();
@@ -216,8 +208,22 @@ pub mod tests {
         let artifact = artifact_of(vec![orders, node("raw", Kind::Model)]);
         let keys: Vec<&String> = artifact.as_object().unwrap().keys().collect();
         let expected = [
-            "metadata", "nodes", "sources", "macros", "docs", "exposures", "groups", "disabled", "parent_map",
-            "child_map", "group_map", "metrics", "selectors", "saved_queries", "semantic_models", "unit_tests",
+            "metadata",
+            "nodes",
+            "sources",
+            "macros",
+            "docs",
+            "exposures",
+            "groups",
+            "disabled",
+            "parent_map",
+            "child_map",
+            "group_map",
+            "metrics",
+            "selectors",
+            "saved_queries",
+            "semantic_models",
+            "unit_tests",
             "functions",
         ];
         assert_eq!(keys, expected);
@@ -235,7 +241,7 @@ pub mod tests {
             "invocation_started_at": "1970-01-01T00:00:00.000000Z",
             "env": {"TEAM": "x"},
             "project_name": "shop",
-            "project_id": "4a7d1ed414474e4033ac29ccb8653d9b",
+            "project_id": "fb54f3c5992b96d001bb16e8e92d968d",
             "user_id": null,
             "send_anonymous_usage_stats": false,
             "adapter_type": "duckdb",

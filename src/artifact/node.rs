@@ -186,7 +186,10 @@ impl<'a> Nodes<'a> {
         let macros = &node.depends_on_macros;
         if let Kind::Seed { .. } = node.kind {
             let package = self.project.packages.get(&node.package).unwrap_or(self.project.root());
-            return Code::Seed { root_path: package.dir.to_string_lossy().into_owned(), depends_on: MacrosOnly { macros } };
+            return Code::Seed {
+                root_path: package.dir.to_string_lossy().into_owned(),
+                depends_on: MacrosOnly { macros },
+            };
         }
         let compiled = self.compiled.get(&node.id);
         Code::Sql(Box::new(SqlCode {
@@ -270,7 +273,9 @@ impl<'a> Nodes<'a> {
         let columns_of = |names: &[&str]| -> Vec<&'a str> {
             let mut columns = Vec::new();
             for test in tests.iter().filter(|test| names.contains(&test.name.as_str())) {
-                columns.extend(tested_columns(test).into_iter().filter(|column| !columns.contains(column)).collect::<Vec<_>>());
+                columns.extend(
+                    tested_columns(test).into_iter().filter(|column| !columns.contains(column)).collect::<Vec<_>>(),
+                );
             }
             columns
         };
@@ -297,7 +302,8 @@ pub fn relation_name(node: &Node) -> Option<String> {
         Kind::Model => !node.is_ephemeral(),
         Kind::Seed { .. } | Kind::Snapshot => true,
         Kind::SingularTest | Kind::GenericTest(_) => {
-            node.config.flag("store_failures") || matches!(node.config.text("store_failures_as"), Some("table" | "view"))
+            node.config.flag("store_failures")
+                || matches!(node.config.text("store_failures_as"), Some("table" | "view"))
         }
         Kind::Analysis | Kind::Operation => false,
     };
@@ -310,45 +316,13 @@ fn index(node: &Node) -> usize {
 }
 
 #[cfg(test)]
-pub mod tests {
-    use indexmap::IndexMap;
+mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::adapter::relation::Relation;
     use crate::artifact::manifest::tests::artifact_of;
+    use crate::compile::context::tests::node;
     use crate::files::{FileId, Span};
     use crate::manifest::{GenericTest, Kind, Node};
-    use crate::project::config::{Config, Defaults};
-
-    pub fn node(name: &str, kind: Kind) -> Node {
-        let mut node = Node {
-            id: String::new(),
-            fqn: vec!["shop".to_string(), name.to_string()],
-            path: format!("{name}.sql"),
-            original_path: format!("models/{name}.sql"),
-            name: name.to_string(),
-            package: "shop".to_string(),
-            file: FileId(0),
-            config: Config::new(if matches!(kind, Kind::Model) { Defaults::Model } else { Defaults::Test }),
-            relation: Relation::new("db", "main", name),
-            kind,
-            description: String::new(),
-            columns: IndexMap::new(),
-            patch_path: None,
-            patch_span: None,
-            template: None,
-            raw_code: "select 1".into(),
-            refs: Vec::new(),
-            source_refs: Vec::new(),
-            depends_on: Vec::new(),
-            depends_on_macros: Vec::new(),
-            checksum: "0a".to_string(),
-            layer: None,
-            constraints: Json::Null,
-        };
-        node.id = format!("{}.shop.{name}", node.resource_type());
-        node
-    }
 
     fn generic_test(name: &str, arguments: Json) -> Node {
         let test = GenericTest {
@@ -387,7 +361,10 @@ pub mod tests {
         let written = written(vec![test, node("orders", Kind::Model)]);
         assert_eq!(written["attached_node"], "model.shop.orders");
         assert_eq!(written["file_key_name"], "models.orders");
-        assert_eq!(written["test_metadata"], json!({"name": "unique", "kwargs": {"column_name": "id"}, "namespace": null}));
+        assert_eq!(
+            written["test_metadata"],
+            json!({"name": "unique", "kwargs": {"column_name": "id"}, "namespace": null})
+        );
         assert_eq!(written["relation_name"], Json::Null);
     }
 }

@@ -73,7 +73,9 @@ pub struct Ref<'a> {
 
 pub fn refs(refs: &[RefArguments]) -> Vec<Ref<'_>> {
     let calls = refs.iter();
-    calls.map(|call| Ref { name: &call.name, package: call.package.as_deref(), version: call.version.as_ref() }).collect()
+    calls
+        .map(|call| Ref { name: &call.name, package: call.package.as_deref(), version: call.version.as_ref() })
+        .collect()
 }
 
 #[derive(Serialize)]

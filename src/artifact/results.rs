@@ -105,8 +105,8 @@ mod tests {
     use serde_json::{json, to_value};
 
     use super::run_results_json;
-    use crate::artifact::manifest::tests::{invocation, manifest};
-    use crate::artifact::node::tests::node;
+    use crate::artifact::manifest::tests::invocation;
+    use crate::compile::context::tests::{manifest, node};
     use crate::jinja::JsonMap;
     use crate::manifest::Kind;
     use crate::run::{Outcome, RunResults, Status};
@@ -129,11 +129,12 @@ mod tests {
         let results = RunResults { outcomes: vec![outcome], elapsed: Duration::from_secs(2), interrupted: false };
         let (manifest, invocation) = (manifest(vec![node("orders", Kind::Model)]), invocation());
         let written = to_value(run_results_json(&results, &manifest, &invocation)).unwrap();
+        let at = |seconds: &str| format!("1970-01-01T00:00:{seconds}00000Z");
         let expected = json!([{
             "status": "error",
             "timing": [
-                {"name": "compile", "started_at": "1970-01-01T00:00:00.000000Z", "completed_at": "1970-01-01T00:00:01.000000Z"},
-                {"name": "execute", "started_at": "1970-01-01T00:00:01.000000Z", "completed_at": "1970-01-01T00:00:01.500000Z"},
+                {"name": "compile", "started_at": at("00.0"), "completed_at": at("01.0")},
+                {"name": "execute", "started_at": at("01.0"), "completed_at": at("01.5")},
             ],
             "thread_id": "Thread-1 (worker)",
             "execution_time": 1.5,

@@ -7,9 +7,9 @@ use crate::artifact::write::hide;
 use crate::compile::CompiledNode;
 use crate::manifest::{Kind, Node};
 
-/// Writes the SQL of a node as the user would run it; dbt has no such file for snapshots and ephemeral models.
+/// Writes the SQL of a node as the user would run it; for snapshots dbt has no such file.
 pub fn write_compiled(target: &Path, node: &Node, compiled: &CompiledNode, secrets: &[String]) -> io::Result<()> {
-    if matches!(node.kind, Kind::Snapshot) || node.is_ephemeral() {
+    if matches!(node.kind, Kind::Snapshot) {
         return Ok(());
     }
     write(target, "compiled", node, &compiled.sql, secrets)
@@ -56,7 +56,7 @@ fn below(folder: &Path, path: &str) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::{path_of, write_run};
-    use crate::artifact::node::tests::node;
+    use crate::compile::context::tests::node;
     use crate::manifest::Kind;
 
     #[test]

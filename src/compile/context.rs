@@ -28,16 +28,14 @@ pub fn graph_json(manifest: &Manifest) -> Json {
     let sources = manifest.sources.values().map(|source| (source.id.clone(), source_json(source)));
     let exposures = manifest.exposures.values().map(|exposure| (exposure.id.clone(), exposure_json(exposure)));
     let groups = manifest.groups.values().map(|group| (group.id.clone(), group_json(group)));
-    json!({
-        "exposures": exposures.collect::<JsonMap>(),
-        "functions": {},
-        "groups": groups.collect::<JsonMap>(),
-        "metrics": {},
-        "nodes": nodes.collect::<JsonMap>(),
-        "sources": sources.collect::<JsonMap>(),
-        "semantic_models": {},
-        "saved_queries": {},
-    })
+    let mut graph = object(json!({"functions": {}, "metrics": {}, "semantic_models": {}, "saved_queries": {}}));
+    // Moved in: `json!` would copy them.
+    let mut put = |key: &str, items: JsonMap| drop(graph.insert(key.to_string(), Json::Object(items)));
+    put("nodes", nodes.collect());
+    put("sources", sources.collect());
+    put("exposures", exposures.collect());
+    put("groups", groups.collect());
+    Json::Object(graph)
 }
 
 /// The name of the node's table or view; of an ephemeral model, its alias.
@@ -49,7 +47,6 @@ pub fn alias(node: &Node) -> &str {
 /// dbt's node object, nulls included.
 fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
     let config = &node.config;
-    let or_empty = |key: &str| config.get(key).cloned().unwrap_or_else(|| json!({}));
     let mut dict = object(json!({
         "database": node.relation.database,
         "schema": node.relation.schema,
@@ -62,13 +59,9 @@ fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
         "fqn": node.fqn,
         "alias": alias(node),
         "checksum": {"name": "sha256", "checksum": node.checksum},
-        "config": config.full(),
         "tags": config.texts("tags"),
         "description": node.description,
-        "columns": columns_json(&node.columns),
-        "meta": or_empty("meta"),
         "group": config.get("group"),
-        "docs": or_empty("docs"),
         "patch_path": node.patch_path,
         "unrendered_config": config.written(),
         "raw_code": &*node.raw_code,
@@ -77,9 +70,15 @@ fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
         "sources": node.source_refs,
         "metrics": [],
         "depends_on": {"macros": node.depends_on_macros, "nodes": node.depends_on},
-        "contract": or_empty("contract"),
         "relation_name": has_relation(node).then(|| node.relation.render()),
     }));
+    // Moved in: `json!` would copy them.
+    let mut put = |key: &str, value: Json| drop(dict.insert(key.to_string(), value));
+    put("config", Json::Object(config.full()));
+    put("columns", Json::Object(columns_json(&node.columns)));
+    for key in ["meta", "docs", "contract"] {
+        put(key, config.get(key).cloned().unwrap_or_else(|| json!({})));
+    }
     dict.extend(own_json(manifest, node));
     Json::Object(dict)
 }
@@ -205,5 +204,83 @@ fn object(json: Json) -> JsonMap {
     match json {
         Json::Object(map) => map,
         _ => unreachable!("the literals above are objects"),
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::sync::Arc;
+
+    use indexmap::IndexMap;
+    use serde_json::{Value as Json, json};
+
+    use super::{graph_json, node_json};
+    use crate::adapter::relation::Relation;
+    use crate::files::FileId;
+    use crate::jinja::{Library, LibraryOptions};
+    use crate::manifest::graph::Graph;
+    use crate::manifest::{Kind, Manifest, Node};
+    use crate::project::config::{Config, Defaults};
+
+    /// A node of the package `shop`.
+    pub fn node(name: &str, kind: Kind) -> Node {
+        let mut node = Node {
+            id: String::new(),
+            fqn: vec!["shop".to_string(), name.to_string()],
+            path: format!("{name}.sql"),
+            original_path: format!("models/{name}.sql"),
+            name: name.to_string(),
+            package: "shop".to_string(),
+            file: FileId(0),
+            config: Config::new(if matches!(kind, Kind::Model) { Defaults::Model } else { Defaults::Test }),
+            relation: Relation::new("db", "main", name),
+            kind,
+            description: String::new(),
+            columns: IndexMap::new(),
+            patch_path: None,
+            patch_span: None,
+            template: None,
+            raw_code: "select 1".into(),
+            refs: Vec::new(),
+            source_refs: Vec::new(),
+            depends_on: Vec::new(),
+            depends_on_macros: Vec::new(),
+            checksum: "0a".to_string(),
+            layer: None,
+            constraints: Json::Null,
+        };
+        node.id = format!("{}.shop.{name}", node.resource_type());
+        node
+    }
+
+    /// A manifest of these nodes alone.
+    pub fn manifest(nodes: Vec<Node>) -> Manifest {
+        let edges = nodes.iter().map(|node| (node.id.as_str(), node.depends_on.iter().map(String::as_str).collect()));
+        let (graph, _) = Graph::build(edges);
+        Manifest {
+            graph,
+            nodes: nodes.into_iter().map(|node| (node.id.clone(), node)).collect(),
+            sources: IndexMap::new(),
+            exposures: IndexMap::new(),
+            groups: IndexMap::new(),
+            docs: Default::default(),
+            macro_properties: IndexMap::new(),
+            disabled: Vec::new(),
+            library: Arc::new(Library::new(&[], LibraryOptions::default()).0),
+        }
+    }
+
+    #[test]
+    fn model_has_no_nulls_and_graph_has() {
+        let mut orders = node("orders", Kind::Model);
+        orders.config.merge(json!({"materialized": "table"}).as_object().cloned().unwrap());
+        let manifest = manifest(vec![orders]);
+        let model = node_json(&manifest, &manifest.nodes[0]);
+        assert_eq!(model["config"]["materialized"], "table");
+        assert_eq!(model["relation_name"], r#""db"."main"."orders""#);
+        assert_eq!((model.get("group"), model["config"].get("unique_key")), (None, None));
+        let graph = graph_json(&manifest);
+        assert_eq!(graph["nodes"]["model.shop.orders"]["group"], Json::Null);
+        assert_eq!(graph["nodes"]["model.shop.orders"].get("group"), Some(&Json::Null));
     }
 }

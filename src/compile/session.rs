@@ -9,6 +9,7 @@ use crate::adapter::relation::Relation;
 use crate::adapter::{Adapter, AdapterError, Connection};
 use crate::compile::CompiledNode;
 use crate::compile::context;
+use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::Manifest;
 use crate::project::Project;
@@ -22,6 +23,7 @@ pub trait Messages: Send + Sync {
 
 /// One invocation, shared by all workers.
 pub struct Session {
+    pub files: Arc<ProjectFiles>,
     pub project: Arc<Project>,
     pub manifest: Arc<Manifest>,
     pub existing: Existing,
@@ -46,6 +48,7 @@ pub struct Invocation {
 
 impl Session {
     pub fn new(
+        files: Arc<ProjectFiles>,
         project: Arc<Project>,
         manifest: Arc<Manifest>,
         flags: JsonMap,
@@ -54,6 +57,7 @@ impl Session {
         invocation: Invocation,
     ) -> Session {
         Session {
+            files,
             project,
             manifest,
             existing: Existing::default(),

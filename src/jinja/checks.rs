@@ -12,8 +12,12 @@ use crate::jinja::python;
 pub fn register(engine: &mut Environment<'static>) {
     engine.add_test("__missing", |value: &Value| value.downcast_object_ref::<Missing>().is_some());
     engine.add_test("callable", callable);
-    engine.add_test("filter", |state: &State, name: &Value| name.as_str().is_some_and(|name| minijinja::tests::is_filter(state, name)));
-    engine.add_test("test", |state: &State, name: &Value| name.as_str().is_some_and(|name| minijinja::tests::is_test(state, name)));
+    engine.add_test("filter", |state: &State, name: &Value| {
+        name.as_str().is_some_and(|name| minijinja::tests::is_filter(state, name))
+    });
+    engine.add_test("test", |state: &State, name: &Value| {
+        name.as_str().is_some_and(|name| minijinja::tests::is_test(state, name))
+    });
     engine.add_test("iterable", |value: &Value| iterable(value));
     engine.add_test("sequence", |value: &Value| iterable(value));
     engine.add_test("mapping", |value: &Value| value.kind() == ValueKind::Map);
@@ -42,9 +46,9 @@ fn iterable(value: &Value) -> bool {
     let is_relation = value.downcast_object_ref::<RelationObject>().is_some();
     !is_relation
         && matches!(
-        value.kind(),
-        ValueKind::Undefined | ValueKind::String | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map
-    )
+            value.kind(),
+            ValueKind::Undefined | ValueKind::String | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map
+        )
 }
 
 fn remainder(value: &Value, by: f64) -> Result<f64, Error> {

@@ -47,9 +47,23 @@ fn depth_of(value: &Value) -> usize {
         list.depth.load(Ordering::Relaxed)
     } else if let Some(dict) = value.downcast_object_ref::<Dict>() {
         dict.depth.load(Ordering::Relaxed)
+    } else if value.is_tuple() {
+        tuple_depth(value, &mut 10_000)
     } else {
         0
     }
+}
+
+/// Tuples are minijinja's own and do not know how deep they are; one with very many tuples inside counts as too deep.
+fn tuple_depth(value: &Value, budget: &mut usize) -> usize {
+    *budget = budget.saturating_sub(1);
+    if *budget == 0 {
+        return MAX_DEPTH;
+    }
+    let items = value.downcast_object_ref::<Tuple>().map(|tuple| &tuple[..]).unwrap_or_default();
+    let depths = items.iter().filter(|item| item.as_object().is_some());
+    let depths = depths.map(|item| if item.is_tuple() { tuple_depth(item, budget) } else { depth_of(item) });
+    depths.max().unwrap_or(0) + 1
 }
 
 fn depth_above<'a>(values: impl Iterator<Item = &'a Value>) -> Result<AtomicUsize, Error> {
@@ -213,10 +227,10 @@ pub fn bind(value: Value) -> Result<Value, Error> {
         let entries = pairs.map(|(key, value)| Ok((key, bind(value)?))).collect::<Result<Entries, Error>>()?;
         return Dict::value(entries);
     }
-    if let Some(tuple) = object.downcast_ref::<Tuple>() {
-        if tuple.iter().any(|item| matches!(item.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable)) {
-            return Ok(Value::from(Tuple::from(bind_all(tuple.iter().cloned())?)));
-        }
+    let is_container = |item: &Value| matches!(item.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable);
+    if let Some(tuple) = object.downcast_ref::<Tuple>().filter(|tuple| tuple.iter().any(is_container)) {
+        let bound = Value::from(Tuple::from(bind_all(tuple.iter().cloned())?));
+        return if depth_of(&bound) < MAX_DEPTH { Ok(bound) } else { Err(too_deep()) };
     }
     Ok(value)
 }

@@ -88,6 +88,9 @@ fn describe(error: &Error) -> (ErrorKind, String) {
         EngineKind::InvalidOperation if detail.contains("recursion limit") => {
             (ErrorKind::Limit, "macros call each other too deeply; does one call itself without an end?".to_string())
         }
+        EngineKind::InvalidOperation if detail.starts_with("value of type undefined is not callable") => {
+            (ErrorKind::Runtime, "this call is of an undefined value".to_string())
+        }
         EngineKind::InvalidOperation if !detail.is_empty() => (ErrorKind::Runtime, detail.to_string()),
         EngineKind::UndefinedError if !detail.is_empty() => (ErrorKind::Runtime, detail.to_string()),
         kind if detail.is_empty() => (ErrorKind::Runtime, kind.to_string()),

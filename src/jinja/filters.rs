@@ -31,7 +31,7 @@ impl std::fmt::Write for Writer<'_, '_> {
 pub fn register(engine: &mut Environment<'static>) {
     engine.add_filter("string", |value: &Value| python::text(value));
     engine.add_filter("safe", Value::clone);
-    engine.add_filter("list", |value: &Value| Ok::<_, Error>(List::value(items(value)?)?));
+    engine.add_filter("list", |value: &Value| List::value(items(value)?));
     engine.add_filter("tojson", to_json);
     engine.add_filter("join", join);
     engine.add_filter("sort", sort);
@@ -43,8 +43,12 @@ pub fn register(engine: &mut Environment<'static>) {
     engine.add_filter("first", |value: &Value| Ok::<_, Error>(items(value)?.into_iter().next().unwrap_or_default()));
     engine.add_filter("items", |value: &Value| match value.is_undefined() {
         true => List::value(Vec::new()),
-        false if value.kind() != ValueKind::Map => Err(runtime(format!("a value of type {} has no items", python::type_name(value)))),
-        false => List::value(methods::pairs(value)?.into_iter().map(|(key, value)| Value::from(Tuple::from([key, value]))).collect()),
+        false if value.kind() != ValueKind::Map => {
+            Err(runtime(format!("a value of type {} has no items", python::type_name(value))))
+        }
+        false => List::value(
+            methods::pairs(value)?.into_iter().map(|(key, value)| Value::from(Tuple::from([key, value]))).collect(),
+        ),
     });
     engine.add_filter("last", last);
     engine.add_filter("reverse", reverse);
@@ -58,7 +62,27 @@ pub fn register(engine: &mut Environment<'static>) {
     engine.add_filter("abs", abs);
     engine.add_filter("attr", attr);
     engine.add_filter("format", format);
-    for name in ["lower", "upper", "title", "capitalize", "trim", "replace", "wordcount", "center", "truncate", "indent", "escape", "e", "forceescape", "striptags", "urlencode", "wordwrap", "filesizeformat", "xmlattr", "pprint"] {
+    for name in [
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "trim",
+        "replace",
+        "wordcount",
+        "center",
+        "truncate",
+        "indent",
+        "escape",
+        "e",
+        "forceescape",
+        "striptags",
+        "urlencode",
+        "wordwrap",
+        "filesizeformat",
+        "xmlattr",
+        "pprint",
+    ] {
         engine.add_filter(name, move |state: &mut State, args: Rest<Value>| text_filter(state, name, &args));
     }
     for name in ["as_text", "as_bool", "as_number", "as_native"] {
@@ -108,11 +132,18 @@ fn join(value: &Value, joiner: Option<Value>, by: Option<Value>, kwargs: Kwargs)
     let joiner = joiner.or_else(|| kwargs.get("d").ok()).map(|joiner| python::text(&joiner)).unwrap_or_default();
     let by: Option<Value> = by.or_else(|| kwargs.get("attribute").ok());
     let parts = items(value)?;
-    let parts = parts.iter().map(|item| python::text(&by.as_ref().map_or_else(|| item.clone(), |path| attribute(item, path))));
+    let parts =
+        parts.iter().map(|item| python::text(&by.as_ref().map_or_else(|| item.clone(), |path| attribute(item, path))));
     Ok(parts.collect::<Vec<_>>().join(&joiner))
 }
 
-fn sort(value: &Value, reverse: Option<bool>, case_sensitive: Option<bool>, by: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+fn sort(
+    value: &Value,
+    reverse: Option<bool>,
+    case_sensitive: Option<bool>,
+    by: Option<Value>,
+    kwargs: Kwargs,
+) -> Result<Value, Error> {
     let reverse = reverse.or_else(|| kwargs.get("reverse").ok()).unwrap_or(false);
     let case_sensitive = case_sensitive.or_else(|| kwargs.get("case_sensitive").ok()).unwrap_or(false);
     let by: Option<Value> = by.or_else(|| kwargs.get("attribute").ok());
@@ -162,7 +193,13 @@ fn extreme(value: &Value, kwargs: &Kwargs, largest: bool) -> Result<Value, Error
     Ok(best.map(|(_, item)| item).unwrap_or_default())
 }
 
-fn sum(state: &mut State, value: &Value, by: Option<Value>, start: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+fn sum(
+    state: &mut State,
+    value: &Value,
+    by: Option<Value>,
+    start: Option<Value>,
+    kwargs: Kwargs,
+) -> Result<Value, Error> {
     let by = by.filter(|by| !by.is_none()).or_else(|| kwargs.get::<Value>("attribute").ok());
     let mut total = start.or_else(|| kwargs.get::<Value>("start").ok()).unwrap_or_else(|| Value::from(0));
     for item in items(value)? {
@@ -176,7 +213,9 @@ fn unique(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     let by = kwargs.get::<Value>("attribute").ok();
     let case_sensitive = kwargs.get::<bool>("case_sensitive").unwrap_or(false);
     let mut seen = indexmap::IndexSet::new();
-    List::value(items(value)?.into_iter().filter(|item| seen.insert(key_of(item, by.as_ref(), case_sensitive))).collect())
+    List::value(
+        items(value)?.into_iter().filter(|item| seen.insert(key_of(item, by.as_ref(), case_sensitive))).collect(),
+    )
 }
 
 fn last(value: &Value) -> Result<Value, Error> {
@@ -201,7 +240,10 @@ fn length(value: &Value) -> Result<usize, Error> {
 }
 
 fn count_of(count: i64) -> Result<usize, Error> {
-    usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| runtime("the number of items must be positive"))
+    usize::try_from(count)
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| runtime("the number of items must be positive"))
 }
 
 fn batch(value: &Value, count: i64, fill: Option<Value>) -> Result<Value, Error> {
@@ -238,7 +280,8 @@ fn slice(value: &Value, count: i64, fill: Option<Value>) -> Result<Value, Error>
 fn int(value: &Value, default: Option<Value>, base: Option<u32>, kwargs: Kwargs) -> Result<Value, Error> {
     let default = default.or_else(|| kwargs.get("default").ok()).unwrap_or_else(|| Value::from(0));
     let base = base.or_else(|| kwargs.get("base").ok()).unwrap_or(10);
-    let from_float = |float: f64| if float.is_finite() { Value::from(float.trunc() as i128 as i64) } else { default.clone() };
+    let from_float =
+        |float: f64| if float.is_finite() { Value::from(float.trunc() as i128 as i64) } else { default.clone() };
     Ok(match value.kind() {
         ValueKind::Undefined => return Err(runtime("an undefined value is no number")),
         ValueKind::Bool => Value::from(i64::from(value.is_true())),
@@ -274,7 +317,11 @@ fn round(value: &Value, precision: Option<i32>, method: Option<String>, kwargs: 
         _ => return Err(runtime(format!("a value of type {} cannot be rounded", python::type_name(value)))),
     }
     if method == "common" && (value.is_integer() || value.kind() == ValueKind::Bool) {
-        return if precision >= 0 { int(value, None, None, Kwargs::from_iter(Vec::<(String, Value)>::new())) } else { minijinja::filters::round(value.clone(), Some(precision), None, kwargs) };
+        return if precision >= 0 {
+            int(value, None, None, Kwargs::from_iter(Vec::<(String, Value)>::new()))
+        } else {
+            minijinja::filters::round(value.clone(), Some(precision), None, kwargs)
+        };
     }
     let float = f64::try_from(value.clone())?;
     let scale = 10f64.powi(precision.clamp(-300, 300));
@@ -300,7 +347,8 @@ fn attr(value: &Value, name: &Value) -> Result<Value, Error> {
     if value.is_undefined() {
         return Err(runtime("an undefined value has no attributes"));
     }
-    let is_dict = python::is_native_map(value) || value.downcast_object_ref::<crate::jinja::collections::Dict>().is_some();
+    let is_dict =
+        python::is_native_map(value) || value.downcast_object_ref::<crate::jinja::collections::Dict>().is_some();
     Ok(if is_dict { Value::UNDEFINED } else { value.get_item(name).unwrap_or_default() })
 }
 
@@ -315,7 +363,8 @@ fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Value, E
     let args = Arguments::new(name, args);
     let value = args.required(0)?;
     let text = python::text(&value);
-    let method = |state: &mut State, name: &str, rest: &[Value]| Value::from(text.as_str()).call_method(state, name, rest);
+    let method =
+        |state: &mut State, name: &str, rest: &[Value]| Value::from(text.as_str()).call_method(state, name, rest);
     Ok(match name {
         "lower" => Value::from(text.to_lowercase()),
         "upper" => Value::from(text.to_uppercase()),
@@ -338,7 +387,9 @@ fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Value, E
         "escape" | "e" | "forceescape" => Value::from(escape(&text)),
         "striptags" => Value::from(strip_tags(&text)),
         "urlencode" => Value::from(url_encode(&value, &text)?),
-        "wordwrap" => Value::from(word_wrap(&text, args.get(1, "width").and_then(|width| width.as_usize()).unwrap_or(79))),
+        "wordwrap" => {
+            Value::from(word_wrap(&text, args.get(1, "width").and_then(|width| width.as_usize()).unwrap_or(79)))
+        }
         "filesizeformat" => Value::from(file_size(number(&value)?)),
         "xmlattr" => Value::from(xml_attributes(&value)?),
         _ => {
@@ -350,7 +401,9 @@ fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Value, E
 }
 
 fn truncate(value: &Value, text: &str, args: &Arguments) -> Result<String, Error> {
-    let number = |at: usize, name: &str, default: usize| args.get(at, name).and_then(|value| value.as_usize()).unwrap_or(default);
+    let number = |at: usize, name: &str, default: usize| {
+        args.get(at, name).and_then(|value| value.as_usize()).unwrap_or(default)
+    };
     let (length, leeway) = (number(1, "length", 255), number(4, "leeway", 5));
     let end = args.optional_text(3, "end").unwrap_or_else(|| "...".to_string());
     let chars: Vec<char> = text.chars().collect();
@@ -361,7 +414,11 @@ fn truncate(value: &Value, text: &str, args: &Arguments) -> Result<String, Error
         return Ok(text.to_string());
     }
     let cut: String = chars[..length.saturating_sub(end.chars().count())].iter().collect();
-    let cut = if args.flag(2, "killwords", false) { cut } else { cut.rsplit_once(' ').map_or(cut.clone(), |(words, _)| words.to_string()) };
+    let cut = if args.flag(2, "killwords", false) {
+        cut
+    } else {
+        cut.rsplit_once(' ').map_or(cut.clone(), |(words, _)| words.to_string())
+    };
     Ok(cut + &end)
 }
 
@@ -378,7 +435,13 @@ fn indent(value: &Value, text: &str, args: &Arguments) -> Result<String, Error> 
     let lines: Vec<String> = text
         .split('\n')
         .enumerate()
-        .map(|(at, line)| if (at == 0 && !first) || (line.is_empty() && !blank && at > 0) { line.to_string() } else { format!("{pad}{line}") })
+        .map(|(at, line)| {
+            if (at == 0 && !first) || (line.is_empty() && !blank && at > 0) {
+                line.to_string()
+            } else {
+                format!("{pad}{line}")
+            }
+        })
         .collect();
     Ok(lines.join("\n"))
 }
@@ -407,7 +470,8 @@ fn url_encode(value: &Value, text: &str) -> Result<String, Error> {
         return Ok(percent(text));
     }
     let pairs = methods::pairs(value)?;
-    let pair = |(key, value): &(Value, Value)| format!("{}={}", percent(&python::text(key)), percent(&python::text(value)));
+    let pair =
+        |(key, value): &(Value, Value)| format!("{}={}", percent(&python::text(key)), percent(&python::text(value)));
     Ok(pairs.iter().map(pair).collect::<Vec<_>>().join("&"))
 }
 
@@ -462,7 +526,9 @@ fn file_size(bytes: f64) -> String {
 
 fn xml_attributes(value: &Value) -> Result<String, Error> {
     let pairs = methods::pairs(value)?.into_iter().filter(|(_, value)| !value.is_none() && !value.is_undefined());
-    Ok(pairs.map(|(key, value)| format!(" {}=\"{}\"", escape(&python::text(&key)), escape(&python::text(&value)))).collect())
+    Ok(pairs
+        .map(|(key, value)| format!(" {}=\"{}\"", escape(&python::text(&key)), escape(&python::text(&value))))
+        .collect())
 }
 
 /// dbt's filters for YAML values; in SQL they change nothing.
@@ -488,4 +554,3 @@ fn native(state: &mut State, name: &str, value: &Value) -> Result<Value, Error> 
         _ => Err(runtime(format!("`{text}` is not a number"))),
     }
 }
-

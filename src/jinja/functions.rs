@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod config;
+pub mod constraints;
 pub mod data;
 pub mod dbt;
 pub mod exceptions;
@@ -66,7 +67,8 @@ impl<'a> Arguments<'a> {
 
     pub fn text(&self, position: usize) -> Result<String, Error> {
         let value = self.required(position)?;
-        let wrong = || runtime(format!("`{}` wants a text, not a value of type {}", self.function, python::type_name(&value)));
+        let wrong =
+            || runtime(format!("`{}` wants a text, not a value of type {}", self.function, python::type_name(&value)));
         value.as_str().map(str::to_string).ok_or_else(wrong)
     }
 
@@ -77,7 +79,9 @@ impl<'a> Arguments<'a> {
 
     /// A text that may be missing or None.
     pub fn optional_text(&self, position: usize, name: &str) -> Option<String> {
-        self.get(position, name).filter(|value| !value.is_none() && !value.is_undefined()).map(|value| python::text(&value))
+        self.get(position, name)
+            .filter(|value| !value.is_none() && !value.is_undefined())
+            .map(|value| python::text(&value))
     }
 
     pub fn flag(&self, position: usize, name: &str, default: bool) -> bool {
@@ -252,6 +256,5 @@ pub fn globals() -> IndexMap<&'static str, Value> {
     globals.insert("api", adapter::api());
     globals.insert("validation", config::validation());
     globals.insert("dbt_version", Value::from("1.11.16"));
-    globals.insert("Undefined", Value::UNDEFINED);
     globals
 }

@@ -15,6 +15,7 @@ use crate::jinja::front::edits::EditMap;
 use crate::jinja::front::expression::Call;
 use crate::jinja::front::lexer;
 use crate::jinja::proxy::Proxy;
+use crate::jinja::render::{CALL, PRELUDE};
 use crate::jinja::{ErrorKind, LibraryOptions, MacroFile, MacroInfo, MacroKind, RenderError};
 use crate::jinja::{checks, filters, functions, limits, methods};
 
@@ -175,6 +176,8 @@ fn engine() -> Environment<'static> {
     for name in ["range", "dict", "debug", "namespace"] {
         engine.remove_global(name);
     }
+    let call = engine.add_template_owned(CALL, format!("{PRELUDE}{{% do __invoke() %}}"));
+    call.expect("the template is ours");
     filters::register(&mut engine);
     checks::register(&mut engine);
     engine
@@ -225,7 +228,7 @@ impl Shared {
             return order.iter().map(String::as_str).collect();
         }
         let known = self.options.packages.iter().any(|package| package == namespace);
-        if known || self.packages.contains_key(namespace) && namespace != INTERNAL {
+        if known || self.packages.contains_key(namespace) {
             return vec![&self.options.root_package, namespace];
         }
         Vec::new()

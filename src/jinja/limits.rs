@@ -5,13 +5,19 @@ use minijinja::{Error, ErrorKind};
 use crate::jinja::error;
 
 /// Steps of the engine in one render: well under two seconds of an endless loop.
-pub const FUEL: u64 = 20_000_000;
+pub const FUEL: u64 = 10_000_000;
 
 /// Nested calls; one macro call costs about four.
 pub const RECURSION: usize = 2_000;
 
-/// Bytes of one text or of one rendered template.
-pub const TEXT: usize = 256 * 1024 * 1024;
+/// Texts that `render(…)` may render inside of each other.
+pub const NESTING: usize = 10;
+
+/// Bytes of one rendered template.
+pub const OUTPUT: usize = 256 * 1024 * 1024;
+
+/// Bytes of one text in a variable.
+pub const TEXT: usize = 64 * 1024 * 1024;
 
 /// Entries of one list or dict.
 pub const LENGTH: usize = 10_000_000;

@@ -202,11 +202,10 @@ fn mapping(entries: Vec<(Value, Value)>, name: &str, args: &Arguments) -> Result
 /// Methods of values that have none of their own: texts, constants, and what filters make.
 pub fn unknown(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::String => text(value.as_str().unwrap_or_default(), name, args)
-            .or_else(|error| match error.kind() {
-                ErrorKind::UnknownMethod => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args),
-                _ => Err(error),
-            }),
+        ValueKind::String => text(value.as_str().unwrap_or_default(), name, args).or_else(|error| match error.kind() {
+            ErrorKind::UnknownMethod => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args),
+            _ => Err(error),
+        }),
         ValueKind::Map => {
             if python::is_native_map(value) {
                 return bind(value.clone())?.call_method(state, name, args);
@@ -358,7 +357,11 @@ fn title(text: &str) -> String {
     let mut after_letter = false;
     let mut out = String::new();
     for char in text.chars() {
-        if after_letter { out.extend(char.to_lowercase()) } else { out.extend(char.to_uppercase()) }
+        if after_letter {
+            out.extend(char.to_lowercase())
+        } else {
+            out.extend(char.to_uppercase())
+        }
         after_letter = char.is_alphabetic();
     }
     out
@@ -371,7 +374,9 @@ pub fn capitalize(text: &str) -> String {
 }
 
 fn swap_case(text: &str) -> String {
-    let swap = |char: char| if char.is_uppercase() { char.to_lowercase().to_string() } else { char.to_uppercase().to_string() };
+    let swap = |char: char| {
+        if char.is_uppercase() { char.to_lowercase().to_string() } else { char.to_uppercase().to_string() }
+    };
     text.chars().map(swap).collect()
 }
 

@@ -52,10 +52,22 @@ fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
     }
     let is_int = |value: &Value| value.is_integer() || value.kind() == ValueKind::Bool;
     if is_int(left) && is_int(right) {
-        let int = |value: &Value| if value.kind() == ValueKind::Bool { Ok(i128::from(value.is_true())) } else { i128::try_from(value.clone()) };
+        let int = |value: &Value| {
+            if value.kind() == ValueKind::Bool {
+                Ok(i128::from(value.is_true()))
+            } else {
+                i128::try_from(value.clone())
+            }
+        };
         return Some(Numbers::Int(int(left).ok()?, int(right).ok()?));
     }
-    let float = |value: &Value| if value.kind() == ValueKind::Bool { Ok(f64::from(u8::from(value.is_true()))) } else { f64::try_from(value.clone()) };
+    let float = |value: &Value| {
+        if value.kind() == ValueKind::Bool {
+            Ok(f64::from(u8::from(value.is_true())))
+        } else {
+            f64::try_from(value.clone())
+        }
+    };
     Some(Numbers::Float(float(left).ok()?, float(right).ok()?))
 }
 
@@ -121,7 +133,9 @@ pub fn remainder(state: &mut State, args: Arguments) -> Result<Value, Error> {
     }
     match numbers(&left, &right) {
         Some(Numbers::Int(_, 0)) => Err(runtime("division by zero")),
-        Some(Numbers::Int(left, right)) => int(left.checked_rem(right).map(|rest| if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest })),
+        Some(Numbers::Int(left, right)) => int(left
+            .checked_rem(right)
+            .map(|rest| if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest })),
         Some(Numbers::Float(left, right)) if right != 0.0 => Ok(Value::from(left - right * (left / right).floor())),
         Some(Numbers::Float(..)) => Err(runtime("division by zero")),
         None => {

@@ -67,7 +67,9 @@ impl Object for Proxy {
             }
             Err(error) => match link(state)?.returned.take() {
                 Some(value) => Ok(value),
-                None => Err(Error::new(outer_kind(error.kind()), format!("in macro `{}`", self.name)).with_source(error)),
+                None => {
+                    Err(Error::new(outer_kind(error.kind()), format!("in macro `{}`", self.name)).with_source(error))
+                }
             },
         }
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use crate::jinja::JsonMap;
 use crate::jinja::collections::{Dict, Entries, List};
 use crate::jinja::error::runtime;
+use crate::jinja::limits;
 use crate::jinja::methods;
 use crate::jinja::objects::relation::RelationObject;
 
@@ -28,11 +29,21 @@ pub fn text(value: &Value) -> String {
     match value.as_str() {
         Some(text) => text.to_string(),
         None => {
-            let mut out = String::new();
-            // Writing to a String cannot fail.
+            let mut out = Limited(String::new());
+            // It fails only when there is too much, which is found when the text is stored or put out.
             let _ = write_text(&mut out, value);
-            out
+            out.0
         }
+    }
+}
+
+/// Text that ends when it is larger than any variable may be: a small list can print as a huge text.
+struct Limited(String);
+
+impl Write for Limited {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push_str(text);
+        if self.0.len() > limits::TEXT { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -174,7 +185,11 @@ pub fn to_strict_json(value: &Value) -> Result<Json, Error> {
     to_json_at(value, &mut refuse, 0)
 }
 
-fn to_json_at(value: &Value, other: &mut dyn FnMut(&Value) -> Result<Json, Error>, depth: usize) -> Result<Json, Error> {
+fn to_json_at(
+    value: &Value,
+    other: &mut dyn FnMut(&Value) -> Result<Json, Error>,
+    depth: usize,
+) -> Result<Json, Error> {
     if depth > 250 {
         return Err(runtime("this value is nested too deeply"));
     }

@@ -12,18 +12,21 @@ use serde_json::Value as Json;
 
 use crate::adapter::relation::RelationKind;
 use crate::jinja::error::{self, Trace, runtime};
-use crate::jinja::limits;
+use crate::jinja::front::lexer;
+use crate::jinja::front::statement::{Marks, rewrite};
 use crate::jinja::library::Shared;
+use crate::jinja::limits;
 use crate::jinja::modules::datetime;
 use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::python;
-use crate::jinja::front::lexer;
-use crate::jinja::front::statement::{Marks, rewrite};
 use crate::jinja::template;
 use crate::jinja::{ErrorKind, Host, HostError, Scope, ScopeValue};
 
 /// Makes the macro that links other macros into this render, and hands it over.
 pub const PRELUDE: &str = "{% macro __load(__tpl) %}{% include __tpl %}{% endmacro %}{% do __install(__load) %}";
+
+/// The name of the template that calls a macro from outside.
+pub const CALL: &str = "call";
 
 /// What a render is given, and what it collects.
 pub struct Render {
@@ -43,6 +46,8 @@ pub struct Render {
     pub kept: Mutex<Option<Value>>,
     /// Bytes that have been written to the output.
     written: AtomicUsize,
+    /// Texts that `render(…)` is rendering inside of each other.
+    nesting: AtomicUsize,
     /// (offset in the output, number of the mark).
     pub marks: Mutex<Vec<(usize, usize)>>,
 }
@@ -101,6 +106,7 @@ impl Render {
             pending: Mutex::default(),
             kept: Mutex::default(),
             written: AtomicUsize::new(0),
+            nesting: AtomicUsize::new(0),
             marks: Mutex::default(),
         })
     }
@@ -150,15 +156,33 @@ impl Render {
         if !lexer::has_markers(text) {
             return Ok(text.to_string());
         }
-        let rewritten = rewrite(text, PRELUDE, Marks::No).map_err(|error| failed(ErrorKind::Syntax, error.message, error.help))?;
-        self.run(template::NAME, &rewritten.text).map_err(|trace| failed(trace.kind, trace.message, trace.help))
+        let rewritten =
+            rewrite(text, PRELUDE, Marks::No).map_err(|error| failed(ErrorKind::Syntax, error.message, error.help))?;
+        let written = self.written.load(Ordering::Relaxed);
+        if self.nesting.fetch_add(1, Ordering::Relaxed) >= limits::NESTING {
+            return Err(failed(ErrorKind::Limit, "a text renders itself again and again".to_string(), None));
+        }
+        let result = self.run(template::NAME, &rewritten.text);
+        self.nesting.fetch_sub(1, Ordering::Relaxed);
+        self.written.store(written, Ordering::Relaxed);
+        result.map_err(|trace| failed(trace.kind, trace.message, trace.help))
     }
 
     /// Runs a rewritten template of this render.
     pub fn run(self: &Arc<Self>, name: &str, text: &str) -> Result<String, Trace> {
-        let mut out = Writer { bytes: Vec::with_capacity(text.len()), render: self };
-        let root = Value::from_object(Names(self.clone()));
         let template = self.shared.engine.template_from_named_str(name, text).map_err(|error| error::trace(&error))?;
+        self.run_template(&template, text.len())
+    }
+
+    /// Calls what is pending, through the one template that is made for it.
+    pub fn call(self: &Arc<Self>) -> Result<String, Trace> {
+        let template = self.shared.engine.get_template(CALL).map_err(|error| error::trace(&error))?;
+        self.run_template(&template, 0)
+    }
+
+    fn run_template(self: &Arc<Self>, template: &minijinja::Template, size: usize) -> Result<String, Trace> {
+        let mut out = Writer { bytes: Vec::with_capacity(size), render: self };
+        let root = Value::from_object(Names(self.clone()));
         let result = template.render_captured_to(root, &mut out).map(|_| ());
         let bytes = out.bytes;
         result.map_err(|error| error::trace(&error))?;
@@ -174,7 +198,7 @@ struct Writer<'a> {
 
 impl io::Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > limits::TEXT {
+        if self.bytes.len() + bytes.len() > limits::OUTPUT {
             return Err(io::Error::other("the rendered text is too large"));
         }
         self.bytes.extend_from_slice(bytes);

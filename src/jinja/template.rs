@@ -110,10 +110,10 @@ impl Template {
     }
 
     /// The marks that a render has reported, as places.
-    pub(super) fn source_map(&self, marks: &[(usize, usize)]) -> SourceMap {
+    pub(super) fn source_map(&self, marks: &[(usize, usize)], length: usize) -> SourceMap {
         let known = self.rewritten().map(|rewritten| rewritten.marks.as_slice()).unwrap_or_default();
         let mut segments: Vec<(u32, Span, bool)> = Vec::with_capacity(marks.len());
-        for (offset, number) in marks {
+        for (offset, number) in marks.iter().filter(|(offset, _)| *offset < length) {
             let Some(mark) = known.get(*number) else { continue };
             let start = u32::try_from(*offset).unwrap_or(u32::MAX);
             // What has put out nothing has no place in the text.
@@ -201,7 +201,7 @@ pub fn rewrite_value(text: &str) -> Result<(String, bool), SyntaxError> {
         (Some(segment), None) => {
             let inner = &lexed.tokens[segment.tokens.clone()];
             let range = inner.first().map_or(0..0, |first| first.start..inner[inner.len() - 1].end);
-            let source = format!("{{% do __yield({}) %}}", &text[range]);
+            let source = format!("{{% do __yield(({})) %}}", &text[range]);
             Ok((rewrite(&source, PRELUDE, Marks::No)?.text, true))
         }
         _ => Ok((rewrite(text, PRELUDE, Marks::No)?.text, false)),

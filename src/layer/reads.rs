@@ -103,16 +103,15 @@ impl<'a> Reading<'a> {
 
     /// The way out: a model of an allowed layer that reads the same already, or the advice to make one.
     fn help(&self, layer: &Layer, read: &Read<'_>) -> String {
-        let allowed = |name: &str| layer.reads.iter().any(|allowed| allowed == name);
+        let steps = layer.reads.iter().filter_map(|name| self.layers.layers.get(name));
+        let steps: Vec<&Layer> = steps.filter(|step| step.reads.iter().any(|reads| reads == read.layer)).collect();
         let readers = self.readers.get(read.id).map(Vec::as_slice).unwrap_or_default();
-        let step = readers.iter().find_map(|reader| Some((*reader, reader.layer.as_deref().filter(|name| allowed(name))?)));
-        if let Some((reader, name)) = step {
-            return format!("read a {name} model instead: `{}` reads it", reader.name);
+        let may_step = |reader: &&&Node| steps.iter().any(|step| reader.layer.as_ref() == Some(&step.name));
+        if let Some(reader) = readers.iter().find(may_step) {
+            let step = reader.layer.as_deref().unwrap_or_default();
+            return format!("read a {step} model instead: `{}` reads it", reader.name);
         }
-        let between = layer.reads.iter().find(|name| {
-            let step = self.layers.layers.get(name.as_str());
-            step.is_some_and(|step| step.name != layer.name && step.reads.iter().any(|reads| reads == read.layer))
-        });
+        let between = steps.iter().find(|step| step.name != layer.name).map(|step| &step.name);
         match between {
             Some(name) => format!("put a model of the layer `{name}` between, and read that"),
             None => format!("list `{}` under `reads:` of the layer `{}` if that is meant", read.layer, layer.name),

@@ -27,7 +27,8 @@ pub fn shape_verdict(
     let verdicts = parts.into_iter().filter_map(|(location, fact, way_out)| {
         let location = location?;
         let span = place(location.line, location.column).unwrap_or(Span::start_of(node.file));
-        let message = format!("`{}` is in the layer `{}`, which keeps what was received, and {fact}", node.name, layer.name);
+        let message =
+            format!("`{}` is in the layer `{}`, which keeps what was received, and {fact}", node.name, layer.name);
         let help = format!("keep every row of one source here, and {way_out} in a model that reads this one");
         let problem = Diagnostic::error(Code::BronzeShape, span, message).label(format!("it {fact} here")).help(help);
         Some(Diagnostic { severity, ..problem })

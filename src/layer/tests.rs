@@ -112,9 +112,12 @@ fn gold_that_reads_bronze_is_led_to_the_silver_model() {
 
 #[test]
 fn without_a_step_between_one_is_asked_for() {
-    let project = Project::default()
-        .model("raw_orders", Some("bronze"), &[], plain())
-        .model("orders", Some("gold"), &["raw_orders"], plain());
+    let project = Project::default().model("raw_orders", Some("bronze"), &[], plain()).model(
+        "orders",
+        Some("gold"),
+        &["raw_orders"],
+        plain(),
+    );
     assert_eq!(project.problem()[3], "put a model of the layer `silver` between, and read that");
 }
 
@@ -151,9 +154,12 @@ fn a_model_without_a_layer_is_free() {
 
 #[test]
 fn a_rule_counts_as_its_layer_says() {
-    let project = Project::default()
-        .model("raw_orders", Some("bronze"), &[], plain())
-        .model("orders", Some("gold"), &["raw_orders"], plain());
+    let project = Project::default().model("raw_orders", Some("bronze"), &[], plain()).model(
+        "orders",
+        Some("gold"),
+        &["raw_orders"],
+        plain(),
+    );
     let mut layers = medallion();
     layers.layers["gold"].severity = Some(Severity::Warning);
     assert_eq!(project.problems(&layers)[0].severity, Severity::Warning);
@@ -181,8 +187,10 @@ fn bronze(sql: &str, config: Json) -> Vec<(String, Option<Span>)> {
 #[test]
 fn bronze_must_not_join_filter_or_aggregate() {
     assert_eq!(bronze("select *, now() as _at from s.orders", plain()), []);
-    let labels: Vec<String> =
-        bronze("select a from t\njoin u using (a)\nwhere a > 1\ngroup by a", plain()).into_iter().map(|(label, _)| label).collect();
+    let labels: Vec<String> = bronze("select a from t\njoin u using (a)\nwhere a > 1\ngroup by a", plain())
+        .into_iter()
+        .map(|(label, _)| label)
+        .collect();
     assert_eq!(labels, ["it joins here", "it leaves out rows here", "it aggregates or removes duplicates here"]);
 }
 

@@ -45,7 +45,12 @@ fn collect(dir: &Dir<'static>, files: &ProjectFiles, macros: &mut Vec<MacroFile>
         let path = format!("medal/{}", file.path().to_string_lossy().replace('\\', "/"));
         let text = file.contents_utf8().expect("the templates are UTF-8");
         let id = files.add(&path, text);
-        macros.push(MacroFile { package: INTERNAL_PACKAGE.to_string(), file: id, path: path.into(), text: text.into() });
+        macros.push(MacroFile {
+            package: INTERNAL_PACKAGE.to_string(),
+            file: id,
+            path: path.into(),
+            text: text.into(),
+        });
     }
     dir.dirs().for_each(|dir| collect(dir, files, macros));
 }

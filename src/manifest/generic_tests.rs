@@ -14,7 +14,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::ProjectFiles;
 use crate::hash;
-use crate::jinja::{JsonMap, Library, Template};
+use crate::jinja::{JsonMap, Library, RenderError, Template};
 use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::manifest::nodes::{self, Drafts, fqn, macro_ids, merge_trees};
 use crate::manifest::parse::{self, Said};
@@ -26,8 +26,20 @@ use crate::project::properties::{NodeProperties, Properties, TestProperties};
 
 /// Keys of a test that configure it. In this order they stand in the node's code.
 const CONFIG_KEYS: [&str; 14] = [
-    "severity", "tags", "enabled", "where", "limit", "warn_if", "error_if", "fail_calc", "store_failures",
-    "store_failures_as", "meta", "database", "schema", "alias",
+    "severity",
+    "tags",
+    "enabled",
+    "where",
+    "limit",
+    "warn_if",
+    "error_if",
+    "fail_calc",
+    "store_failures",
+    "store_failures_as",
+    "meta",
+    "database",
+    "schema",
+    "alias",
 ];
 
 /// What a test is written on.
@@ -54,7 +66,6 @@ struct Task<'a> {
 /// Drafts every generic test of the project.
 pub fn draft(
     project: &Project,
-    files: &ProjectFiles,
     library: &Library,
     sources: &IndexMap<String, Source>,
     drafts: &mut Drafts,
@@ -65,7 +76,7 @@ pub fn draft(
     for (package, file, subject) in &subjects {
         tests_of(package, file, subject, &mut tasks);
     }
-    let drafting = Drafting { project, files, library };
+    let drafting = Drafting { project, library };
     for (node, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
         let Some(node) = node else { continue };
@@ -91,11 +102,8 @@ fn subjects<'a>(
         .iter()
         .map(|node| ((node.package.as_str(), node.resource_type(), node.name.as_str()), node))
         .collect();
-    let disabled: BTreeSet<(&str, &str, &str)> = drafts
-        .disabled
-        .iter()
-        .map(|node| (node.package.as_str(), node.resource_type, node.name.as_str()))
-        .collect();
+    let disabled: BTreeSet<(&str, &str, &str)> =
+        drafts.disabled.iter().map(|node| (node.package.as_str(), node.resource_type, node.name.as_str())).collect();
     let mut subjects = Vec::new();
     for package in project.packages.values() {
         let name = package.name.as_str();
@@ -254,7 +262,6 @@ fn texts(value: &Json) -> Json {
 
 struct Drafting<'a> {
     project: &'a Project,
-    files: &'a ProjectFiles,
     library: &'a Library,
 }
 
@@ -265,43 +272,30 @@ impl Drafting<'_> {
             return (None, vec![self.unknown(task, &parts)]);
         };
         let from_medal = found.package == INTERNAL_PACKAGE;
-        let code = code(&parts);
-        let path = format!("{}, test `{}`", task.file.path, parts.name);
-        let file = self.files.add(&path, &code);
-        let template = match Template::new(file, code.into()) {
+        let mut node = self.blank(task, &parts);
+        let template = match draft_template(&node) {
             Ok(template) => template,
-            Err(error) => return (None, vec![builtin::diagnostic(&error)]),
+            Err(error) => return (None, vec![builtin::diagnostic(&error).related(task.test.span, "the test is here")]),
         };
-        let mut node = self.blank(task, &parts, file);
         let mut problems = Vec::new();
-        let facts = template.facts();
-        let mut said = Said {
-            refs: facts
-                .refs
-                .iter()
-                .map(|call| RefArguments {
-                    package: call.package.clone(),
-                    name: call.name.clone(),
-                    version: call.version.clone(),
-                })
-                .collect(),
-            sources: facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect(),
-            config: JsonMap::new(),
-        };
         // The tests that come with medal refer to nothing besides their arguments.
-        let subject_is_there = task.subject.id.is_some();
-        if !from_medal && subject_is_there {
+        let mut said = arguments_of(&template);
+        if !from_medal && task.subject.id.is_some() {
             let model = nodes::brief(&node);
             match parse::listen(self.project, self.library, &template, task.package, &node.relation, model) {
                 Ok(heard) => said = heard,
-                Err(error) => problems.push(builtin::diagnostic(&error).related(task.test.span, "the test is here")),
+                Err(mut error) => {
+                    // The outermost place is in the code that was made of the YAML.
+                    error.frames.pop();
+                    error.frames.push(task.test.span);
+                    problems.push(builtin::diagnostic(&error));
+                }
             }
         }
         node.depends_on_macros = vec![found.unique_id.clone()];
         node.depends_on_macros.extend(macro_ids(self.library, task.package, ["get_where_subquery"].into_iter()));
         node.refs = unique(said.refs);
         node.source_refs = unique(said.sources);
-        node.template = Some(Arc::new(template));
         let written = parts.config.clone();
         let fqn = node.fqn.clone();
         merge_trees(&mut node.config, self.project, task.package, "data_tests", &fqn, |config| {
@@ -337,7 +331,7 @@ impl Drafting<'_> {
         }
     }
 
-    fn blank(&self, task: &Task<'_>, parts: &Parts, file: crate::files::FileId) -> Node {
+    fn blank(&self, task: &Task<'_>, parts: &Parts) -> Node {
         let prefix = if task.subject.is_source { format!("source_{}", parts.name) } else { parts.name.clone() };
         let prefix = parts.namespace.as_ref().map_or(prefix.clone(), |namespace| format!("{namespace}_{prefix}"));
         let (short, full) = match &parts.custom_name {
@@ -367,14 +361,14 @@ impl Drafting<'_> {
             package: task.package.to_string(),
             original_path: task.file.path.clone(),
             path: format!("{short}.sql"),
-            file,
+            file: task.file.file,
             config,
             description: parts.description.clone(),
             columns: IndexMap::new(),
             patch_path: None,
             patch_span: None,
             template: None,
-            raw_code: raw_code(parts).into(),
+            raw_code: raw_code(parts, (short != full).then_some(&short)).into(),
             refs: Vec::new(),
             source_refs: Vec::new(),
             depends_on: Vec::new(),
@@ -389,32 +383,70 @@ impl Drafting<'_> {
 
 fn unique<T: PartialEq>(items: Vec<T>) -> Vec<T> {
     let mut kept = Vec::new();
-    items.into_iter().for_each(|item| if !kept.contains(&item) { kept.push(item) });
+    items.into_iter().for_each(|item| {
+        if !kept.contains(&item) {
+            kept.push(item)
+        }
+    });
     kept
 }
 
 /// The code of the node as dbt shows it.
-fn raw_code(parts: &Parts) -> String {
+fn raw_code(parts: &Parts, alias: Option<&String>) -> String {
     let name = parts.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
     let call = format!("{{{{ {name}test_{}(**_dbt_generic_test_kwargs) }}}}", parts.name);
-    if parts.config.is_empty() {
+    let mut config = parts.config.clone();
+    if let Some(alias) = alias.filter(|_| !config.contains_key("alias")) {
+        config.insert("alias".to_string(), json!(alias));
+    }
+    if config.is_empty() {
         return call;
     }
-    let settings = parts.config.iter().map(|(key, value)| match value {
+    let settings = config.iter().map(|(key, value)| match value {
         Json::String(text) => format!("{key}=\"{}\"", text.replace('"', "\\\"")),
         other => format!("{key}={}", python::str(other)),
     });
     format!("{call}{{{{ config({}) }}}}", settings.collect::<Vec<_>>().join(","))
 }
 
+/// The template of a generic test. It is made when it is needed: a project may have tens of thousands.
+pub fn template(node: &Node, files: &ProjectFiles) -> Result<Template, RenderError> {
+    let test = node.generic_test().expect("only generic tests are made so");
+    let code: Arc<str> = code(test).into();
+    let path = format!("{}, test `{}`", node.original_path, test.name);
+    let file = files.add_shared(&path, code.clone());
+    Template::new(file, code)
+}
+
+/// The same, for a first look: places in it mean nothing.
+fn draft_template(node: &Node) -> Result<Template, RenderError> {
+    let test = node.generic_test().expect("only generic tests are made so");
+    Template::new(node.file, code(test).into()).map_err(|error| RenderError { frames: Vec::new(), ..error })
+}
+
+/// What the arguments of a test refer to.
+fn arguments_of(template: &Template) -> Said {
+    let facts = template.facts();
+    let call = |call: &crate::jinja::RefCall| RefArguments {
+        package: call.package.clone(),
+        name: call.name.clone(),
+        version: call.version.clone(),
+    };
+    Said {
+        refs: facts.refs.iter().map(call).collect(),
+        sources: facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect(),
+        config: JsonMap::new(),
+    }
+}
+
 /// The code that medal renders: the call with its arguments written out, so that each is an expression in place.
-fn code(parts: &Parts) -> String {
-    let name = parts.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
-    let arguments = parts.arguments.iter().map(|(key, value)| {
+fn code(test: &GenericTest) -> String {
+    let name = test.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
+    let arguments = test.arguments.iter().map(|(key, value)| {
         let value = if key == "column_name" { literal(value) } else { expression(value) };
         format!("{key}={value}")
     });
-    format!("{{{{ {name}test_{}({}) }}}}", parts.name, arguments.collect::<Vec<_>>().join(", "))
+    format!("{{{{ {name}test_{}({}) }}}}", test.name, arguments.collect::<Vec<_>>().join(", "))
 }
 
 /// A value as a Jinja expression; a text may itself hold Jinja, or be a bare call of `ref` and the like.
@@ -465,7 +497,8 @@ mod tests {
     #[test]
     fn a_long_name_is_shortened_with_a_hash() {
         let arguments = json!({"column_name": "status", "values": ["placed", "shipped", "completed", "return_pending", "returned"]});
-        let (short, full) = synthesize("accepted_values", "stg_orders", arguments.as_object().unwrap_or(&Default::default()));
+        let (short, full) =
+            synthesize("accepted_values", "stg_orders", arguments.as_object().unwrap_or(&Default::default()));
         assert_eq!(full, "accepted_values_stg_orders_status__placed__shipped__completed__return_pending__returned");
         assert_eq!(short, "accepted_values_stg_orders_4f514bf94b77b7ea437830eec4421c58");
     }

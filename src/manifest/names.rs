@@ -70,6 +70,12 @@ impl<'a> Naming<'a> {
         if node.is_ephemeral() {
             return (Relation::cte(&alias), problems);
         }
+        // What a snapshot names is taken as it is written.
+        let exact = |key: &str, else_: String| match node.kind {
+            Kind::Snapshot => node.config.text(key).map_or(else_, str::to_string),
+            _ => else_,
+        };
+        let (database, schema) = (exact("target_database", database), exact("target_schema", schema));
         let mut relation = Relation::new(&database, &schema, &alias);
         relation.quote = quoting(&self.project.root().settings.quoting, node.config.get("quoting"));
         (relation, problems)

@@ -95,12 +95,20 @@ fn tasks(package: &Package) -> Vec<Task<'_>> {
     let analyses = patches(package, |file| &file.analyses);
     let tests = patches(package, |file| &file.singular_tests);
     let seeds = patches(package, |file| &file.seeds);
-    fn sql<'a>(package: &'a Package, file: &'a SqlFile, kind: Kind, body: Option<Span>, patches: &Patches<'a>) -> Task<'a> {
+    fn sql<'a>(
+        package: &'a Package,
+        file: &'a SqlFile,
+        kind: Kind,
+        body: Option<Span>,
+        patches: &Patches<'a>,
+    ) -> Task<'a> {
         Task { package, patch: patches.get(file.name.as_str()).copied(), item: Item::Sql { file, kind, body } }
     }
     let mut tasks: Vec<Task<'_>> = Vec::new();
     tasks.extend(package.models.iter().map(|file| sql(package, file, Kind::Model, None, &models)));
-    tasks.extend(package.snapshots.iter().map(|block| sql(package, &block.file, Kind::Snapshot, Some(block.body), &snapshots)));
+    tasks.extend(
+        package.snapshots.iter().map(|block| sql(package, &block.file, Kind::Snapshot, Some(block.body), &snapshots)),
+    );
     tasks.extend(package.analyses.iter().map(|file| sql(package, file, Kind::Analysis, None, &analyses)));
     tasks.extend(package.singular_tests.iter().map(|file| sql(package, file, Kind::SingularTest, None, &tests)));
     tasks.extend(package.seeds.iter().map(|seed| Task {
@@ -147,7 +155,8 @@ impl Drafting<'_> {
         node.refs = said.refs;
         node.source_refs = said.sources;
         let facts = template.facts();
-        node.depends_on_macros = macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
+        node.depends_on_macros =
+            macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
         node.template = Some(Arc::new(template));
         self.configure(&mut node, task, said.config);
         Some(node)
@@ -204,10 +213,12 @@ impl Drafting<'_> {
         let target = &self.project.target;
         let describe = |text: &str| self.docs.describe(text, package);
         let patch = task.patch.map(|(_, node)| node);
+        // dbt puts analyses below a folder of that name, whatever theirs is called.
+        let below = if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() };
         Node {
             id: format!("{prefix}.{package}.{name}"),
-            fqn: fqn(package, relative, name, matches!(kind, Kind::Snapshot)),
-            path: if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() },
+            fqn: fqn(package, &below, name, matches!(kind, Kind::Snapshot)),
+            path: below,
             kind,
             name: name.to_string(),
             package: package.clone(),
@@ -237,8 +248,7 @@ impl Drafting<'_> {
             Kind::Seed { .. } => "seeds",
             Kind::Snapshot => "snapshots",
             Kind::SingularTest | Kind::GenericTest(_) => "data_tests",
-            Kind::Analysis => "analyses",
-            Kind::Model | Kind::Operation => "models",
+            Kind::Model | Kind::Analysis | Kind::Operation => "models",
         };
         merge_trees(&mut node.config, self.project, &task.package.name, tree, &node.fqn, |config| {
             if let Some((_, properties)) = task.patch {

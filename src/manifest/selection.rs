@@ -44,11 +44,7 @@ pub fn select(manifest: &Manifest, selection: &Selection, scope: Scope<'_>) -> R
     select_members(&Members::of(manifest, scope.package), selection, scope)
 }
 
-fn select_members(
-    members: &Members<'_>,
-    selection: &Selection,
-    scope: Scope<'_>,
-) -> Result<Selected, SelectorError> {
+fn select_members(members: &Members<'_>, selection: &Selection, scope: Scope<'_>) -> Result<Selected, SelectorError> {
     let all_by_default = selection.select.is_empty();
     let included = parse(if all_by_default { EVERYTHING.to_string() } else { selection.select.join(" ") }.as_str())?;
     let excluded = parse(&selection.exclude.join(" "))?;

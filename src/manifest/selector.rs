@@ -79,8 +79,21 @@ pub enum Method {
 }
 
 const METHODS: [&str; 15] = [
-    "fqn", "tag", "group", "access", "source", "path", "file", "package", "config", "test_name", "test_type",
-    "resource_type", "exposure", "version", "layer",
+    "fqn",
+    "tag",
+    "group",
+    "access",
+    "source",
+    "path",
+    "file",
+    "package",
+    "config",
+    "test_name",
+    "test_type",
+    "resource_type",
+    "exposure",
+    "version",
+    "layer",
 ];
 
 /// Methods of dbt that need what this version does not have: earlier results, or kinds of nodes.
@@ -89,8 +102,21 @@ const UNSUPPORTED: [&str; 8] =
 
 /// dbt's kinds of resources, as `resource_type:` and `--resource-type` take them.
 const RESOURCE_TYPES: [&str; 15] = [
-    "model", "seed", "snapshot", "test", "analysis", "source", "exposure", "operation", "unit_test", "macro",
-    "group", "metric", "semantic_model", "saved_query", "function",
+    "model",
+    "seed",
+    "snapshot",
+    "test",
+    "analysis",
+    "source",
+    "exposure",
+    "operation",
+    "unit_test",
+    "macro",
+    "group",
+    "metric",
+    "semantic_model",
+    "saved_query",
+    "function",
 ];
 
 const TEST_TYPES: [&str; 5] = ["generic", "singular", "data", "unit", "schema"];
@@ -215,7 +241,10 @@ fn method(written: &str) -> Result<Method, SelectorError> {
 fn unknown_method(name: &str) -> SelectorError {
     let known = || format!("the methods are {}", list(&METHODS));
     if UNSUPPORTED.contains(&name) {
-        return SelectorError::new(format!("selecting by `{name}:` is not supported in this version of medal"), known());
+        return SelectorError::new(
+            format!("selecting by `{name}:` is not supported in this version of medal"),
+            known(),
+        );
     }
     let help = nearest(name, METHODS).map_or_else(known, |near| format!("did you mean `{near}:`?"));
     SelectorError::new(format!("there is no selection method `{name}:`"), help)
@@ -231,6 +260,10 @@ fn check_value(method: &Method, value: &str) -> Result<(), SelectorError> {
         Method::Exposure if parts > 2 => Err(SelectorError::new(
             format!("`exposure:{value}` has more than two parts"),
             "write `exposure:name` or `exposure:package.name`",
+        )),
+        Method::Path if value.is_empty() => Err(SelectorError::new(
+            "`path:` stands without a path",
+            "write the path relative to the project, for instance `path:models/marts`",
         )),
         Method::Path if value.starts_with('/') => Err(SelectorError::new(
             format!("`{value}` is an absolute path"),
@@ -316,7 +349,16 @@ mod tests {
 
     #[test]
     fn values_that_dbt_refuses_are_refused() {
-        for text in ["@orders+", "resource_type:x", "test_type:x", "version:x", "source:a.b.c.d", "exposure:a.b.c", "/etc"] {
+        for text in [
+            "@orders+",
+            "resource_type:x",
+            "test_type:x",
+            "version:x",
+            "source:a.b.c.d",
+            "exposure:a.b.c",
+            "/etc",
+            "path:",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

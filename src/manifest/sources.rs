@@ -44,8 +44,12 @@ pub fn collect(
             }
             for properties in &file.groups {
                 let id = format!("group.{}.{}", package.name, properties.name);
-                let group =
-                    Group { id: id.clone(), package: package.name.clone(), path: file.path.clone(), properties: properties.clone() };
+                let group = Group {
+                    id: id.clone(),
+                    package: package.name.clone(),
+                    path: file.path.clone(),
+                    properties: properties.clone(),
+                };
                 groups.insert(id, group);
             }
         }
@@ -82,7 +86,8 @@ fn switched_off(source: &Source) -> Disabled {
 /// The folders of a property file below the folder of its kind.
 fn folders(package: &crate::project::package::Package, path: &str) -> Vec<String> {
     let roots = package.settings.paths.all();
-    let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/')).min_by_key(|rest| rest.len());
+    let below =
+        roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/')).min_by_key(|rest| rest.len());
     let mut parts: Vec<String> = below.unwrap_or(path).split('/').map(str::to_string).collect();
     parts.pop();
     parts
@@ -198,8 +203,14 @@ fn external_location(
     identifier: &str,
 ) -> Option<String> {
     let meta = |map: &JsonMap| map.get("external_location").and_then(Json::as_str).map(str::to_string);
-    let in_meta = |config: &Config| config.get("meta").and_then(|meta| meta.get("external_location")?.as_str().map(str::to_string));
-    let location = config.text("external_location").map(str::to_string).or_else(|| in_meta(config)).or_else(|| meta(&source.meta))?;
+    let in_meta = |config: &Config| {
+        config.get("meta").and_then(|meta| meta.get("external_location")?.as_str().map(str::to_string))
+    };
+    let location = config
+        .text("external_location")
+        .map(str::to_string)
+        .or_else(|| in_meta(config))
+        .or_else(|| meta(&source.meta))?;
     let location = location
         .replace("{name}", &table.node.name)
         .replace("{identifier}", identifier)

@@ -210,7 +210,12 @@ impl Reader<'_> {
         for found in found.filter(|found| found.has_extension(&["sql"])) {
             let Some(file) = self.read(&found.on_disk) else { continue };
             let text: Arc<str> = self.files.get(file).text;
-            macros.push(MacroFile { package: self.settings.name.clone(), file, path: found.path.as_str().into(), text });
+            macros.push(MacroFile {
+                package: self.settings.name.clone(),
+                file,
+                path: found.path.as_str().into(),
+                text,
+            });
         }
         macros
     }
@@ -244,13 +249,15 @@ impl Reader<'_> {
             let Some(file) = self.read(&found.on_disk) else { continue };
             let text = self.files.get(file).text;
             match blocks(file, &text) {
-                Ok(found_blocks) => docs.extend(
-                    found_blocks.into_iter().filter(|block| block.kind == BlockKind::Docs).map(|block| DocsBlock {
-                        name: block.name,
-                        text: text[block.body_span.range()].trim().to_string(),
-                        path: found.path.clone(),
-                    }),
-                ),
+                Ok(found_blocks) => {
+                    docs.extend(found_blocks.into_iter().filter(|block| block.kind == BlockKind::Docs).map(|block| {
+                        DocsBlock {
+                            name: block.name,
+                            text: text[block.body_span.range()].trim().to_string(),
+                            path: found.path.clone(),
+                        }
+                    }))
+                }
                 Err(error) => self.push(&error),
             }
         }
@@ -259,11 +266,12 @@ impl Reader<'_> {
 
     fn properties(&mut self, renderer: &YamlRenderer) -> Vec<Properties> {
         let paths = &self.settings.paths;
-        let folders: Vec<String> = [&paths.models, &paths.seeds, &paths.tests, &paths.analyses, &paths.macros, &paths.snapshots]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
+        let folders: Vec<String> =
+            [&paths.models, &paths.seeds, &paths.tests, &paths.analyses, &paths.macros, &paths.snapshots]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect();
         let mut all = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
         for found in self.found(&folders) {

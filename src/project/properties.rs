@@ -44,6 +44,8 @@ pub struct NodeProperties {
     pub versions: Json,
     pub deprecation_date: Option<String>,
     pub time_spine: Json,
+    /// A snapshot that is written in YAML alone.
+    pub has_relation: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -126,7 +128,17 @@ pub struct GroupProperties {
 }
 
 /// Keys that dbt renders only when the node is compiled, or never.
-const AS_WRITTEN: [&str; 6] = ["description", "tests", "data_tests", "pre-hook", "post-hook", "arguments"];
+const AS_WRITTEN: [&str; 9] = [
+    "description",
+    "tests",
+    "data_tests",
+    "pre-hook",
+    "post-hook",
+    "arguments",
+    "metrics",
+    "semantic_models",
+    "saved_queries",
+];
 
 /// Reads one property file.
 pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnostics) -> Properties {
@@ -166,7 +178,7 @@ const TOP_LEVEL_CONFIGS: [&str; 5] = ["meta", "tags", "docs", "access", "group"]
 fn node(yaml: &Yaml, what: &'static str, sink: &mut Diagnostics) -> Option<NodeProperties> {
     let mut fields = Fields::new(yaml, what, sink);
     let node = node_fields(yaml, &mut fields);
-    fields.ignore(&["relation", "freshness", "primary_key", "query"]);
+    fields.ignore(&["freshness", "primary_key", "query"]);
     fields.finish(Severity::Warning);
     node
 }
@@ -187,6 +199,7 @@ fn node_fields(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> Option<NodePropertie
         versions: json(fields, "versions"),
         deprecation_date: fields.text("deprecation_date"),
         time_spine: json(fields, "time_spine"),
+        has_relation: fields.get("relation").is_some(),
     })
 }
 

@@ -61,7 +61,11 @@ impl Host for YamlHost {
     }
 
     fn env_var(&self, name: &str) -> Result<Option<String>, HostError> {
-        if self.secrets_allowed { Ok(self.environment.get(name).map(str::to_string)) } else { self.environment.public(name) }
+        if self.secrets_allowed {
+            Ok(self.environment.get(name).map(str::to_string))
+        } else {
+            self.environment.public(name)
+        }
     }
 }
 

@@ -152,15 +152,39 @@ pub fn profile_name(raw: &RawSettings) -> Option<String> {
 /// Renders and reads every key of a project file.
 pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics) -> Settings {
     const AS_WRITTEN: [&str; 10] = [
-        "on-run-start", "on-run-end", "query-comment", "pre-hook", "post-hook", "pre_hook", "post_hook", "layers",
-        "targets", "vars",
+        "on-run-start",
+        "on-run-end",
+        "query-comment",
+        "pre-hook",
+        "post-hook",
+        "pre_hook",
+        "post_hook",
+        "layers",
+        "targets",
+        "vars",
     ];
     let yaml = renderer.yaml(&raw.yaml, &AS_WRITTEN, sink);
     let mut fields = Fields::new(&yaml, "a project file", sink);
     fields.ignore(&[
-        "config-version", "require-dbt-version", "dbt-cloud", "log-path", "asset-paths", "function-paths",
-        "test-paths", "check-paths", "skill-paths", "metrics", "semantic-models", "semantic_models", "saved-queries",
-        "saved_queries", "packages", "tests", "anchors", "docs-paths", "info_schema",
+        "config-version",
+        "require-dbt-version",
+        "dbt-cloud",
+        "log-path",
+        "asset-paths",
+        "function-paths",
+        "test-paths",
+        "check-paths",
+        "skill-paths",
+        "metrics",
+        "semantic-models",
+        "semantic_models",
+        "saved-queries",
+        "saved_queries",
+        "packages",
+        "tests",
+        "anchors",
+        "docs-paths",
+        "info_schema",
     ]);
     let name = fields.name().map_or_else(|| "project".to_string(), |(name, _)| name);
     let paths = paths(&mut fields);

@@ -67,7 +67,12 @@ pub fn make_schemas<'a>(
     nodes: impl Iterator<Item = &'a Node>,
 ) -> Result<(), Diagnostic> {
     let store = session.flags.get("STORE_FAILURES") == Some(&Json::Bool(true));
-    let stores = |node: &Node| node.is_test() && (store || node.config.flag("store_failures") || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"));
+    let stores = |node: &Node| {
+        node.is_test()
+            && (store
+                || node.config.flag("store_failures")
+                || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"))
+    };
     let wanted: BTreeSet<(String, String)> = nodes
         .filter(|node| names::has_relation(node) || stores(node))
         .filter_map(|node| Some((node.relation.database.clone()?, node.relation.schema.clone()?)))
@@ -81,10 +86,9 @@ pub fn make_schemas<'a>(
         let scope = operation_scope(session, &[]);
         let made = library.call(&create.unique_id, &[ScopeValue::Relation(relation)], &[], &scope, host.clone());
         made.map_err(|error| builtin::diagnostic(&error))?;
-        let closed = warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
-        closed.map_err(|error| {
-            Diagnostic::error(crate::diagnostic::code::Code::SqlError, None, error.to_string())
-        })?;
+        let closed =
+            warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
+        closed.map_err(|error| Diagnostic::error(crate::diagnostic::code::Code::SqlError, None, error.to_string()))?;
     }
     Ok(())
 }

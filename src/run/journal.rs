@@ -27,7 +27,13 @@ pub fn path(target_dir: &Path) -> PathBuf {
 
 impl Journal {
     /// Starts a journal with the command and every node that the run is going to touch.
-    pub fn start(target_dir: &Path, command: &str, target: &str, arguments: &Json, nodes: &[&str]) -> io::Result<Journal> {
+    pub fn start(
+        target_dir: &Path,
+        command: &str,
+        target: &str,
+        arguments: &Json,
+        nodes: &[&str],
+    ) -> io::Result<Journal> {
         std::fs::create_dir_all(target_dir)?;
         let mut file = File::create(path(target_dir))?;
         let head = json!({"command": command, "target": target, "arguments": arguments, "nodes": nodes});

@@ -1,7 +1,6 @@
 //! Runs one node: compiles it, hands it to its materialization, and says how it ended.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 
@@ -50,6 +49,18 @@ impl Worker {
             Ok(()) if node.is_test() => outcome::of_test(timer, node, compiled, host.take_rows(), self.warnings_fail()),
             Ok(()) => outcome::of_build(timer, node, compiled, host.take_seed()),
             Err(problem) => timer.failed(compiled, problem),
+        }
+    }
+
+    /// The outcome of a test that a batch has found to pass.
+    pub fn pass(&self, node: &Node) -> Outcome {
+        let mut timer = Timer::start(node, self.number);
+        match compile(&self.session, &self.warehouse, node) {
+            Ok(compiled) => {
+                timer.compiled();
+                outcome::of_passed_test(timer, compiled)
+            }
+            Err(problem) => timer.failed(None, problem),
         }
     }
 
@@ -134,9 +145,7 @@ pub fn failure(node: &Node, compiled: Option<&CompiledNode>, host: &NodeHost, er
             let problem = sql_problem(node, compiled, &complaint, &sent);
             if problem.label.is_empty() && !in_own_sql(compiled, &sent) { with_frames(problem, error) } else { problem }
         }
-        Some((complaint, _)) => {
-            Diagnostic::error(Code::SqlError, Span::start_of(node.file), complaint.to_string())
-        }
+        Some((complaint, _)) => Diagnostic::error(Code::SqlError, Span::start_of(node.file), complaint.to_string()),
         None => explain(node, host, error),
     }
 }
@@ -151,11 +160,6 @@ fn with_frames(mut problem: Diagnostic, error: &RenderError) -> Diagnostic {
         problem = problem.related(*frame, "the statement is made here");
     }
     problem
-}
-
-/// How long something took, for outcomes.
-pub fn since(start: Instant) -> std::time::Duration {
-    start.elapsed()
 }
 
 /// A node that was not run because of another.

@@ -73,8 +73,15 @@ fn coercions(node: &Node, load: &SeedLoad) -> Option<Diagnostic> {
     let shown: Vec<String> = load.coerced.iter().map(|(column, value)| format!("`{value}` of `{column}`")).collect();
     let message = format!("type inference changed values of the seed `{}`: {}", node.name, shown.join(", "));
     let columns: Vec<&str> = load.coerced.iter().map(|(column, _)| column.as_str()).collect();
-    let help = format!("to keep the text, declare `column_types` of the seed: {}", columns.join(": varchar, ") + ": varchar");
+    let help =
+        format!("to keep the text, declare `column_types` of the seed: {}", columns.join(": varchar, ") + ": varchar");
     Some(Diagnostic::warning(Code::SeedCoercion, node.patch_span, message).help(help))
+}
+
+/// A test that found nothing.
+pub fn of_passed_test(timer: Timer, compiled: CompiledNode) -> Outcome {
+    let response = JsonMap::from_iter([("_message".to_string(), json!("OK"))]);
+    Outcome { compiled: Some(compiled), failures: Some(0), response, ..timer.ended(Status::Pass, None) }
 }
 
 /// A test, by the one row of its query: how many failures, and whether they are to warn or to fail.

@@ -69,6 +69,14 @@ impl Scheduler {
         }
     }
 
+    /// Takes further steps that could be run now and that fit the caller.
+    pub fn take_ready(&self, fits: impl Fn(usize) -> bool) -> Vec<usize> {
+        let mut state = self.state.lock().expect("nobody panics while holding the lock");
+        let taken: Vec<usize> = state.ready.iter().copied().filter(|step| fits(*step)).collect();
+        state.ready.retain(|step| !taken.contains(step));
+        taken
+    }
+
     /// Tells how a step ended, which may set others free, or make them be skipped.
     pub fn end(&self, step: usize, status: Status) {
         let mut state = self.state.lock().expect("nobody panics while holding the lock");

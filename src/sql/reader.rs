@@ -29,8 +29,9 @@ impl Visitor for Reader {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.open_scope(query);
-        let limit = query.limit_clause.as_ref().filter(|limit| drops_rows(limit)).map(Spanned::span);
-        note(&mut self.shape.filters, limit.or(query.fetch.as_ref().map(Spanned::span)), query.span());
+        let limit = query.limit_clause.as_ref().and_then(limit);
+        let fetch = query.fetch.as_ref().map(|_| Span::empty());
+        note(&mut self.shape.filters, limit.or(fetch), start_of_body(&query.body));
         self.body(&query.body);
         ControlFlow::Continue(())
     }
@@ -44,13 +45,13 @@ impl Visitor for Reader {
         match factor {
             TableFactor::Table { name, args: None, sample, .. } => {
                 self.relation(name);
-                note(&mut self.shape.filters, sample.as_ref().map(|_| factor.span()), Span::empty());
+                note(&mut self.shape.filters, sample.as_ref().map(|_| start_of_factor(factor)), Span::empty());
             }
             TableFactor::Derived { sample: Some(_), .. } => {
-                note(&mut self.shape.filters, Some(factor.span()), Span::empty());
+                note(&mut self.shape.filters, Some(start_of_factor(factor)), Span::empty());
             }
             TableFactor::NestedJoin { table_with_joins, .. } => self.joins(table_with_joins),
-            TableFactor::Pivot { .. } => note(&mut self.shape.aggregates, Some(factor.span()), Span::empty()),
+            TableFactor::Pivot { .. } => note(&mut self.shape.aggregates, Some(start_of_factor(factor)), Span::empty()),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -85,11 +86,10 @@ impl Reader {
         match body {
             SetExpr::Select(select) => self.select(select),
             SetExpr::SetOperation { op, set_quantifier, left, right } => {
-                note(&mut self.shape.set_operations, Some(left.span()), right.span());
+                let start = Some(start_of_body(body));
+                note(&mut self.shape.set_operations, start, Span::empty());
                 let all = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
-                if *op != SetOperator::Union || !all {
-                    note(&mut self.shape.aggregates, Some(left.span()), right.span());
-                }
+                note(&mut self.shape.aggregates, start.filter(|_| *op != SetOperator::Union || !all), Span::empty());
                 self.body(left);
                 self.body(right);
             }
@@ -101,21 +101,24 @@ impl Reader {
         let whole = select.select_token.0.span;
         let filters = [&select.prewhere, &select.selection, &select.having, &select.qualify];
         for filter in filters.into_iter().flatten() {
-            note(&mut self.shape.filters, Some(filter.span()), whole);
+            note(&mut self.shape.filters, Some(start_of(filter)), whole);
         }
         note(&mut self.shape.filters, select.top.as_ref().map(|_| whole), whole);
         let grouped = match &select.group_by {
-            GroupByExpr::All(_) => true,
-            GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
+            GroupByExpr::All(_) => Some(whole),
+            GroupByExpr::Expressions(keys, modifiers) => {
+                keys.first().map(start_of).or((!modifiers.is_empty()).then_some(whole))
+            }
         };
-        note(&mut self.shape.aggregates, grouped.then(|| select.group_by.span()), whole);
+        note(&mut self.shape.aggregates, grouped, whole);
         note(&mut self.shape.aggregates, select.distinct.as_ref().map(|_| whole), whole);
-        note(&mut self.shape.joins, select.from.get(1).map(|second| second.relation.span()), whole);
+        note(&mut self.shape.joins, select.from.get(1).map(|second| start_of_factor(&second.relation)), whole);
         select.from.iter().for_each(|from| self.joins(from));
     }
 
     fn joins(&mut self, from: &TableWithJoins) {
-        note(&mut self.shape.joins, from.joins.first().map(|join| join.relation.span()), from.relation.span());
+        let joined = from.joins.first().map(|join| start_of_factor(&join.relation));
+        note(&mut self.shape.joins, joined, start_of_factor(&from.relation));
     }
 
     fn function(&mut self, function: &Function) {
@@ -130,20 +133,59 @@ impl Reader {
     fn relation(&mut self, name: &ObjectName) {
         let parts: Vec<String> =
             name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.clone()).collect();
-        let is_cte = parts.len() == 1
-            && self.visible.last().is_some_and(|names| names.contains(&parts[0].to_lowercase()));
+        let is_cte =
+            parts.len() == 1 && self.visible.last().is_some_and(|names| names.contains(&parts[0].to_lowercase()));
         if !is_cte && !self.shape.relations.contains(&parts) {
             self.shape.relations.push(parts);
         }
     }
 }
 
-/// `limit all` keeps everything, and is read as a clause without a limit.
-fn drops_rows(limit: &LimitClause) -> bool {
-    !matches!(limit, LimitClause::LimitOffset { limit: None, offset: None, .. })
+/// The place of a limit or an offset. `limit all` keeps everything.
+fn limit(clause: &LimitClause) -> Option<Span> {
+    match clause {
+        LimitClause::LimitOffset { limit, offset, .. } => {
+            limit.as_ref().or(offset.as_ref().map(|offset| &offset.value)).map(start_of)
+        }
+        LimitClause::OffsetCommaLimit { offset, .. } => Some(start_of(offset)),
+    }
 }
 
-/// Keeps the earliest place. Where the parser knows none, the place of what is around stands in.
+// The parser's own spans look into every part of an expression and recurse as deep as it is: a condition of many
+// thousand terms would exhaust the stack. The functions below go to the first part only, in a loop.
+
+fn start_of(mut expr: &Expr) -> Span {
+    while let Expr::BinaryOp { left, .. } = expr {
+        expr = left;
+    }
+    expr.span()
+}
+
+fn start_of_body(mut body: &SetExpr) -> Span {
+    loop {
+        body = match body {
+            SetExpr::Select(select) => return select.select_token.0.span,
+            SetExpr::SetOperation { left, .. } => left,
+            SetExpr::Query(query) => &query.body,
+            _ => return Span::empty(),
+        }
+    }
+}
+
+fn start_of_factor(mut factor: &TableFactor) -> Span {
+    loop {
+        factor = match factor {
+            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => return name.span(),
+            TableFactor::Derived { subquery, .. } => return start_of_body(&subquery.body),
+            TableFactor::NestedJoin { table_with_joins, .. } => &table_with_joins.relation,
+            TableFactor::Pivot { table, .. } | TableFactor::Unpivot { table, .. } => table,
+            TableFactor::UNNEST { array_exprs, .. } => return array_exprs.first().map_or(Span::empty(), start_of),
+            _ => return Span::empty(),
+        }
+    }
+}
+
+/// Keeps the earliest place. Where the parser knows none, the place of what is around stands in, else the start.
 fn note(earliest: &mut Option<Location>, found: Option<Span>, around: Span) {
     let Some(found) = found else { return };
     let start = if found.start.line == 0 { around.start } else { found.start };

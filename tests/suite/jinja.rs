@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use medal::adapter::relation::{Column, Relation};
+use medal::adapter::relation::{Column, Relation, RelationKind};
 use medal::adapter::rows::{Cell, Rows};
 use medal::files::{FileId, ProjectFiles};
 use medal::jinja::{
@@ -35,7 +35,7 @@ impl World {
 }
 
 fn relation(name: &str) -> Relation {
-    Relation::new("db", "main", name)
+    Relation::new("db", "main", name).with_kind(RelationKind::Table)
 }
 
 fn cell(json: &Json) -> Cell {
@@ -89,7 +89,10 @@ impl Host for World {
         let found = results.iter().find(|result| sql.contains(result["match"].as_str().unwrap_or_default()));
         let Some(found) = found else { return Ok(("OK".to_string(), Rows::default())) };
         let columns = found["columns"].as_array().expect("a result has columns").iter();
-        let column = |name: &Json| Column { name: name.as_str().unwrap_or_default().to_string(), data_type: "VARCHAR".to_string() };
+        let column = |name: &Json| Column {
+            name: name.as_str().unwrap_or_default().to_string(),
+            data_type: "VARCHAR".to_string(),
+        };
         let rows = found["rows"].as_array().expect("a result has rows").iter();
         let row = |row: &Json| row.as_array().expect("a row is a list").iter().map(cell).collect();
         Ok(("OK".to_string(), Rows { columns: columns.map(column).collect(), rows: rows.map(row).collect() }))
@@ -169,16 +172,17 @@ fn scope() -> Scope {
 
 /// Every `.sql` file below a folder, in order.
 fn sql_files(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();
     let nested = |path: PathBuf| if path.is_dir() { sql_files(&path) } else { vec![path] };
     paths.into_iter().flat_map(nested).filter(|path| path.extension().is_some_and(|end| end == "sql")).collect()
 }
 
 fn library(files: &ProjectFiles) -> Library {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let own = folder().join("macros.sql");
-    let internal = sql_files(&root.join("templates"));
+    let internal = ["macros", "materializations", "tests"].map(|folder| sql_files(&templates.join(folder))).concat();
     let macros = internal.iter().map(|path| ("dbt", path)).chain([("proj", &own)]).map(|(package, path)| {
         let file = files.read(path).expect("the file can be read");
         let source = files.get(file);
@@ -194,7 +198,8 @@ fn library(files: &ProjectFiles) -> Library {
 /// What the template gives: its text, or the error.
 fn render(library: &Library, world: Arc<World>, text: &str) -> Result<String, String> {
     let template = Template::new(FileId(0), Arc::from(text)).map_err(|error| error.message)?;
-    let rendered = library.render(&template, &scope(), world).map_err(|error| format!("{:?}: {}", error.kind, error.message))?;
+    let rendered =
+        library.render(&template, &scope(), world).map_err(|error| format!("{:?}: {}", error.kind, error.message))?;
     Ok(rendered.text)
 }
 
@@ -209,7 +214,11 @@ fn cases(file: &str) -> Vec<Case> {
     let case = |line: &str| {
         let json: Json = serde_json::from_str(line).expect("each line is JSON");
         let text = |key: &str| json[key].as_str().map(str::to_string);
-        Case { id: text("id").unwrap_or_default(), template: text("template").unwrap_or_default(), expected: text("expected") }
+        Case {
+            id: text("id").unwrap_or_default(),
+            template: text("template").unwrap_or_default(),
+            expected: text("expected"),
+        }
     };
     read(folder().join(file)).lines().map(case).collect()
 }
@@ -240,7 +249,9 @@ fn templates_print_what_dbt_prints() {
         let result = render(&library, World::new(&fixtures), &case.template);
         let equal = result.as_ref().ok() == case.expected.as_ref();
         match (equal, accepted.contains_key(&case.id)) {
-            (false, false) => wrong.push(format!("{}\n  {}\n  dbt   {:?}\n  medal {result:?}", case.id, case.template, case.expected)),
+            (false, false) => {
+                wrong.push(format!("{}\n  {}\n  dbt   {:?}\n  medal {result:?}", case.id, case.template, case.expected))
+            }
             (true, true) => equal_now.push(case.id.clone()),
             _ => {}
         }
@@ -263,4 +274,92 @@ fn an_error_names_every_macro_on_the_way() {
     let shown: Vec<&str> = error.frames[..2].iter().map(|span| &text[span.range()]).collect();
     assert_eq!(shown, ["exceptions.raise_compiler_error(\"boom!\")", "boom()"]);
     assert_eq!(error.frames[2].range(), 9..16);
+}
+
+fn world() -> Arc<World> {
+    World::new(&json!({"vars": {"list": [1, 2]}}))
+}
+
+#[test]
+fn what_never_ends_or_grows_without_end_is_an_error() {
+    let files = ProjectFiles::new(env!("CARGO_MANIFEST_DIR"));
+    let library = library(&files);
+    let hostile = [
+        "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace(s='x') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(1000) %}{% set ns.l = [ns.l] %}{% endfor %}",
+        "{% set ns = namespace(l=()) %}{% for i in range(1000) %}{% set ns.l = (ns.l,) %}{% endfor %}",
+        "{{ odd(100000) }}",
+        "{{ range(1000000000) }}",
+    ];
+    for text in hostile {
+        let template = Template::new(FileId(0), Arc::from(text)).unwrap();
+        let error = library.render(&template, &scope(), world()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Limit, "{text}: {}", error.message);
+    }
+    for text in
+        ["{% set l = [] %}{% do l.append([l]) %}", "{{ '{:1000000000}'.format(1) }}", "{{ 'a'.ljust(1000000000) }}"]
+    {
+        assert!(render(&library, world(), text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn one_expression_alone_in_yaml_keeps_its_type() {
+    let files = ProjectFiles::new(env!("CARGO_MANIFEST_DIR"));
+    let library = library(&files);
+    let value = |text: &str| library.render_value(text, &scope(), world()).unwrap();
+    assert_eq!(value("{{ var('list') }}"), json!([1, 2]));
+    assert_eq!(value("{{ 5 }}"), json!(5));
+    assert_eq!(value("n: {{ 5 }}"), json!("n: 5"));
+    assert_eq!(value("{{ '5' | as_number }}"), json!(5));
+    assert_eq!(value("{{ 'True' | as_bool }}"), json!(true));
+    assert_eq!(value("{{ nothing }}"), json!(""));
+    assert_eq!(value("plain\n"), json!("plain\n"));
+}
+
+#[test]
+fn rendered_text_leads_back_to_its_template() {
+    let files = ProjectFiles::new(env!("CARGO_MANIFEST_DIR"));
+    let source = "{{ config(a=1) }}select {% for i in [1, 2] -%}\n  c{{ i }},\n{%- endfor %} x\nfrom {{- ref('a') -}}  where 1\n";
+    let template = Template::new(FileId(0), Arc::from(source)).unwrap();
+    let rendered = library(&files).render(&template, &scope(), world()).unwrap();
+    assert_eq!(rendered.text, "select c1,c2, x\nfrom\"db\".\"main\".\"a\"where 1");
+    let ends = rendered.map.segments.iter().skip(1).map(|(start, ..)| *start as usize).chain([rendered.text.len()]);
+    let places = rendered.map.segments.iter().zip(ends).map(|((start, span, _), end)| {
+        (&rendered.text[*start as usize..end], source[span.range()].trim_end_matches('\n'))
+    });
+    let expected = [
+        ("select ", "select "),
+        ("c", "c"),
+        ("1", "{{ i }}"),
+        (",", ","),
+        ("c", "c"),
+        ("2", "{{ i }}"),
+        (",", ","),
+        (" x\nfrom", " x\nfrom"),
+        ("\"db\".\"main\".\"a\"", "{{- ref('a') -}}"),
+        ("where 1", "where 1"),
+    ];
+    assert_eq!(places.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn facts_are_read_without_rendering() {
+    let source =
+        "{{ config(materialized='table', tags=['a']) }}select * from {{ ref('p', 'm', v=2) }} {{ source('s', 't') }}";
+    let facts = Template::new(FileId(0), Arc::from(source)).unwrap().facts();
+    assert!(facts.is_static);
+    let reference = &facts.refs[0];
+    assert_eq!(
+        (reference.package.as_deref(), reference.name.as_str(), &reference.version),
+        (Some("p"), "m", &Some(json!(2)))
+    );
+    assert_eq!(&source[reference.span.range()], "'m'");
+    assert_eq!(&source[facts.sources[0].span.range()], "'t'");
+    assert_eq!(Json::Object(facts.configs[0].0.clone()), json!({"materialized": "table", "tags": ["a"]}));
+    let dynamic = Template::new(FileId(0), Arc::from("{{ ref('a' ~ 'b') }}{{ star(ref('c')) }}")).unwrap().facts();
+    assert!(!dynamic.is_static);
+    assert_eq!(dynamic.refs.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(dynamic.calls.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["ref", "ref", "star"]);
 }

@@ -68,7 +68,8 @@ impl Guess {
         }
         if self.boolean {
             self.boolean = raw.eq_ignore_ascii_case("true") || raw.eq_ignore_ascii_case("false");
-            unchanged |= raw == "true" || raw == "false";
+            // `True` means the same as `true`: only the spelling changes.
+            unchanged |= self.boolean;
         }
         if !unchanged && self.changed.is_none() {
             self.changed = Some(raw.to_string());
@@ -88,7 +89,7 @@ impl Guess {
                 first(&mut self.changed_as_float, false);
             }
             Some(Number::Finite { whole, value }) => {
-                first(&mut self.changed_as_float, raw == format!("{value}") || raw == format!("{value:?}"));
+                first(&mut self.changed_as_float, is_same_number(raw, value));
                 match whole {
                     None => self.fraction = true,
                     Some(whole) => {
@@ -117,6 +118,12 @@ impl Guess {
             _ => ("VARCHAR", None),
         }
     }
+}
+
+/// Whether a text is the number's own notation. Zeros at the end of a fraction do not count: `1.50` is 1.5.
+fn is_same_number(raw: &str, value: f64) -> bool {
+    let short = if raw.contains('.') { raw.trim_end_matches('0').trim_end_matches('.') } else { raw };
+    short == format!("{value}") || raw == format!("{value:?}")
 }
 
 /// A text that both dbt and DuckDB take for a number.

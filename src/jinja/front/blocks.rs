@@ -47,7 +47,8 @@ pub fn find(source: &str, lexed: &Lexed) -> Result<Vec<RawBlock>, SyntaxError> {
     while let Some(segment) = lexed.segments.get(index) {
         let first = index;
         index += 1;
-        let Some((keyword, end, kind)) = KINDS.iter().find(|(keyword, _, _)| word(source, lexed, segment, 0) == *keyword)
+        let Some((keyword, end, kind)) =
+            KINDS.iter().find(|(keyword, _, _)| word(source, lexed, segment, 0) == *keyword)
         else {
             continue;
         };
@@ -180,7 +181,10 @@ fn head_of(
     for (name, range) in computed {
         let mut edits = Edits::default();
         let first = lexed.tokens[head.tokens.clone()].iter().position(|token| token.start >= range.start).unwrap_or(0);
-        let count = lexed.tokens[head.tokens.clone()].iter().filter(|token| token.start >= range.start && token.end <= range.end).count();
+        let count = lexed.tokens[head.tokens.clone()]
+            .iter()
+            .filter(|token| token.start >= range.start && token.end <= range.end)
+            .count();
         let tokens = &lexed.tokens[head.tokens.clone()][first..first + count];
         Parser::new(source, tokens, range.end, &mut edits, &mut Vec::new()).expression()?;
         let (text, _) = edits.apply("", source, range);

@@ -243,6 +243,8 @@ impl<'a> Parser<'a> {
             let is_not_in = self.is("not") && self.is_at(1, "in");
             if is_not_in {
                 self.at += 2;
+            } else if self.skip("not") {
+                return Err(self.unexpected("`in` after `not`"));
             } else if !["==", "!=", "<", "<=", ">", ">=", "in"].iter().any(|operator| self.skip(operator)) {
                 return Ok(left);
             }
@@ -265,7 +267,13 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
-    fn operation(&mut self, left: Expression, operator: Range<usize>, native: bool, function: &'static str) -> Expression {
+    fn operation(
+        &mut self,
+        left: Expression,
+        operator: Range<usize>,
+        native: bool,
+        function: &'static str,
+    ) -> Expression {
         let whole = self.other(left.range.start);
         if !native {
             self.edits.wrap(whole.range.clone(), function, ")");
@@ -327,7 +335,11 @@ impl<'a> Parser<'a> {
             self.postfix(primary)?
         };
         while with_filters && (self.is("|") || self.is("is")) {
-            if self.skip("|") { self.filter()? } else { self.test()? }
+            if self.skip("|") {
+                self.filter()?
+            } else {
+                self.test()?
+            }
             operand = self.other(start);
         }
         self.depth -= 1;

@@ -159,16 +159,20 @@ impl Lexer<'_> {
         if matches!(self.text.as_bytes().get(at), Some(b'-' | b'+')) {
             at += 1;
         }
-        let mut balance = 0usize;
+        let mut brackets: Vec<usize> = Vec::new();
         loop {
             let rest = &self.text[at..];
             let Some(next) = rest.chars().next() else {
+                if let Some(open) = brackets.first() {
+                    return Err(self.not_closed(*open));
+                }
                 let open = &self.text[start..start + 2];
                 return Err(SyntaxError::new(start..start + 2, format!("this `{open}` is not closed"))
                     .help(format!("add `{close}`")));
             };
-            if balance == 0 {
-                let ended = rest.strip_prefix(['-', '+']).unwrap_or(rest);
+            if brackets.is_empty() {
+                let signs: &[char] = if kind == SegmentKind::Tag { &['-', '+'] } else { &['-'] };
+                let ended = rest.strip_prefix(signs).unwrap_or(rest);
                 if let Some(after) = ended.strip_prefix(close) {
                     let end = self.text.len() - after.len();
                     self.push(kind, start..end, first..self.out.tokens.len());
@@ -184,17 +188,35 @@ impl Lexer<'_> {
             }
             let token = self.token(at, next)?;
             if token.kind == TokenKind::Operator {
-                match next {
-                    '(' | '[' | '{' => balance += 1,
-                    ')' | ']' | '}' if balance == 0 => {
-                        return Err(SyntaxError::new(token.start..token.end, format!("this `{next}` closes nothing")));
-                    }
-                    ')' | ']' | '}' => balance -= 1,
-                    _ => {}
-                }
+                self.bracket(next, token.start, &mut brackets, close)?;
             }
             at = token.end;
             self.out.tokens.push(token);
+        }
+    }
+
+    fn not_closed(&self, open: usize) -> SyntaxError {
+        let bracket = &self.text[open..open + 1];
+        SyntaxError::new(open..open + 1, format!("this `{bracket}` is not closed"))
+    }
+
+    /// Keeps the open brackets of a tag, of which each must be closed by its own kind.
+    fn bracket(&self, found: char, at: usize, open: &mut Vec<usize>, close: &str) -> Result<(), SyntaxError> {
+        let expected = match found {
+            '(' | '[' | '{' => {
+                open.push(at);
+                return Ok(());
+            }
+            ')' => b'(',
+            ']' => b'[',
+            '}' => b'{',
+            _ => return Ok(()),
+        };
+        match open.pop() {
+            Some(bracket) if self.text.as_bytes()[bracket] == expected => Ok(()),
+            Some(bracket) => Err(self.not_closed(bracket)),
+            None => Err(SyntaxError::new(at..at + 1, format!("this `{found}` closes nothing"))
+                .help(format!("the tag ends with `{close}`"))),
         }
     }
 
@@ -235,9 +257,8 @@ fn name_length(rest: &str) -> usize {
 
 fn number(rest: &str) -> (TokenKind, usize) {
     let bytes = rest.as_bytes();
-    let digits = |from: usize| {
-        from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count()
-    };
+    let digits =
+        |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
     if bytes[0] == b'0' && matches!(bytes.get(1), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B')) {
         let end = 2 + bytes[2..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         return (TokenKind::Int, end);
@@ -263,7 +284,9 @@ fn operator_length(rest: &str) -> usize {
     if TWO.iter().any(|operator| rest.starts_with(operator)) {
         return 2;
     }
-    usize::from(rest.starts_with([
-        '+', '-', '/', '*', '%', '~', '[', ']', '(', ')', '{', '}', '>', '<', '=', '.', ':', '|', ',',
-    ]))
+    usize::from(
+        rest.starts_with([
+            '+', '-', '/', '*', '%', '~', '[', ']', '(', ')', '{', '}', '>', '<', '=', '.', ':', '|', ',',
+        ]),
+    )
 }

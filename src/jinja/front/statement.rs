@@ -441,3 +441,87 @@ fn drop_type(parser: &mut Parser) {
     }
     parser.edits.replace(start..end, "");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Marks, rewrite};
+    use proptest::prelude::*;
+
+    fn rewritten(source: &str) -> String {
+        rewrite(source, "", Marks::No).unwrap().text
+    }
+
+    fn message(source: &str) -> (String, String) {
+        let error = rewrite(source, "", Marks::No).unwrap_err();
+        (source[error.range].to_string(), error.message)
+    }
+
+    #[test]
+    fn operators_become_functions_unless_a_number_is_written_there() {
+        assert_eq!(rewritten("{{ a - b - c }}"), "{{ __sub(__sub(a , b) , c) }}");
+        assert_eq!(rewritten("{{ (a + b) * 2 - 1 }}"), "{{ (__add(a , b)) * 2 - 1 }}");
+        assert_eq!(rewritten("{{ '%s' % (a, 1) }}"), "{{ __mod('%s' , (a, 1)) }}");
+    }
+
+    #[test]
+    fn what_is_stored_is_bound() {
+        assert_eq!(rewritten("{% set a = [1] %}{% set b = 1, 2 %}"), "{% set a = __n([1]) %}{% set b = (1, 2) %}");
+        assert_eq!(rewritten("{% for a, b in x if a %}{% endfor %}"), "{% for a, b in __it(x) if a %}{% endfor %}");
+    }
+
+    #[test]
+    fn what_only_dbt_understands_is_dropped() {
+        assert_eq!(rewritten("{% if x: %}{% else: %}{% endif %}"), "{% if (x) %}{% else %}{% endif %}");
+        assert_eq!(rewritten("{{ +1 }}{{\u{a0}a }}"), "{{ 1 }}{{ a }}");
+        assert_eq!(rewritten("{% do f(a) if b %}"), "{% do __do(f(a) if b) %}");
+        let typed = "{% macro m(a: str, b: Optional[Dict[str, int]] = none) %}{% endmacro %}";
+        assert_eq!(rewritten(typed), "{% macro m(a, b = none) %}{% endmacro %}");
+    }
+
+    #[test]
+    fn text_that_looks_like_a_tag_is_text() {
+        assert_eq!(rewritten("{{ '}}' ~ \"%}\" }}"), "{{ '}}' ~ \"%}\" }}");
+        assert_eq!(rewritten("{% raw %}{{ a - b }}{% endraw %}"), "{% raw %}{{ a - b }}{% endraw %}");
+        assert_eq!(rewritten("{# {{ a - b }} #}"), "{# {{ a - b }} #}");
+        assert_eq!(rewritten("{{ {'a': {}} }}"), "{{ {'a': {}} }}");
+    }
+
+    #[test]
+    fn a_mark_stands_where_it_changes_no_white_space() {
+        let text = rewrite("a {{- b -}} c", "", Marks::Yes).unwrap().text;
+        assert_eq!(text, "{% do __mark(0) %}a{% do __mark(1) %} {{- b -}} {% do __mark(2) %}c");
+        let text = rewrite("{% set x %}a{{ b }}{% endset %}", "", Marks::Yes).unwrap().text;
+        assert_eq!(text, "{% set x %}a{{ b }}{% endset %}");
+    }
+
+    #[test]
+    fn mistakes_have_an_exact_place() {
+        let is = |place: &str, text: &str| (place.to_string(), text.to_string());
+        assert_eq!(message("{{ a"), is("{{", "this `{{` is not closed"));
+        assert_eq!(message("{{ f(a }}"), is("(", "this `(` is not closed"));
+        assert_eq!(message("{% if a %}"), is("{% if a %}", "this `if` block is not closed"));
+        assert_eq!(message("{{ a b }}"), is("b", "expected the end of the tag, found `b`"));
+        assert_eq!(message("{{ 'a }}"), is("'", "this text is not closed"));
+        assert_eq!(message("{% endif %}"), is("{% endif %}", "`endif` without `if`"));
+    }
+
+    #[test]
+    fn edited_places_lead_back_to_the_source() {
+        let source = "x {{ a - b }} y {{ c }}";
+        let found = rewrite(source, "prelude", Marks::No).unwrap();
+        let at = found.text.find("c }}").unwrap();
+        assert_eq!(found.map.source(at..at + 1), Some(19..20));
+        assert_eq!(found.map.source(0..3), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "([a-z0-9 \\n'\"é]|\\{\\{|\\}\\}|\\{%|%\\}|\\{#|#\\}|-|\\+|set |if |for |in |end|macro |raw |[\\[\\](){}.,:|~*/%<>=\\\\])*") {
+            let _ = rewrite(&text, "", Marks::Yes);
+            let lexed = crate::jinja::front::lexer::lex_blocks(&text);
+            if let Ok(lexed) = lexed {
+                let _ = crate::jinja::front::blocks::find(&text, &lexed);
+            }
+        }
+    }
+}

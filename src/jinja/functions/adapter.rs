@@ -7,8 +7,9 @@ use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::adapter::relation::{Column, Relation, identifier};
-use crate::jinja::collections::List;
+use crate::jinja::collections::{Dict, List};
 use crate::jinja::error::{self, from_host, runtime};
+use crate::jinja::functions::constraints;
 use crate::jinja::functions::queries::Response;
 use crate::jinja::functions::{Arguments, Function, settled};
 use crate::jinja::objects::column::{self, ColumnObject};
@@ -60,8 +61,9 @@ fn nothing() -> Value {
 
 fn relation(args: &Arguments, position: usize, name: &str) -> Result<Relation, Error> {
     let value = args.value(position, name)?;
-    RelationObject::from_value(&value)
-        .ok_or_else(|| runtime(format!("`{}` wants a relation, not a value of type {}", args.function, python::type_name(&value))))
+    RelationObject::from_value(&value).ok_or_else(|| {
+        runtime(format!("`{}` wants a relation, not a value of type {}", args.function, python::type_name(&value)))
+    })
 }
 
 fn columns(columns: Vec<Column>) -> Result<Value, Error> {
@@ -74,7 +76,11 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         "dispatch" => dispatch(render, &args),
         "type" => Ok(Value::from(render.shared.options.adapter.as_str())),
         "execute" => execute(render, &args),
-        "run_query" => Err(error::raise(crate::jinja::ErrorKind::UnknownMacro, "`run_query` is a macro, not a method of `adapter`", None)),
+        "run_query" => Err(error::raise(
+            crate::jinja::ErrorKind::UnknownMacro,
+            "`run_query` is a macro, not a method of `adapter`",
+            None,
+        )),
         "commit" | "commit_if_has_connection" => host.commit().map(|()| nothing()).map_err(from_host),
         "begin" => host.begin().map(|()| nothing()).map_err(from_host),
         "get_relation" => {
@@ -87,9 +93,7 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
             existing(render, wanted.database.as_deref(), wanted.schema.as_deref(), &identifier)
         }
         "list_relations" | "list_relations_without_caching" => list_relations(render, &args),
-        "get_columns_in_relation" => {
-            columns(host.columns(&relation(&args, 0, "relation")?).map_err(from_host)?)
-        }
+        "get_columns_in_relation" => columns(host.columns(&relation(&args, 0, "relation")?).map_err(from_host)?),
         "get_columns_in_table" => {
             let mut table = Relation::new("", &args.shown(0, "schema_name")?, &args.shown(1, "table_name")?);
             table.include.database = false;
@@ -107,7 +111,12 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         "drop_relation" | "rename_relation" | "truncate_relation" => change_relation(state, render, name, &args),
         "check_schema_exists" => {
             let (database, schema) = (args.optional_text(0, "database"), args.shown(1, "schema")?);
-            match call_macro(state, render, "check_schema_exists", &[Value::from(information_schema(database.as_deref())), Value::from(schema)])? {
+            match call_macro(
+                state,
+                render,
+                "check_schema_exists",
+                &[Value::from(information_schema(database.as_deref())), Value::from(schema)],
+            )? {
                 Some(result) => Ok(Value::from(first_number(&result) > 0)),
                 None => Ok(Value::from(true)),
             }
@@ -139,7 +148,12 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
             let found = existing(render, None, Some(&args.shown(0, "schema")?), &args.shown(1, "table")?)?;
             Ok(Value::from(!found.is_none()))
         }
-        "standardize_grants_dict" | "is_motherduck" | "is_ducklake" if host.adapter_method(name, &[]).is_none() => Ok(Value::from(false)),
+        "render_raw_columns_constraints" => constraints::columns(&args),
+        "render_raw_model_constraints" => constraints::model(&args),
+        "standardize_grants_dict" => grants(&args),
+        "get_hard_deletes_behavior" => hard_deletes(render),
+        "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" | "warn_once" => Ok(nothing()),
+        "is_motherduck" | "is_ducklake" if host.adapter_method(name, &[]).is_none() => Ok(Value::from(false)),
         _ => other(render, name, &args),
     }
 }
@@ -150,7 +164,9 @@ fn other(render: &Render, name: &str, args: &Arguments) -> Result<Value, Error> 
     values.extend(args.keywords().iter().map(|(_, value)| python::to_json(value)));
     match render.host.adapter_method(name, &values) {
         Some(result) => result.map(|json| python::from_json(&json)).map_err(from_host),
-        None => Err(error::raise(crate::jinja::ErrorKind::Unsupported, format!("`adapter.{name}` is not supported"), None)),
+        None => {
+            Err(error::raise(crate::jinja::ErrorKind::Unsupported, format!("`adapter.{name}` is not supported"), None))
+        }
     }
 }
 
@@ -159,7 +175,9 @@ fn dispatch(render: &Render, args: &Arguments) -> Result<Value, Error> {
     let name = args.shown(0, "macro_name")?;
     let namespace = args.optional_text(1, "macro_namespace");
     if let Some((package, name)) = name.split_once('.') {
-        return Err(runtime(format!("`dispatch` takes a name without a package: `adapter.dispatch('{name}', '{package}')`")));
+        return Err(runtime(format!(
+            "`dispatch` takes a name without a package: `adapter.dispatch('{name}', '{package}')`"
+        )));
     }
     match render.shared.dispatch(&render.package, &name, namespace.as_deref()) {
         Some(id) => Ok(render.shared.proxy(id)),
@@ -224,7 +242,7 @@ fn change_relation(state: &mut State, render: &Arc<Render>, name: &str, args: &A
 /// `create_schema(relation)`, `drop_schema(relation)`: by macro, or else by the host.
 fn schema(state: &mut State, render: &Arc<Render>, name: &str, args: &Arguments) -> Result<Value, Error> {
     let wanted = args.value(0, "relation")?;
-    if call_macro(state, render, name, &[wanted.clone()])?.is_some() {
+    if call_macro(state, render, name, std::slice::from_ref(&wanted))?.is_some() {
         return Ok(nothing());
     }
     let wanted = RelationObject::from_value_with_schema(&wanted).ok_or_else(|| args.missing("a relation"))?;
@@ -237,7 +255,10 @@ fn schema(state: &mut State, render: &Arc<Render>, name: &str, args: &Arguments)
 }
 
 fn information_schema(database: Option<&str>) -> String {
-    database.map_or_else(|| "information_schema".to_string(), |database| format!("{}.information_schema", identifier(database)))
+    database.map_or_else(
+        || "information_schema".to_string(),
+        |database| format!("{}.information_schema", identifier(database)),
+    )
 }
 
 /// The first cell of a query result.
@@ -261,9 +282,30 @@ fn incremental_strategy(state: &mut State, render: &Arc<Render>, args: &Argument
         Some(id) => Ok(render.shared.proxy(id)),
         None => {
             let message = format!("there is no incremental strategy `{strategy}`: no macro `{name}`");
-            let nearest = crate::diagnostic::nearest(&strategy, STRATEGIES).map(|nearest| format!("did you mean `{nearest}`?"));
+            let nearest =
+                crate::diagnostic::nearest(&strategy, STRATEGIES).map(|nearest| format!("did you mean `{nearest}`?"));
             Err(error::raise(crate::jinja::ErrorKind::UnknownMacro, message, nearest))
         }
+    }
+}
+
+/// `standardize_grants_dict(table)`: the grantees of each privilege.
+fn grants(args: &Arguments) -> Result<Value, Error> {
+    let mut grants: indexmap::IndexMap<Value, Vec<Value>> = indexmap::IndexMap::new();
+    for row in args.value(0, "grants_table")?.try_iter()? {
+        grants.entry(row.get_attr("privilege_type")?).or_default().push(row.get_attr("grantee")?);
+    }
+    let entries = grants.into_iter().map(|(privilege, grantees)| Ok((privilege, List::value(grantees)?)));
+    Dict::value(entries.collect::<Result<_, Error>>()?)
+}
+
+/// `get_hard_deletes_behavior(config)`: what a snapshot does with rows that are gone.
+fn hard_deletes(render: &Render) -> Result<Value, Error> {
+    let invalidate = render.host.config("invalidate_hard_deletes").is_some_and(|value| value == true);
+    match render.host.config("hard_deletes").unwrap_or_default().as_str() {
+        Some(behaviour @ ("invalidate" | "new_record" | "ignore")) => Ok(Value::from(behaviour)),
+        Some(other) => Err(runtime(format!("`hard_deletes` is `ignore`, `invalidate` or `new_record`, not `{other}`"))),
+        None => Ok(Value::from(if invalidate { "invalidate" } else { "ignore" })),
     }
 }
 
@@ -277,9 +319,16 @@ fn class(name: &'static str, create: fn(&[Value]) -> Result<Value, Error>) -> Va
     Value::from_object(Class { name, create })
 }
 
+fn translate_type(args: &Arguments) -> Result<Value, Error> {
+    Ok(Value::from(column::translate_type(&args.shown(0, "dtype")?)))
+}
+
 pub fn api() -> Value {
     use crate::jinja::functions::Group;
-    Group::value("api", [("Relation", class("Relation", relation::create)), ("Column", class("Column", column::create))])
+    Group::value(
+        "api",
+        [("Relation", class("Relation", relation::create)), ("Column", class("Column", column::create))],
+    )
 }
 
 impl fmt::Debug for Class {
@@ -302,7 +351,7 @@ impl Object for Class {
             ("Relation", "MaterializedView") => Some(Value::from("materialized_view")),
             ("Relation", "create") => Some(Function::value("create", |_, args| relation::create(args.all))),
             ("Column", "create") => Some(Function::value("create", |_, args| column::create(args.all))),
-            ("Column", "translate_type") => Some(Function::value("translate_type", |_, args| args.required(0))),
+            ("Column", "translate_type") => Some(Function::value("translate_type", |_, args| translate_type(&args))),
             _ => None,
         }
     }
@@ -318,7 +367,7 @@ impl Object for Class {
             ("Column", "string_type" | "numeric_type") => {
                 Value::from_object(ColumnObject::new("", "")).call_method(state, name, args)
             }
-            ("Column", "translate_type") => Arguments::new(name, args).required(0),
+            ("Column", "translate_type") => translate_type(&Arguments::new(name, args)),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

@@ -43,7 +43,8 @@ fn config(state: &mut State, args: Arguments) -> Result<Value, Error> {
 /// can be looped over.
 fn get(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let host = render(state)?.host.clone();
-    let found = host.config(&args.shown(0, "name")?).map(|json| python::from_json(&json)).filter(|value| !value.is_none());
+    let found =
+        host.config(&args.shown(0, "name")?).map(|json| python::from_json(&json)).filter(|value| !value.is_none());
     let default = args.get(1, "default").filter(|default| !default.is_none());
     Ok(found.or(default).unwrap_or_else(|| if host.execute() { Value::from(()) } else { Value::from("") }))
 }

@@ -21,7 +21,8 @@ fn default(args: &Arguments) -> Value {
 
 /// `fromjson(text, default)`.
 pub fn from_json(_state: &mut State, args: Arguments) -> Result<Value, Error> {
-    Ok(serde_json::from_str::<Json>(&args.shown(0, "string")?).map_or_else(|_| default(&args), |json| python::from_json(&json)))
+    Ok(serde_json::from_str::<Json>(&args.shown(0, "string")?)
+        .map_or_else(|_| default(&args), |json| python::from_json(&json)))
 }
 
 /// `tojson(value, default, sort_keys=false)`.
@@ -48,7 +49,9 @@ pub fn to_yaml(_state: &mut State, args: Arguments) -> Result<Value, Error> {
 fn items(value: &Value) -> Result<Vec<Value>, Error> {
     match value.as_str() {
         Some(text) => Ok(text.chars().map(Value::from).collect()),
-        None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) => Ok(value.try_iter()?.collect()),
+        None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) => {
+            Ok(value.try_iter()?.collect())
+        }
         None => Err(runtime(format!("a value of type {} is not iterable", python::type_name(value)))),
     }
 }

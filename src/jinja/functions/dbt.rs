@@ -13,7 +13,9 @@ use crate::jinja::render::{Handle, Link, link, lock, render};
 /// `ref([package,] name, version=…)`.
 pub fn reference(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let names = args.positional.iter().map(|name| {
-        name.as_str().map(str::to_string).ok_or_else(|| runtime(format!("`ref` takes names, not a value of type {}", python::type_name(name))))
+        name.as_str()
+            .map(str::to_string)
+            .ok_or_else(|| runtime(format!("`ref` takes names, not a value of type {}", python::type_name(name))))
     });
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let version = args.keyword("version").or_else(|| args.keyword("v")).map(|version| python::to_json(&version));
@@ -50,10 +52,18 @@ pub fn env_var(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let name = args.shown(0, "var")?;
     match render(state)?.host.env_var(&name).map_err(from_host)? {
         Some(text) => Ok(Value::from(text)),
-        None => args.get(1, "default").filter(|default| !default.is_none()).map(|default| Value::from(python::text(&default))).ok_or_else(|| {
-            let help = format!("set it, or give a default: `env_var('{name}', 'default')`");
-            error::raise(ErrorKind::MissingEnvVar, format!("the environment variable `{name}` is not set"), Some(help))
-        }),
+        None => args
+            .get(1, "default")
+            .filter(|default| !default.is_none())
+            .map(|default| Value::from(python::text(&default)))
+            .ok_or_else(|| {
+                let help = format!("set it, or give a default: `env_var('{name}', 'default')`");
+                error::raise(
+                    ErrorKind::MissingEnvVar,
+                    format!("the environment variable `{name}` is not set"),
+                    Some(help),
+                )
+            }),
     }
 }
 
@@ -85,8 +95,7 @@ pub fn render_text(state: &mut State, args: Arguments) -> Result<Value, Error> {
     }
 }
 
-
-/// `write(payload)`: dbt writes a file for people to look at; the text goes to the log here.
+/// `write(payload)`: dbt writes a file for people to look at; medal writes every compiled text anyway.
 pub fn write(_state: &mut State, _args: Arguments) -> Result<Value, Error> {
     Ok(Value::from(""))
 }

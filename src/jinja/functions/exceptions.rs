@@ -63,7 +63,9 @@ fn shown(_state: &mut State, args: Arguments) -> Result<Value, Error> {
 fn contract(_state: &mut State, args: Arguments) -> Result<Value, Error> {
     let columns = |value: Value| -> Vec<String> {
         let names = value.try_iter().into_iter().flatten();
-        names.map(|column| column.get_attr("name").map_or_else(|_| python::text(&column), |name| python::text(&name))).collect()
+        names
+            .map(|column| column.get_attr("name").map_or_else(|_| python::text(&column), |name| python::text(&name)))
+            .collect()
     };
     let (expected, actual) = (columns(args.value(0, "yaml_columns")?), columns(args.value(1, "sql_columns")?));
     Err(raised(format!(

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc};
+use chrono::{
+    DateTime, Datelike, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc,
+};
 use minijinja::value::{DynObject, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
@@ -122,7 +124,7 @@ impl Delta {
 /// `strftime`; Python's `%f` has six digits.
 fn strftime(moment: &Moment, format: &str) -> Result<Value, Error> {
     let name = moment.zone.map(|zone| zone.abbreviation(moment.local)).unwrap_or_default();
-    let format = format.replace("%f", "%6f").replace("%Z", &name).replace("%-I", "%-I");
+    let format = format.replace("%f", "%6f").replace("%Z", &name);
     let mut out = String::new();
     let offset = moment.offset();
     let written = match offset {
@@ -147,7 +149,9 @@ fn strptime(args: &Arguments) -> Result<Value, Error> {
         .ok()
         .or_else(|| NaiveDate::parse_from_str(&text, &format).ok()?.and_hms_opt(0, 0, 0))
         .or_else(|| NaiveDate::parse_from_str(&format!("{text} 1"), &format!("{format} %d")).ok()?.and_hms_opt(0, 0, 0))
-        .or_else(|| Some(NaiveDate::from_ymd_opt(1900, 1, 1)?.and_time(NaiveTime::parse_from_str(&text, &format).ok()?)));
+        .or_else(|| {
+            Some(NaiveDate::from_ymd_opt(1900, 1, 1)?.and_time(NaiveTime::parse_from_str(&text, &format).ok()?))
+        });
     let local = local.ok_or_else(|| runtime(format!("the time `{text}` does not have the format `{format}`")))?;
     Ok(Value::from_object(Moment { local, zone: None }))
 }
@@ -166,7 +170,7 @@ fn part(value: i64) -> Result<u32, Error> {
 
 fn new_date(args: &Arguments) -> Result<NaiveDate, Error> {
     let (year, month, day) = (number(args, 0, "year", 0)?, number(args, 1, "month", 0)?, number(args, 2, "day", 0)?);
-    let year = i32::try_from(year).map_err(|_| out_of_range())?;
+    let year = i32::try_from(year).ok().filter(|year| (1..=9999).contains(year)).ok_or_else(out_of_range)?;
     NaiveDate::from_ymd_opt(year, part(month)?, part(day)?).ok_or_else(out_of_range)
 }
 
@@ -247,7 +251,8 @@ impl Object for Class {
             ("datetime", "utcnow") => Value::from_object(Moment { local: Utc::now().naive_utc(), zone: None }),
             ("datetime", "strptime") => strptime(&args)?,
             ("datetime", "fromisoformat") => {
-                let moment = parse_moment(&args.text(0)?).ok_or_else(|| runtime("this is no date of the ISO format"))?;
+                let moment =
+                    parse_moment(&args.text(0)?).ok_or_else(|| runtime("this is no date of the ISO format"))?;
                 Value::from_object(moment)
             }
             ("datetime", "fromtimestamp" | "utcfromtimestamp") => {
@@ -346,7 +351,9 @@ impl Object for Moment {
         let args = Arguments::new(name, args);
         Ok(match name {
             "strftime" | "__format__" => strftime(self, &args.text(0)?)?,
-            "isoformat" => Value::from(self.isoformat(&args.optional_text(0, "sep").unwrap_or_else(|| "T".to_string()))),
+            "isoformat" => {
+                Value::from(self.isoformat(&args.optional_text(0, "sep").unwrap_or_else(|| "T".to_string())))
+            }
             "date" => Value::from_object(Date(self.local.date())),
             "time" => Value::from_object(Time(self.local.time())),
             "timestamp" => Value::from(self.utc().and_utc().timestamp_micros() as f64 / 1e6),
@@ -471,7 +478,9 @@ impl Object for Delta {
 /// `a + b`, if one of them is a timedelta.
 pub fn add(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
     match (left.downcast_object_ref::<Delta>(), right.downcast_object_ref::<Delta>()) {
-        (Some(left), Some(right)) => Some(left.0.checked_add(&right.0).map(|sum| Value::from_object(Delta(sum))).ok_or_else(out_of_range)),
+        (Some(left), Some(right)) => {
+            Some(left.0.checked_add(&right.0).map(|sum| Value::from_object(Delta(sum))).ok_or_else(out_of_range))
+        }
         (None, Some(delta)) => shifted(left, delta.0),
         (Some(delta), None) => shifted(right, delta.0),
         (None, None) => None,
@@ -492,7 +501,9 @@ fn shifted(value: &Value, delta: Duration) -> Option<Result<Value, Error>> {
 pub fn subtract(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
     if let Some(delta) = right.downcast_object_ref::<Delta>() {
         if let Some(left) = left.downcast_object_ref::<Delta>() {
-            return Some(left.0.checked_sub(&delta.0).map(|rest| Value::from_object(Delta(rest))).ok_or_else(out_of_range));
+            return Some(
+                left.0.checked_sub(&delta.0).map(|rest| Value::from_object(Delta(rest))).ok_or_else(out_of_range),
+            );
         }
         return shifted(left, -delta.0);
     }
@@ -505,4 +516,3 @@ pub fn subtract(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
     let (left, right) = (left.downcast_object_ref::<Date>()?, right.downcast_object_ref::<Date>()?);
     Some(Ok(Value::from_object(Delta(left.0 - right.0))))
 }
-

@@ -45,7 +45,10 @@ fn product(_state: &mut State, args: Arguments) -> Result<Value, Error> {
     let mut rows = vec![Vec::new()];
     for pool in pools {
         limits::length(rows.len().saturating_mul(pool.len()))?;
-        rows = rows.iter().flat_map(|row| pool.iter().map(move |item| [row.clone(), vec![item.clone()]].concat())).collect();
+        rows = rows
+            .iter()
+            .flat_map(|row| pool.iter().map(move |item| [row.clone(), vec![item.clone()]].concat()))
+            .collect();
     }
     tuples(rows)
 }
@@ -55,10 +58,17 @@ fn picks(items: &[Value], count: usize, ordered: bool) -> Result<Vec<Vec<Value>>
     let mut rows: Vec<Vec<usize>> = vec![Vec::new()];
     for _ in 0..count {
         limits::length(rows.len().saturating_mul(items.len()))?;
-        let fits = |row: &[usize], at: usize| if ordered { row.last().is_none_or(|last| *last < at) } else { !row.contains(&at) };
+        let fits = |row: &[usize], at: usize| {
+            if ordered { row.last().is_none_or(|last| *last < at) } else { !row.contains(&at) }
+        };
         rows = rows
             .iter()
-            .flat_map(|row| (0..items.len()).filter(|at| fits(row, *at)).map(|at| [row.clone(), vec![at]].concat()).collect::<Vec<_>>())
+            .flat_map(|row| {
+                (0..items.len())
+                    .filter(|at| fits(row, *at))
+                    .map(|at| [row.clone(), vec![at]].concat())
+                    .collect::<Vec<_>>()
+            })
             .collect();
     }
     Ok(rows.into_iter().map(|row| row.into_iter().map(|at| items[at].clone()).collect()).collect())

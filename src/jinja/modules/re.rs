@@ -15,7 +15,8 @@ use crate::jinja::python;
 
 type Captures<'t> = fancy_regex::Captures<'t, str>;
 
-const FLAGS: [(&str, i64, char); 4] = [("IGNORECASE", 2, 'i'), ("MULTILINE", 8, 'm'), ("DOTALL", 16, 's'), ("VERBOSE", 64, 'x')];
+const FLAGS: [(&str, i64, char); 4] =
+    [("IGNORECASE", 2, 'i'), ("MULTILINE", 8, 'm'), ("DOTALL", 16, 's'), ("VERBOSE", 64, 'x')];
 
 const METHODS: [&str; 7] = ["match", "search", "fullmatch", "findall", "finditer", "sub", "split"];
 
@@ -42,10 +43,19 @@ pub fn module() -> Value {
         ("finditer", Function::value("finditer", |_, args| function("finditer", args))),
         ("sub", Function::value("sub", |_, args| function("sub", args))),
         ("split", Function::value("split", |_, args| function("split", args))),
-        ("compile", Function::value("compile", |_, args| Ok(Value::from_object(pattern(&args.required(0)?, args.get(1, "flags"))?)))),
-        ("escape", Function::value("escape", |_, args| Ok(Value::from(fancy_regex::escape(&args.text(0)?).to_string())))),
+        (
+            "compile",
+            Function::value("compile", |_, args| {
+                Ok(Value::from_object(pattern(&args.required(0)?, args.get(1, "flags"))?))
+            }),
+        ),
+        (
+            "escape",
+            Function::value("escape", |_, args| Ok(Value::from(fancy_regex::escape(&args.text(0)?).to_string()))),
+        ),
     ];
-    let flags = FLAGS.iter().flat_map(|(name, value, _)| [(*name, Value::from(*value)), (&name[..1], Value::from(*value))]);
+    let flags =
+        FLAGS.iter().flat_map(|(name, value, _)| [(*name, Value::from(*value)), (&name[..1], Value::from(*value))]);
     Group::value("re", functions.into_iter().chain(flags).chain([("S", Value::from(16))]))
 }
 
@@ -69,7 +79,10 @@ fn pattern(value: &Value, flags: Option<Value>) -> Result<Pattern, Error> {
     let letters: String = FLAGS.iter().filter(|(_, bit, _)| bits & bit != 0).map(|(_, _, letter)| *letter).collect();
     let text = if letters.is_empty() { source.clone() } else { format!("(?{letters}){source}") };
     let regex = Regex::new(&text.replace("\\Z", "\\z"));
-    Ok(Pattern { regex: regex.map_err(|error| runtime(format!("`{source}` is no regular expression: {error}")))?, source })
+    Ok(Pattern {
+        regex: regex.map_err(|error| runtime(format!("`{source}` is no regular expression: {error}")))?,
+        source,
+    })
 }
 
 fn failed(error: fancy_regex::Error) -> Error {
@@ -79,7 +92,9 @@ fn failed(error: fancy_regex::Error) -> Error {
 fn found(pattern: &Pattern, captures: Option<Captures>, text: &str) -> Value {
     let Some(captures) = captures else { return Value::from(()) };
     let chars = |offset: usize| text[..offset].chars().count();
-    let groups = captures.iter().map(|group| group.map(|group| (group.as_str().to_string(), chars(group.start()), chars(group.end()))));
+    let groups = captures
+        .iter()
+        .map(|group| group.map(|group| (group.as_str().to_string(), chars(group.start()), chars(group.end()))));
     let names = pattern.regex.capture_names().map(|name| name.map(str::to_string));
     Value::from_object(Match { groups: groups.collect(), names: names.collect() })
 }
@@ -105,14 +120,17 @@ fn run(pattern: &Pattern, name: &str, args: &Arguments) -> Result<Value, Error> 
             found(pattern, anchored.captures(text).map_err(failed)?, text)
         }
         "findall" => {
-            let group = |captures: &Captures, at: usize| Value::from(captures.get(at).map_or("", |group| group.as_str()));
+            let group =
+                |captures: &Captures, at: usize| Value::from(captures.get(at).map_or("", |group| group.as_str()));
             let item = |captures: Captures| match captures.len() {
                 1 | 2 => group(&captures, captures.len() - 1),
                 count => Value::from(Tuple::from((1..count).map(|at| group(&captures, at)).collect::<Vec<_>>())),
             };
             List::value(all(pattern, text)?.into_iter().map(item).collect())?
         }
-        "finditer" => List::value(all(pattern, text)?.into_iter().map(|captures| found(pattern, Some(captures), text)).collect())?,
+        "finditer" => {
+            List::value(all(pattern, text)?.into_iter().map(|captures| found(pattern, Some(captures), text)).collect())?
+        }
         _ => split(pattern, text, args.int(1, 0)?)?,
     })
 }
@@ -126,7 +144,12 @@ fn split(pattern: &Pattern, text: &str, limit: i64) -> Result<Value, Error> {
         }
         let Some(whole) = captures.get(0) else { continue };
         parts.push(Value::from(&text[at..whole.start()]));
-        parts.extend(captures.iter().skip(1).map(|group| group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str()))));
+        parts.extend(
+            captures
+                .iter()
+                .skip(1)
+                .map(|group| group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str()))),
+        );
         at = whole.end();
     }
     parts.push(Value::from(&text[at..]));
@@ -136,7 +159,8 @@ fn split(pattern: &Pattern, text: &str, limit: i64) -> Result<Value, Error> {
 fn substitute(pattern: &Pattern, args: &Arguments) -> Result<Value, Error> {
     let replacement = args.shown(0, "repl")?;
     let text = args.shown(1, "string")?;
-    let limit = args.get(2, "count").and_then(|count| count.as_usize()).filter(|count| *count > 0).unwrap_or(usize::MAX);
+    let limit =
+        args.get(2, "count").and_then(|count| count.as_usize()).filter(|count| *count > 0).unwrap_or(usize::MAX);
     let mut out = String::new();
     let mut at = 0;
     for captures in all(pattern, &text)?.into_iter().take(limit) {
@@ -226,11 +250,17 @@ impl Object for Match {
         let first = args.get(0, "group").unwrap_or_else(|| Value::from(0));
         let texts = |from: usize| (from..self.groups.len()).map(|at| self.text(&Value::from(at)));
         Ok(match name {
-            "group" if args.positional.len() > 1 => Value::from(Tuple::from(args.positional.iter().map(|key| self.text(key)).collect::<Vec<_>>())),
+            "group" if args.positional.len() > 1 => {
+                Value::from(Tuple::from(args.positional.iter().map(|key| self.text(key)).collect::<Vec<_>>()))
+            }
             "group" => self.text(&first),
             "groups" => Value::from(Tuple::from(texts(1).collect::<Vec<_>>())),
             "groupdict" => {
-                let named = self.names.iter().flatten().map(|name| (Value::from(name.as_str()), self.text(&Value::from(name.as_str()))));
+                let named = self
+                    .names
+                    .iter()
+                    .flatten()
+                    .map(|name| (Value::from(name.as_str()), self.text(&Value::from(name.as_str()))));
                 Dict::value(named.collect())?
             }
             "start" => Value::from(self.group(&first).map_or(-1, |(_, start, _)| *start as i64)),

@@ -88,7 +88,8 @@ fn plain(text: &str) -> Json {
         if let Ok(int) = digits.parse::<i64>() {
             return Json::from(int);
         }
-        let is_float = digits.contains('.') && digits.chars().all(|char| char.is_ascii_digit() || "+-.eE".contains(char));
+        let is_float =
+            digits.contains('.') && digits.chars().all(|char| char.is_ascii_digit() || "+-.eE".contains(char));
         if let (true, Ok(float)) = (is_float, digits.parse::<f64>()) {
             return Json::from(float);
         }

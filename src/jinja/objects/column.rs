@@ -21,32 +21,65 @@ pub struct ColumnObject {
     scale: Option<i64>,
 }
 
-const STRINGS: [&str; 6] = ["text", "character varying", "character", "varchar", "string", "char"];
+const STRINGS: [&str; 4] = ["text", "character varying", "character", "varchar"];
 const INTEGERS: [&str; 17] = [
-    "smallint", "integer", "bigint", "smallserial", "serial", "bigserial", "int2", "int4", "int8", "serial2", "serial4",
-    "serial8", "int", "tinyint", "hugeint", "ubigint", "uinteger",
+    "tinyint",
+    "smallint",
+    "integer",
+    "bigint",
+    "hugeint",
+    "utinyint",
+    "usmallint",
+    "uinteger",
+    "ubigint",
+    "int1",
+    "int2",
+    "int4",
+    "int8",
+    "short",
+    "int",
+    "long",
+    "signed",
 ];
-const FLOATS: [&str; 5] = ["real", "float4", "float", "double precision", "float8"];
+const FLOATS: [&str; 5] = ["real", "float", "float4", "float8", "double"];
 
 impl ColumnObject {
     pub fn value(column: &Column) -> Value {
         Value::from_object(ColumnObject::new(&column.name, &column.data_type))
     }
 
-    /// Takes `VARCHAR(20)` and `DECIMAL(18,3)` apart.
     pub fn new(name: &str, data_type: &str) -> ColumnObject {
-        let mut column =
-            ColumnObject { name: name.to_string(), dtype: data_type.to_string(), char_size: None, precision: None, scale: None };
-        let sized = data_type.strip_suffix(')').and_then(|rest| rest.split_once('('));
-        let Some((dtype, sizes)) = sized else { return column };
-        let numbers: Option<Vec<i64>> = sizes.split(',').map(|size| size.trim().parse().ok()).collect();
-        match numbers.as_deref() {
-            Some([size]) => column.char_size = Some(*size),
-            Some([precision, scale]) => (column.precision, column.scale) = (Some(*precision), Some(*scale)),
-            _ => return column,
+        let (name, dtype) = (name.to_string(), data_type.to_string());
+        ColumnObject { name, dtype, char_size: None, precision: None, scale: None }
+    }
+
+    /// The columns of a struct, by the text of its type.
+    fn fields(&self) -> Vec<ColumnObject> {
+        let upper = self.dtype.to_uppercase();
+        if !upper.starts_with("STRUCT(") || !upper.ends_with(')') {
+            return Vec::new();
         }
-        column.dtype = dtype.to_string();
-        column
+        let mut fields = vec![String::new()];
+        let mut depth = 0;
+        for char in self.dtype[7..self.dtype.len() - 1].chars() {
+            depth += i32::from(char == '(') - i32::from(char == ')');
+            match fields.last_mut() {
+                Some(field) if char != ',' || depth > 0 => field.push(char),
+                _ => fields.push(String::new()),
+            }
+        }
+        let field = |field: &String| field.trim().split_once(' ').map(|(name, dtype)| ColumnObject::new(name, dtype));
+        fields.iter().filter_map(field).collect()
+    }
+
+    /// A struct as the columns inside of it, with dots in their names.
+    fn flatten(&self) -> Vec<ColumnObject> {
+        let fields = self.fields();
+        if fields.is_empty() {
+            return vec![self.clone()];
+        }
+        let named = |field: ColumnObject| ColumnObject { name: format!("{}.{}", self.name, field.name), ..field };
+        fields.into_iter().flat_map(|field| named(field).flatten()).collect()
     }
 
     fn has_type(&self, types: &[&str]) -> bool {
@@ -54,7 +87,7 @@ impl ColumnObject {
     }
 
     fn is_numeric(&self) -> bool {
-        self.has_type(&["numeric", "decimal", "double"])
+        self.has_type(&["numeric", "decimal"])
     }
 
     fn string_size(&self) -> Result<i64, Error> {
@@ -98,6 +131,7 @@ impl Object for ColumnObject {
             "char_size" => number(self.char_size),
             "numeric_precision" => number(self.precision),
             "numeric_scale" => number(self.scale),
+            "fields" => Value::from(self.fields().into_iter().map(Value::from_object).collect::<Vec<_>>()),
             _ => return None,
         })
     }
@@ -121,7 +155,8 @@ impl Object for ColumnObject {
             "string_type" => Value::from(string_type(args.int(0, 256)?)),
             "numeric_type" => Value::from(numeric_type(&args.text(0)?, args.int(1, 18)?, args.int(2, 3)?)),
             "create" => return create(args.all),
-            "flatten" => Value::from(vec![Value::from_object(self.as_ref().clone())]),
+            "is_struct" => Value::from(!self.fields().is_empty()),
+            "flatten" => Value::from(self.flatten().into_iter().map(Value::from_object).collect::<Vec<_>>()),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         })
     }
@@ -136,12 +171,18 @@ impl Object for ColumnObject {
     }
 }
 
+/// `api.Column.translate_type(label)`.
+pub fn translate_type(label: &str) -> &str {
+    if label.eq_ignore_ascii_case("string") { "TEXT" } else { label }
+}
+
 /// `api.Column.create(name, type)` and `api.Column(name, type, char_size, numeric_precision, numeric_scale)`.
 pub fn create(all: &[Value]) -> Result<Value, Error> {
     let args = Arguments::new("Column", all);
-    let data_type = args.optional_text(1, "dtype").or_else(|| args.optional_text(1, "label_or_dtype")).unwrap_or_default();
+    let data_type =
+        args.optional_text(1, "dtype").or_else(|| args.optional_text(1, "label_or_dtype")).unwrap_or_default();
     let name = args.optional_text(0, "column").or_else(|| args.optional_text(0, "name")).unwrap_or_default();
-    let mut column = ColumnObject::new(&name, &data_type);
+    let mut column = ColumnObject::new(&name, translate_type(&data_type));
     let number = |at: usize, name: &str| args.get(at, name).and_then(|value| value.as_i64());
     column.char_size = number(2, "char_size").or(column.char_size);
     column.precision = number(3, "numeric_precision").or(column.precision);

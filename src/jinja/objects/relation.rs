@@ -24,7 +24,8 @@ fn text(value: Option<&String>) -> Value {
 }
 
 fn dict<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Dict::value(entries.into_iter().map(|(name, value)| (Value::from(name), value)).collect::<Entries>()).unwrap_or_default()
+    Dict::value(entries.into_iter().map(|(name, value)| (Value::from(name), value)).collect::<Entries>())
+        .unwrap_or_default()
 }
 
 impl RelationObject {
@@ -37,7 +38,9 @@ impl RelationObject {
         if let Some(relation) = value.downcast_object_ref::<RelationObject>() {
             return Some(relation.0.clone());
         }
-        let part = |name: &str| value.get_attr(name).ok().filter(|part| part.kind() == ValueKind::String).map(|part| python::text(&part));
+        let part = |name: &str| {
+            value.get_attr(name).ok().filter(|part| part.kind() == ValueKind::String).map(|part| python::text(&part))
+        };
         let identifier = part("identifier")?;
         let mut relation = Relation::new("", "", &identifier);
         relation.database = part("database");
@@ -148,7 +151,9 @@ impl Object for RelationObject {
                     None => true,
                 };
                 return Ok(Value::from(
-                    same("database", 0, &relation.database) && same("schema", 1, &relation.schema) && same("identifier", 2, &relation.identifier),
+                    same("database", 0, &relation.database)
+                        && same("schema", 1, &relation.schema)
+                        && same("identifier", 2, &relation.identifier),
                 ));
             }
             "to_dict" => {

@@ -56,7 +56,9 @@ fn decimal(digits: &str) -> Value {
         return Value::from(int);
     }
     match digits.parse::<f64>() {
-        Ok(float) if python::float_text(float) == digits.trim_end_matches('0') || float.fract() == 0.0 => Value::from(float),
+        Ok(float) if python::float_text(float) == digits.trim_end_matches('0') || float.fract() == 0.0 => {
+            Value::from(float)
+        }
         Ok(float) if digits.len() <= 15 => Value::from(float),
         _ => Value::from(digits),
     }
@@ -106,7 +108,10 @@ impl Table {
     fn wanted(&self, args: &Arguments) -> Result<Vec<usize>, Error> {
         let value = args.required(0)?;
         let names = if value.as_str().is_some() { vec![value] } else { value.try_iter()?.collect() };
-        Ok(names.iter().filter_map(|name| self.names.iter().position(|other| Some(other.as_str()) == name.as_str())).collect())
+        Ok(names
+            .iter()
+            .filter_map(|name| self.names.iter().position(|other| Some(other.as_str()) == name.as_str()))
+            .collect())
     }
 }
 
@@ -168,14 +173,22 @@ impl Object for Table {
                 let names = args.value(0, "column_names")?;
                 let renamed = |name: &String| names.get_attr(name).ok().filter(|new| !new.is_undefined());
                 let names = match names.as_object() {
-                    Some(object) if object.repr() == ObjectRepr::Seq => names.try_iter()?.map(|name| python::text(&name)).collect(),
-                    _ => self.names.iter().map(|name| renamed(name).map_or_else(|| name.clone(), |new| python::text(&new))).collect(),
+                    Some(object) if object.repr() == ObjectRepr::Seq => {
+                        names.try_iter()?.map(|name| python::text(&name)).collect()
+                    }
+                    _ => self
+                        .names
+                        .iter()
+                        .map(|name| renamed(name).map_or_else(|| name.clone(), |new| python::text(&new)))
+                        .collect(),
                 };
                 Ok(Value::from_object(Table { names, types: self.types.clone(), rows: self.rows.clone() }))
             }
-            "where" | "order_by" | "group_by" | "join" => {
-                Err(crate::jinja::error::raise(crate::jinja::ErrorKind::Unsupported, format!("`{name}` of a query result is not supported"), Some("let the query do it".to_string())))
-            }
+            "where" | "order_by" | "group_by" | "join" => Err(crate::jinja::error::raise(
+                crate::jinja::ErrorKind::Unsupported,
+                format!("`{name}` of a query result is not supported"),
+                Some("let the query do it".to_string()),
+            )),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }
@@ -189,7 +202,8 @@ impl Table {
     /// The table as text, for `print_table`.
     fn printed(&self) -> String {
         let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(python::text).collect()).collect();
-        let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).chain([self.names[at].chars().count()]).max();
+        let width =
+            |at: usize| rows.iter().map(|row| row[at].chars().count()).chain([self.names[at].chars().count()]).max();
         let widths: Vec<usize> = (0..self.names.len()).map(|at| width(at).unwrap_or(0).min(limits::WIDTH)).collect();
         let line = |cells: &[String]| {
             let cells: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
@@ -229,9 +243,14 @@ impl Object for Named {
             "keys" => texts(&self.names),
             "items" => {
                 let items = names().zip(self.values.iter().cloned());
-                View::value(ViewKind::Items, items.map(|(name, value)| Value::from(Tuple::from([name, value]))).collect())
+                View::value(
+                    ViewKind::Items,
+                    items.map(|(name, value)| Value::from(Tuple::from([name, value]))).collect(),
+                )
             }
-            "get" => self.get_value(&args.required(0)?).or_else(|| args.get(1, "default")).unwrap_or_else(|| Value::from(())),
+            "get" => {
+                self.get_value(&args.required(0)?).or_else(|| args.get(1, "default")).unwrap_or_else(|| Value::from(()))
+            }
             "dict" | "to_dict" => Dict::value(names().zip(self.values.iter().cloned()).collect())?,
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         })

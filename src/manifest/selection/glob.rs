@@ -87,9 +87,15 @@ mod tests {
 
     #[test]
     fn wildcards_and_classes_fit_as_in_a_shell() {
-        for (pattern, text) in
-            [("*", ""), ("stg_*", "stg_orders"), ("s?g", "stg"), ("*a*b", "xaxbb"), ("[!s]*", "raw"), ("[a-c]x", "bx"), ("[]]", "]")]
-        {
+        for (pattern, text) in [
+            ("*", ""),
+            ("stg_*", "stg_orders"),
+            ("s?g", "stg"),
+            ("*a*b", "xaxbb"),
+            ("[!s]*", "raw"),
+            ("[a-c]x", "bx"),
+            ("[]]", "]"),
+        ] {
             assert!(fits(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("stg_*", "Stg_orders"), ("?", ""), ("a*b", "abc"), ("[!s]*", "stg"), ("[a", "a")] {

@@ -98,7 +98,8 @@ fn paths<'a>(members: &Members<'a>, pattern: &str) -> BTreeSet<&'a str> {
 }
 
 fn is_below(member: &Member<'_>, paths: &BTreeSet<&str>) -> bool {
-    with_folders(member.path).any(|path| paths.contains(path)) || member.patch.is_some_and(|patch| paths.contains(patch))
+    with_folders(member.path).any(|path| paths.contains(path))
+        || member.patch.is_some_and(|patch| paths.contains(patch))
 }
 
 /// The name of the file, with or without its last extension.

@@ -24,7 +24,13 @@ struct Row {
 }
 
 impl Row {
-    fn of(kind: &'static str, id: &'static str, fqn: &str, path: &'static str, parents: &'static [&'static str]) -> Row {
+    fn of(
+        kind: &'static str,
+        id: &'static str,
+        fqn: &str,
+        path: &'static str,
+        parents: &'static [&'static str],
+    ) -> Row {
         let fqn: Vec<String> = fqn.split('.').map(str::to_string).collect();
         let defaults = match kind {
             "seed" => Defaults::Seed,
@@ -48,7 +54,9 @@ impl Row {
 
     fn member(&self) -> Member<'_> {
         let parts: Vec<&str> = self.id.split('.').collect();
-        let test = self.id.strip_prefix("t_").map(|name| ["unique", "not_null", "relationships"].into_iter().find(|test| name.starts_with(test)).unwrap());
+        let test = self.id.strip_prefix("t_").map(|name| {
+            ["unique", "not_null", "relationships"].into_iter().find(|test| name.starts_with(test)).unwrap()
+        });
         Member {
             id: self.id,
             kind: self.kind,
@@ -74,25 +82,47 @@ fn shop() -> Vec<Row> {
         ("models/staging/sources.yml", "models/staging/staging.yml", "models/marts/marts.yml");
     vec![
         Row::of("seed", "raw_orders", "shop.raw_orders", "seeds/raw_orders.csv", &[]),
-        Row::of("source", "raw.customers", "shop.staging.raw.customers", sources, &[]).config(json!({"tags": "external"})),
-        Row::of("source", "raw.payments", "shop.staging.raw.payments", sources, &[]).config(json!({"tags": "external"})),
+        Row::of("source", "raw.customers", "shop.staging.raw.customers", sources, &[])
+            .config(json!({"tags": "external"})),
+        Row::of("source", "raw.payments", "shop.staging.raw.payments", sources, &[])
+            .config(json!({"tags": "external"})),
         Row::of("model", "days", "lib.days", "models/days.sql", &[]),
         Row::of("model", "stg_orders", "shop.staging.stg_orders", "models/staging/stg_orders.sql", &["raw_orders"])
             .config(staging())
             .patch(staging_yml),
-        Row::of("model", "stg_customers", "shop.staging.stg_customers", "models/staging/stg_customers.sql", &["raw.customers"])
-            .config(staging()),
-        Row::of("model", "stg_payments", "shop.staging.stg_payments", "models/staging/stg_payments.sql", &["raw.payments"])
-            .config(staging()),
+        Row::of(
+            "model",
+            "stg_customers",
+            "shop.staging.stg_customers",
+            "models/staging/stg_customers.sql",
+            &["raw.customers"],
+        )
+        .config(staging()),
+        Row::of(
+            "model",
+            "stg_payments",
+            "shop.staging.stg_payments",
+            "models/staging/stg_payments.sql",
+            &["raw.payments"],
+        )
+        .config(staging()),
         Row::of("model", "orders", "shop.marts.orders", "models/marts/orders.sql", &["stg_orders", "stg_payments"])
             .config(marts())
             .config(json!({"access": "public"}))
             .patch(marts_yml),
-        Row::of("model", "customers", "shop.marts.customers", "models/marts/customers.sql", &["stg_customers", "orders", "days"])
+        Row::of(
+            "model",
+            "customers",
+            "shop.marts.customers",
+            "models/marts/customers.sql",
+            &["stg_customers", "orders", "days"],
+        )
+        .config(marts())
+        .config(meta)
+        .patch(marts_yml),
+        Row::of("model", "daily", "shop.marts.daily", "models/marts/daily.sql", &["orders"])
             .config(marts())
-            .config(meta)
-            .patch(marts_yml),
-        Row::of("model", "daily", "shop.marts.daily", "models/marts/daily.sql", &["orders"]).config(marts()).config(daily),
+            .config(daily),
         Row::of("exposure", "board", "shop.marts.board", marts_yml, &["raw.payments", "customers"]),
         Row::of("analysis", "look", "shop.analysis.look", "analyses/look.sql", &["orders"]),
         Row::of("test", "t_unique_raw", "shop.staging.source_unique_raw_customers_id", sources, &["raw.customers"]),
@@ -107,7 +137,13 @@ fn shop() -> Vec<Row> {
             marts_yml,
             &["stg_customers", "orders"],
         ),
-        Row::of("test", "orders_are_paid", "shop.orders_are_paid", "tests/orders_are_paid.sql", &["orders", "stg_payments"]),
+        Row::of(
+            "test",
+            "orders_are_paid",
+            "shop.orders_are_paid",
+            "tests/orders_are_paid.sql",
+            &["orders", "stg_payments"],
+        ),
         Row::of("test", "t_unique_customers", "shop.marts.unique_customers_id", marts_yml, &["customers"]),
     ]
 }
@@ -157,8 +193,10 @@ fn every_selection_gives_what_dbt_lists() {
 
 #[test]
 fn parents_are_listed_before_children() {
-    let nodes = run(&selection("+orders type=model")).nodes;
-    assert_eq!(nodes.into_iter().collect::<Vec<_>>(), ["stg_orders", "stg_payments", "orders"]);
+    let nodes = run(&selection("+daily type=model")).nodes;
+    let place = |name: &str| nodes.get_index_of(name).unwrap();
+    assert_eq!(nodes.len(), 4);
+    assert!(place("stg_orders") < place("orders") && place("orders") < place("daily"));
 }
 
 #[test]
@@ -170,5 +208,8 @@ fn criteria_that_match_nothing_are_told() {
 #[test]
 fn a_layer_selects_its_models() {
     let nodes = run(&selection("layer:g* type=model")).nodes;
-    assert_eq!(nodes.into_iter().collect::<Vec<_>>(), ["orders", "customers", "daily"]);
+    assert_eq!(
+        nodes.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+        ["customers", "daily", "orders"]
+    );
 }

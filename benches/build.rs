@@ -1,0 +1,120 @@
+//! What medal costs beside the engine: a generated project of 1,000 models and 2,000 tests, parsed and built, against
+//! the same SQL sent straight to DuckDB in the same run. Prints CPU seconds and ratios.
+//!
+//! Run it with `cargo bench --bench build`; `-- 10000` takes another number of models for the parse.
+
+#[path = "generate/mod.rs"]
+mod generate;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use serde_json::Value as Json;
+
+const MEDAL: &str = env!("CARGO_BIN_EXE_medal");
+const MODELS: usize = 1_000;
+
+fn main() {
+    let models = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(10 * MODELS);
+    let small = project(MODELS);
+    let large = project(models);
+
+    let parse = best(|| medal(small.path(), &["parse"]));
+    let list = best(|| medal(small.path(), &["ls", "--select", "one_model_that_is_not_there"]));
+    let parse_large = medal(large.path(), &["parse"]);
+    let build = medal(small.path(), &["build"]);
+    let raw = raw(small.path());
+
+    println!("medal parse, {MODELS} models        {:>7.2} CPU s", parse.cpu);
+    println!("medal ls, {MODELS} models           {:>7.2} CPU s", list.cpu);
+    println!(
+        "medal parse, {models} models       {:>7.2} CPU s, {:.1} times as much",
+        parse_large.cpu,
+        parse_large.cpu / parse.cpu
+    );
+    println!("medal build, {MODELS} models        {:>7.2} CPU s, {:.2} s", build.cpu, build.wall);
+    println!("the same SQL, straight to DuckDB {:>7.2} CPU s, {:.2} s", raw.cpu, raw.wall);
+    println!("medal build costs {:.2} times the engine", build.cpu / raw.cpu);
+}
+
+fn project(models: usize) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("the system has a temporary folder");
+    generate::write_project(dir.path(), models).expect("the project can be written");
+    dir
+}
+
+#[derive(Clone, Copy)]
+struct Cost {
+    cpu: f64,
+    wall: f64,
+}
+
+/// The cheapest of three: what else the machine does can only add.
+fn best(mut run: impl FnMut() -> Cost) -> Cost {
+    let runs = [run(), run(), run()];
+    runs.into_iter().min_by(|a, b| a.cpu.total_cmp(&b.cpu)).expect("there are three")
+}
+
+fn medal(project: &Path, arguments: &[&str]) -> Cost {
+    measure(UsageWho::RUSAGE_CHILDREN, || {
+        let output = Command::new(MEDAL).args(arguments).current_dir(project).output().expect("medal can be started");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "medal {arguments:?}: {text}");
+    })
+}
+
+fn measure(who: UsageWho, work: impl FnOnce()) -> Cost {
+    let seconds = |usage: Usage| {
+        let (user, system) = (usage.user_time(), usage.system_time());
+        (user.tv_sec() + system.tv_sec()) as f64 + (user.tv_usec() + system.tv_usec()) as f64 / 1e6
+    };
+    let usage = || seconds(getrusage(who).expect("the system counts"));
+    let (before, begin) = (usage(), std::time::Instant::now());
+    work();
+    Cost { wall: begin.elapsed().as_secs_f64(), cpu: usage() - before }
+}
+
+/// Sends what the build has compiled straight to DuckDB, in the order in which the build ran it.
+fn raw(project: &Path) -> Cost {
+    let read = |name: &str| -> Json {
+        let text = std::fs::read_to_string(project.join("target").join(name)).expect("the build wrote it");
+        serde_json::from_str(&text).expect("it is JSON")
+    };
+    let (manifest, results) = (read("manifest.json"), read("run_results.json"));
+    let order: Vec<&str> = results["results"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|result| result["unique_id"].as_str())
+        .collect();
+    let statements: Vec<String> = order.iter().map(|id| statement(project, &manifest["nodes"][id])).collect();
+    let file = project.join("raw.duckdb");
+    measure(UsageWho::RUSAGE_SELF, || {
+        let connection = duckdb::Connection::open(&file).expect("a file can be made");
+        connection.execute_batch("set threads = 2").expect("DuckDB knows threads");
+        for sql in &statements {
+            connection
+                .execute_batch(&sql.replace("\"bench\".", "\"raw\"."))
+                .unwrap_or_else(|error| panic!("{error}: {sql}"));
+        }
+    })
+}
+
+fn statement(project: &Path, node: &Json) -> String {
+    let text = |key: &str| node[key].as_str().unwrap_or_default().to_string();
+    let relation = text("relation_name");
+    let kinds = BTreeMap::from([("view", "view"), ("table", "table")]);
+    match text("resource_type").as_str() {
+        "seed" => format!(
+            "create or replace table {relation} as from '{}'",
+            project.join(text("original_file_path")).display()
+        ),
+        "test" => format!("select count(*), count(*) <> 0, count(*) <> 0 from ({})", text("compiled_code")),
+        _ => {
+            let kind = kinds[node["config"]["materialized"].as_str().expect("a model is materialized")];
+            format!("create or replace {kind} {relation} as ({})", text("compiled_code"))
+        }
+    }
+}

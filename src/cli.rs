@@ -1,0 +1,233 @@
+//! Turns the command line into the work of the other modules, and what happened into output and an exit code.
+//!
+//! Only this module speaks to the terminal, reads the environment and decides to stop.
+
+pub mod arguments;
+pub mod clean;
+pub mod compile;
+pub mod debug;
+pub mod execute;
+pub mod init;
+pub mod list;
+pub mod operation;
+pub mod report;
+pub mod show;
+pub mod workspace;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser;
+use serde_json::Value as Json;
+
+use crate::artifact::{Invocation, custom_env};
+use crate::cli::arguments::global::{GlobalOptions, LogFormat};
+use crate::cli::arguments::{Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions};
+use crate::cli::report::{Format, ReportOptions, Reporter};
+use crate::cli::workspace::{Context, Exit};
+use crate::diagnostic::code::Code;
+use crate::files::ProjectFiles;
+use crate::manifest::selector::{Indirect, Selection};
+use crate::project::profile::ProfileRequest;
+use crate::project::render::Environment;
+use crate::project::{LoadRequest, is_project, yaml};
+
+/// Runs one command of the command line.
+pub fn main() -> ExitCode {
+    // Deep YAML, deep templates and deep queries recurse: run where there is room.
+    let thread = std::thread::Builder::new().stack_size(64 * 1024 * 1024).spawn(run);
+    let code = match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        _ => Exit::Unusable.code(),
+    };
+    ExitCode::from(code)
+}
+
+fn run() -> u8 {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and versions go to stdout and are no errors.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    match dispatch(&arguments) {
+        Ok(exit) | Err(exit) => exit.code(),
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<Exit, Exit> {
+    match &arguments.command {
+        Command::Explain { code } => return Ok(explain(code.as_deref())),
+        Command::Completions { shell } => {
+            arguments::completions(*shell, &mut std::io::stdout());
+            return Ok(Exit::Fine);
+        }
+        Command::Init(options) => return init::init(options),
+        _ => {}
+    }
+    let mut context = context(arguments)?;
+    match &arguments.command {
+        Command::Parse => {
+            let workspace = workspace::open(&context)?;
+            workspace::write_manifest(&context, &workspace, &indexmap::IndexMap::new())?;
+            context.reporter.found(&workspace.manifest, &workspace.project);
+            Ok(Exit::Fine)
+        }
+        Command::Debug(options) => debug::debug(&context, options),
+        Command::Compile(options) => compile::compile(&mut context, options),
+        Command::List(options) => list::list(&context, options),
+        Command::Show(options) => show::show(&context, options),
+        Command::RunOperation(options) => operation::run_operation(&context, options),
+        Command::Clean(_) => clean::clean(&context),
+        Command::Seed(options) => execute::seed(&mut context, options),
+        Command::Run(options) => execute::run_models(&mut context, options),
+        Command::Test(options) => execute::test(&mut context, options),
+        Command::Build(options) => execute::build(&mut context, options),
+        Command::Retry(options) => execute::retry(&mut context, options),
+        Command::Explain { .. } | Command::Completions { .. } | Command::Init(_) => Ok(Exit::Fine),
+    }
+}
+
+/// Reads what every command needs from the options and the environment.
+fn context(arguments: &Arguments) -> Result<Context, Exit> {
+    let global = &arguments.global;
+    let environment = Environment(Arc::new(std::env::vars_os().filter_map(text_pair).collect()));
+    let working_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let root = project_dir(global, &working_dir);
+    let files = Arc::new(ProjectFiles::new(&root));
+    let invocation = uuid::Uuid::new_v4().to_string();
+    let options = report_options(global, &environment, &invocation);
+    let reporter = Arc::new(Reporter::new(options, environment.secrets(), files.clone()));
+    let cli_vars = match yaml::parse_json(global.vars.as_deref().unwrap_or("{}")) {
+        Ok(Json::Object(vars)) => vars,
+        Ok(_) => return Err(unusable(&reporter, "`--vars` is a mapping, for instance `--vars '{start: 2024-01-01}'`")),
+        Err(message) => return Err(unusable(&reporter, &format!("`--vars` cannot be read: {message}"))),
+    };
+    let profile = ProfileRequest {
+        profiles_dir: global.profiles_dir.clone(),
+        home: environment.get("HOME").map(PathBuf::from),
+        profile: global.profile.clone(),
+        target: global.target.clone(),
+        threads: global.threads,
+        working_dir: working_dir.clone(),
+    };
+    let command = arguments.command.name();
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_signal = stop.clone();
+    // A second handler cannot be set, for instance inside of a test: the first one serves.
+    let _ = ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed));
+    Ok(Context {
+        reporter,
+        invocation: Invocation {
+            id: invocation,
+            started_at: chrono::Utc::now(),
+            medal_version: env!("CARGO_PKG_VERSION").to_string(),
+            command: command.to_string(),
+            args: invocation_arguments(command, global),
+            env: custom_env(&environment),
+        },
+        request: LoadRequest { profile, cli_vars, environment },
+        flags: workspace::flags(command, false, false, false, global.warn_error()),
+        target_path: global.target_path.as_ref().map(|path| root.join(path)),
+        write_json: global.write_json(),
+        warn_error: global.warn_error(),
+        fail_fast: global.fail_fast(),
+        files,
+        stop,
+    })
+}
+
+fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}
+
+/// The folder that is named, else the nearest one upwards that holds a project.
+fn project_dir(global: &GlobalOptions, working_dir: &Path) -> PathBuf {
+    match &global.project_dir {
+        Some(dir) => working_dir.join(dir),
+        None => {
+            let nearest = working_dir.ancestors().find(|dir| is_project(dir));
+            nearest.unwrap_or(working_dir).to_path_buf()
+        }
+    }
+}
+
+fn report_options(global: &GlobalOptions, environment: &Environment, invocation: &str) -> ReportOptions {
+    let terminal = std::io::stderr().is_terminal();
+    let plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    ReportOptions {
+        format: if global.log_format == LogFormat::Json { Format::Json } else { Format::Text },
+        quiet: global.quiet(),
+        debug: global.debug(),
+        level: global.log_level,
+        target_path: global.target_path.as_ref().map(|path| path.display().to_string()),
+        colors: global.colors().unwrap_or(terminal && !plain),
+        progress: terminal && environment.get("CI").is_none() && environment.get("TERM") != Some("dumb"),
+        print: global.print(),
+        invocation: invocation.to_string(),
+    }
+}
+
+fn unusable(reporter: &Reporter, message: &str) -> Exit {
+    reporter.error(Code::InvalidValue, message, None);
+    Exit::Unusable
+}
+
+/// The options of the command as the artifacts show them. Values of variables may be secret: only their names.
+fn invocation_arguments(command: &str, global: &GlobalOptions) -> crate::jinja::JsonMap {
+    let mut arguments = BTreeMap::new();
+    arguments.insert("which", Json::from(command));
+    arguments.insert("invocation_command", Json::from(format!("medal {command}")));
+    arguments.insert("fail_fast", Json::from(global.fail_fast()));
+    arguments.insert("warn_error", Json::from(global.warn_error()));
+    arguments.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}
+
+fn explain(code: Option<&str>) -> Exit {
+    let print = |text: String| drop(writeln!(std::io::stdout(), "{text}"));
+    let Some(word) = code else {
+        print(report::explain_all());
+        return Exit::Fine;
+    };
+    if let Some(code) = Code::from_name(word) {
+        print(report::explain(code));
+        return Exit::Fine;
+    }
+    let near = crate::diagnostic::nearest(word, Code::ALL.iter().map(|code| code.name()));
+    let help =
+        near.map_or_else(|| "`medal explain` lists them all".to_string(), |near| format!("did you mean `{near}`?"));
+    let _ = writeln!(std::io::stderr(), "error: no code is called `{word}`\n  = help: {help}");
+    Exit::Unusable
+}
+
+/// The selection that the options of a command describe.
+pub fn selection(
+    context: &Context,
+    select: &SelectOptions,
+    kinds: Option<&KindOptions>,
+    indirect: Option<&IndirectOptions>,
+) -> Result<Selection, Exit> {
+    if select.selector.is_some() {
+        let message = "`--selector` and `selectors.yml` are not supported by this version of medal";
+        context.error(Code::Unsupported, message, Some("write the selection with `--select`"));
+        return Err(Exit::Unusable);
+    }
+    Ok(Selection {
+        select: select.select.clone(),
+        exclude: select.exclude.clone(),
+        resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.resource_type.clone()),
+        exclude_resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.exclude_resource_type.clone()),
+        indirect: match indirect.map_or(IndirectSelection::Eager, |options| options.indirect_selection) {
+            IndirectSelection::Eager => Indirect::Eager,
+            IndirectSelection::Cautious => Indirect::Cautious,
+            IndirectSelection::Buildable => Indirect::Buildable,
+            IndirectSelection::Empty => Indirect::Empty,
+        },
+    })
+}

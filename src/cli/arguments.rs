@@ -1,0 +1,347 @@
+//! Turns the command line, and dbt's environment variables, into Arguments: what the user asks for, as types.
+
+pub mod global;
+pub mod ignored;
+
+use std::ffi::OsString;
+use std::io;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::cli::arguments::global::GlobalOptions;
+
+/// Turn a project of SQL `select`s into a tested warehouse
+#[derive(Debug, Parser)]
+#[command(name = "medal", bin_name = "medal", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Where an option is not given, dbt's environment variable for it counts, such as DBT_TARGET.")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a project in a new folder
+    Init(InitOptions),
+    /// Check the project, the profile and the connection
+    Debug(DebugOptions),
+    /// Read the project and report every mistake in it
+    Parse,
+    /// Write the SQL of every model below `target/compiled`
+    Compile(CompileOptions),
+    /// List what a selection names
+    #[command(name = "ls", visible_alias = "list")]
+    List(ListOptions),
+    /// Load CSV files into the warehouse
+    Seed(SeedOptions),
+    /// Build models
+    Run(RunOptions),
+    /// Run data tests on what is built
+    Test(TestOptions),
+    /// Build seeds, snapshots and models, and test each before what depends on it
+    Build(BuildOptions),
+    /// Print rows of a model or a query
+    Show(ShowOptions),
+    /// Call a macro
+    RunOperation(RunOperationOptions),
+    /// Run again what failed or was skipped in the last run
+    Retry(RetryOptions),
+    /// Delete the folders that `clean-targets` names
+    Clean(CleanOptions),
+    /// Explain an error code, or list all of them
+    Explain {
+        /// The word in brackets of an error, for instance `unknown-ref`
+        code: Option<String>,
+    },
+    /// Print a script that completes medal's arguments in a shell
+    Completions { shell: Shell },
+}
+
+impl Command {
+    /// The command's word, as dbt's artifacts name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Init(_) => "init",
+            Command::Debug(_) => "debug",
+            Command::Parse => "parse",
+            Command::Compile(_) => "compile",
+            Command::List(_) => "list",
+            Command::Seed(_) => "seed",
+            Command::Run(_) => "run",
+            Command::Test(_) => "test",
+            Command::Build(_) => "build",
+            Command::Show(_) => "show",
+            Command::RunOperation(_) => "run-operation",
+            Command::Retry(_) => "retry",
+            Command::Clean(_) => "clean",
+            Command::Explain { .. } => "explain",
+            Command::Completions { .. } => "completions",
+        }
+    }
+}
+
+/// Reads the words of a command line, the program's name first. Without any other word the answer is the help text.
+pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let mut words: Vec<OsString> = words.into_iter().collect();
+    if words.len() < 2 {
+        words.push("--help".into());
+    }
+    Arguments::try_parse_from(words)
+}
+
+/// Writes the completion script of a shell.
+pub fn completions(shell: Shell, out: &mut dyn io::Write) {
+    clap_complete::generate(shell, &mut Arguments::command(), "medal", out);
+}
+
+/// Which nodes a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SelectOptions {
+    /// Take only these nodes: names, paths, `tag:`, `layer:`, with `+` for what is above or below
+    #[arg(short, long, short_alias = 'm', aliases = ["models", "model"], num_args = 1.., value_name = "SELECTION")]
+    pub select: Vec<String>,
+    /// Leave out these nodes
+    #[arg(long, num_args = 1.., value_name = "SELECTION")]
+    pub exclude: Vec<String>,
+    /// Use a selection of `selectors.yml`
+    #[arg(long, value_name = "NAME")]
+    pub selector: Option<String>,
+}
+
+/// Which kinds of nodes a command is about; a repeated option adds to the others.
+#[derive(Debug, Clone, Default, Args)]
+pub struct KindOptions {
+    /// Take only this kind of node
+    #[arg(long, alias = "resource-types", env = "DBT_RESOURCE_TYPES", num_args = 1.., value_delimiter = ' ')]
+    #[arg(value_name = "KIND", value_parser = KINDS, ignore_case = true, hide_env = true)]
+    pub resource_type: Vec<String>,
+    /// Leave out this kind of node
+    #[arg(long, alias = "exclude-resource-types", env = "DBT_EXCLUDE_RESOURCE_TYPES", num_args = 1..)]
+    #[arg(value_delimiter = ' ', value_name = "KIND", value_parser = KINDS, ignore_case = true)]
+    #[arg(hide_env = true, hide_possible_values = true)]
+    pub exclude_resource_type: Vec<String>,
+}
+
+/// dbt's words for the kinds of nodes that medal has, and `all`.
+const KINDS: [&str; 8] = ["model", "seed", "snapshot", "test", "source", "exposure", "analysis", "all"];
+
+/// How tests are chosen when their models are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum IndirectSelection {
+    /// Every test that touches a selected node
+    #[default]
+    Eager,
+    /// Only tests whose every parent is selected
+    Cautious,
+    /// Tests whose parents are selected, or are above what is selected
+    Buildable,
+    /// No test that is not named itself
+    Empty,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct IndirectOptions {
+    /// Say which tests come along with the selected nodes
+    #[arg(long, env = "DBT_INDIRECT_SELECTION", value_enum, default_value = "eager", ignore_case = true)]
+    #[arg(value_name = "HOW", hide_env = true)]
+    pub indirect_selection: IndirectSelection,
+}
+
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct RefreshOptions {
+    /// Build incremental models and seeds from nothing
+    #[arg(short, long, env = "DBT_FULL_REFRESH", value_parser = FalseyValueParser::new(), hide_env = true)]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct EmptyOptions {
+    /// Read no rows from refs and sources, to check that everything builds
+    #[arg(long, env = "DBT_EMPTY", value_parser = FalseyValueParser::new(), hide_env = true)]
+    #[arg(overrides_with = "no_empty")]
+    pub empty: bool,
+    #[arg(long, hide = true, overrides_with = "empty")]
+    no_empty: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct StoreOptions {
+    /// Keep the rows that tests find in tables of their own
+    #[arg(long, env = "DBT_STORE_FAILURES", value_parser = FalseyValueParser::new(), hide_env = true)]
+    pub store_failures: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InitOptions {
+    /// Name of the project and of its folder
+    pub name: Option<String>,
+    /// Do not write a profile
+    #[arg(short, long)]
+    pub skip_profile_setup: bool,
+    /// Start from this template
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DebugOptions {
+    /// Only try the connection
+    #[arg(long)]
+    pub connection: bool,
+    /// Only print where `profiles.yml` is looked for
+    #[arg(long)]
+    pub config_dir: bool,
+}
+
+/// How rows or SQL are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct CompileOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    /// Compile this text, which may use Jinja
+    #[arg(long, value_name = "SQL")]
+    pub inline: Option<String>,
+    /// Print SQL as text or as JSON
+    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
+    pub output: Output,
+}
+
+/// How nodes are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    Name,
+    Path,
+    Json,
+    #[default]
+    Selector,
+}
+
+#[derive(Debug, Args)]
+pub struct ListOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+    /// Print each node as this
+    #[arg(long, value_enum, default_value = "selector", ignore_case = true, value_name = "FORM")]
+    pub output: ListOutput,
+    /// Keys to print with `--output json`, for instance `name config.materialized`
+    #[arg(long, num_args = 1.., value_delimiter = ' ', value_name = "KEY")]
+    pub output_keys: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SeedOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    /// Print the first rows of each seed
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    #[command(flatten)]
+    pub empty: EmptyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct TestOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct BuildOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    #[command(flatten)]
+    pub empty: EmptyOptions,
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Print the first rows of each seed
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// Run this query, which may use Jinja
+    #[arg(long, value_name = "SQL", conflicts_with = "select")]
+    pub inline: Option<String>,
+    /// Print at most this many rows; a negative number means all
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_name = "ROWS")]
+    pub limit: i64,
+    /// Print rows as a table or as JSON
+    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct RunOperationOptions {
+    /// Name of the macro, or `package.macro`
+    #[arg(value_name = "MACRO")]
+    pub name: String,
+    /// Arguments of the macro, as YAML: `{days: 3}`
+    #[arg(long, value_name = "YAML", default_value = "{}", hide_default_value = true)]
+    pub args: String,
+}
+
+#[derive(Debug, Args)]
+pub struct RetryOptions {
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    /// Folder of the run to go on from, instead of the target path
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CleanOptions {
+    /// Accepted for dbt's sake: medal never deletes anything outside of the project
+    #[arg(long, hide = true)]
+    clean_project_files_only: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! `medal compile`: writes the SQL of the selected nodes below `target/compiled/`.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use crate::artifact;
+use crate::cli::arguments::{CompileOptions, Output};
+use crate::cli::selection;
+use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::compile::{self, CompiledNode};
+use crate::diagnostic::Diagnostics;
+use crate::manifest::Node;
+
+const KINDS: [&str; 4] = ["model", "snapshot", "test", "analysis"];
+
+/// Compiles what is selected, or the text of `--inline`. A single node is printed too.
+pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    let workspace = workspace::open(context)?;
+    if let Some(sql) = &options.inline {
+        let (_, compiled) = workspace::inline(context, &workspace, sql)?;
+        print("inline", &compiled.sql, options.output);
+        return Ok(Exit::Fine);
+    }
+    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
+    let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
+    let nodes: Vec<&Node> = nodes.collect();
+    let (compiled, failed) = compile_all(context, &workspace, &nodes);
+    write(context, &workspace, &compiled)?;
+    if let ([node], Some(compiled)) = (nodes.as_slice(), compiled.values().next()) {
+        print(&node.name, &compiled.sql, options.output);
+    }
+    Ok(if failed { Exit::Failed } else { Exit::Fine })
+}
+
+/// Compiles nodes; every mistake is told.
+fn compile_all(context: &Context, workspace: &Workspace, nodes: &[&Node]) -> (IndexMap<String, CompiledNode>, bool) {
+    let selected = nodes.iter().map(|node| node.id.clone()).collect();
+    let session = workspace::session(context, workspace, &selected);
+    let warehouse = Arc::new(workspace::lazy_warehouse(workspace));
+    let mut sink = Diagnostics::default();
+    let mut compiled = IndexMap::new();
+    for node in nodes {
+        match compile::compile(&session, &warehouse, node) {
+            Ok(node) => drop(compiled.insert(node.node.clone(), node)),
+            Err(problem) => sink.push(problem),
+        }
+    }
+    (compiled, workspace::tell(context, sink))
+}
+
+fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
+    let secrets = workspace.project.environment.secrets();
+    for (id, compiled) in compiled {
+        let Some(node) = workspace.manifest.node(id) else { continue };
+        artifact::sql::write_compiled(&workspace.target_dir, node, compiled, &secrets)
+            .map_err(|error| workspace::unwritable(context, &error))?;
+    }
+    workspace::write_manifest(context, workspace, compiled)
+}
+
+fn print(name: &str, sql: &str, output: Output) {
+    let text = match output {
+        Output::Text => sql.to_string(),
+        Output::Json => json!({"node": name, "compiled": sql}).to_string(),
+    };
+    // A closed pipe (`| head`) is no mistake of the user's.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,206 @@
+//! `run`, `test`, `seed`, `build` and `retry`: plans the selected nodes, runs them, and writes down what happened.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use crate::artifact;
+use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions};
+use crate::cli::selection;
+use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::compile::CompiledNode;
+use crate::compile::session::Warehouse;
+use crate::diagnostic::Diagnostics;
+use crate::diagnostic::code::Code;
+use crate::manifest::Manifest;
+use crate::manifest::selection::NodeSet;
+use crate::manifest::selector::Selection;
+use crate::plan::plan;
+use crate::run::journal::{self, Journal};
+use crate::run::{RunOptions, RunResults, hooks, run};
+
+/// What a command works on.
+#[derive(Debug, Clone, Copy)]
+pub struct Mode {
+    pub command: &'static str,
+    pub types: &'static [&'static str],
+    /// Tests hold back what is downstream of what they test.
+    pub tests_gate: bool,
+}
+
+pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false };
+pub const TEST: Mode = Mode { command: "test", types: &["test"], tests_gate: false };
+pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
+pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
+pub const BUILD: Mode = Mode { command: "build", types: &["model", "snapshot", "seed", "test"], tests_gate: true };
+
+impl Mode {
+    pub fn of(command: &str) -> Option<Mode> {
+        [RUN, TEST, SEED, SNAPSHOT, BUILD].into_iter().find(|mode| mode.command == command)
+    }
+}
+
+/// `medal seed`.
+pub fn seed(context: &mut Context, options: &SeedOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    let selection = selection(context, &options.selection, None, None)?;
+    execute(context, SEED, &selection)
+}
+
+/// `medal run`.
+pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    context.flag("EMPTY", options.empty.empty);
+    let selection = selection(context, &options.selection, None, None)?;
+    execute(context, RUN, &selection)
+}
+
+/// `medal test`.
+pub fn test(context: &mut Context, options: &TestOptions) -> Result<Exit, Exit> {
+    context.flag("STORE_FAILURES", options.store.store_failures);
+    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    execute(context, TEST, &selection)
+}
+
+/// `medal build`.
+pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    context.flag("EMPTY", options.empty.empty);
+    context.flag("STORE_FAILURES", options.store.store_failures);
+    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    execute(context, BUILD, &selection)
+}
+
+fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit, Exit> {
+    let workspace = workspace::open(context)?;
+    let selected = workspace::select(context, &workspace, selection, mode.types)?;
+    execute_nodes(context, &workspace, mode, &selected)
+}
+
+/// `medal retry`: runs what an earlier run left undone.
+pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    let workspace = workspace::open(context)?;
+    let folder = options.state.as_ref().unwrap_or(&workspace.target_dir);
+    let past = journal::read(folder).map_err(|message| {
+        context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
+        Exit::Unusable
+    })?;
+    let target = &workspace.project.target.name;
+    if past.target != *target {
+        let message = format!("the last run was on the target `{}`, and this one is on `{target}`", past.target);
+        let help = format!("give `--target {}`", past.target);
+        context.error(Code::UnreadableState, &message, Some(&help));
+        return Err(Exit::Unusable);
+    }
+    let Some(mode) = Mode::of(&past.command) else {
+        let message = format!("the last command, `{}`, cannot be retried", past.command);
+        context.error(Code::UnreadableState, &message, None);
+        return Err(Exit::Unusable);
+    };
+    let known = |id: &String| workspace.manifest.node(id).is_some();
+    let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
+    execute_nodes(context, &workspace, mode, &unfinished)
+}
+
+fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
+    let Workspace { project, manifest, target_dir } = workspace;
+    let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
+    context.reporter.found(manifest, project);
+    if plan.steps.is_empty() {
+        context.warning(Code::NothingSelected, "nothing to do: no selected node runs in this command");
+        finish(context, workspace, &RunResults::default(), &IndexMap::new())?;
+        return Ok(Exit::Fine);
+    }
+    let adapter = workspace::connect(context, workspace)?;
+    let session = workspace::session(context, workspace, selected);
+    let warehouse = Arc::new(Warehouse::open(adapter.clone()));
+    let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
+    let arguments = Json::Object(context.invocation.args.clone());
+    let journal = Journal::start(target_dir, mode.command, &project.target.name, &arguments, &nodes)
+        .map_err(|error| workspace::unwritable(context, &error))?;
+    let stop_at = |problem| {
+        let mut sink = Diagnostics::default();
+        sink.push(problem);
+        workspace::tell(context, sink);
+        Exit::Failed
+    };
+    let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
+    hooks::make_schemas(&session, &warehouse, planned).map_err(stop_at)?;
+    let start = all_hooks(workspace, |settings| &settings.on_run_start);
+    hooks::run(&session, &warehouse, &context.files, &start, "on-run-start", &[]).map_err(stop_at)?;
+
+    let options =
+        RunOptions { workers: project.target.threads, fail_fast: context.fail_fast, stop: context.stop.clone() };
+    let results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
+    let written = journal.finish();
+
+    let end = all_hooks(workspace, |settings| &settings.on_run_end);
+    let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(manifest, &results));
+    let compiled: IndexMap<String, CompiledNode> =
+        results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?))).collect();
+    finish(context, workspace, &results, &compiled)?;
+    written.map_err(|error| workspace::unwritable(context, &error))?;
+    ending.map_err(stop_at)?;
+    Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
+}
+
+/// The hooks of all packages, the root project's last.
+fn all_hooks(workspace: &Workspace, of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>) -> Vec<String> {
+    let packages = workspace.project.packages.values();
+    let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
+    others.into_iter().chain(root).flat_map(|package| of(&package.settings).clone()).collect()
+}
+
+/// `results` and `schemas` of `on-run-end`.
+fn end_context(manifest: &Manifest, results: &RunResults) -> Vec<(&'static str, Json)> {
+    let result = |outcome: &crate::run::Outcome| {
+        let node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
+        json!({
+            "node": node,
+            "unique_id": outcome.node,
+            "status": outcome.status.name(),
+            "message": outcome.message,
+            "failures": outcome.failures,
+            "execution_time": (outcome.compile_time + outcome.execute_time).as_secs_f64(),
+            "thread_id": format!("Thread-{}", outcome.worker),
+            "adapter_response": outcome.response,
+            "timing": [],
+        })
+    };
+    let relations = || results.outcomes.iter().filter_map(|outcome| Some(&manifest.node(&outcome.node)?.relation));
+    let mut schemas: Vec<Json> = relations().map(|relation| json!(relation.schema)).collect();
+    schemas.dedup();
+    let mut pairs: Vec<Json> = relations().map(|relation| json!([relation.database, relation.schema])).collect();
+    pairs.dedup();
+    vec![
+        ("results", Json::Array(results.outcomes.iter().map(result).collect())),
+        ("schemas", Json::Array(schemas)),
+        ("database_schemas", Json::Array(pairs)),
+    ]
+}
+
+/// Writes the artifacts and tells the summary.
+fn finish(
+    context: &Context,
+    workspace: &Workspace,
+    results: &RunResults,
+    compiled: &IndexMap<String, CompiledNode>,
+) -> Result<(), Exit> {
+    context.reporter.summary(&workspace.manifest, results);
+    if !context.write_json {
+        return Ok(());
+    }
+    let secrets = workspace.project.environment.secrets();
+    let unwritable = |error: std::io::Error| workspace::unwritable(context, &error);
+    for (id, compiled) in compiled {
+        if let Some(node) = workspace.manifest.node(id) {
+            artifact::sql::write_compiled(&workspace.target_dir, node, compiled, &secrets).map_err(unwritable)?;
+        }
+    }
+    let artifact = artifact::results::run_results_json(results, &workspace.manifest, &context.invocation);
+    let path = workspace.target_dir.join("run_results.json");
+    artifact::write::write_json(&path, &artifact, &secrets).map_err(unwritable)?;
+    workspace::write_manifest(context, workspace, compiled)
+}

@@ -1,0 +1,51 @@
+//! `medal init`: starts a small medallion project in a new folder.
+
+use std::io::Write;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+use crate::cli::arguments::InitOptions;
+use crate::cli::workspace::Exit;
+use crate::diagnostic::nearest;
+
+static TEMPLATE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/init");
+
+/// The templates there are.
+const TEMPLATES: [&str; 1] = ["medallion"];
+
+/// Writes the files of the template; a folder that is not empty is left as it is.
+pub fn init(options: &InitOptions) -> Result<Exit, Exit> {
+    let name = options.name.as_deref().unwrap_or("my_project");
+    let problem = |message: String| {
+        let _ = writeln!(std::io::stderr(), "error: {message}");
+        Exit::Unusable
+    };
+    let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !valid {
+        return Err(problem(format!("`{name}` cannot name a project: use letters, digits and `_`")));
+    }
+    if let Some(template) = options.template.as_deref().filter(|template| !TEMPLATES.contains(template)) {
+        let help = nearest(template, TEMPLATES).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        return Err(problem(format!("no template is called `{template}`{help}")));
+    }
+    let folder = Path::new(name);
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(problem(format!("the folder `{name}` is not empty")));
+    }
+    write(&TEMPLATE, folder, name).map_err(|error| problem(format!("cannot write into `{name}`: {error}")))?;
+    let _ = writeln!(std::io::stderr(), "wrote {name}/; next: cd {name} && medal build");
+    Ok(Exit::Fine)
+}
+
+fn write(dir: &Dir<'_>, folder: &Path, name: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder.join(dir.path()))?;
+    for file in dir.files() {
+        // Cargo would leave a real `.gitignore` out of the package.
+        let path = file.path().to_string_lossy().replace("gitignore", ".gitignore");
+        let text = String::from_utf8_lossy(file.contents()).replace("NAME", name);
+        std::fs::write(folder.join(path), text)?;
+    }
+    dir.dirs().try_for_each(|dir| write(dir, folder, name))
+}

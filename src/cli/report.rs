@@ -1,0 +1,369 @@
+//! Turns diagnostics, the events of a run, rows and explanations into what the user sees. The only file, with those
+//! below it, that renders: data goes to stdout, everything else to stderr; a JSON log goes to stdout.
+
+pub mod excerpt;
+pub mod explain;
+pub mod node;
+pub mod paint;
+pub mod problem;
+pub mod progress;
+pub mod screen;
+pub mod summary;
+pub mod table;
+pub mod told;
+
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::time::{Duration, SystemTime};
+
+use chrono::{Local, Utc};
+use serde_json::{Value as Json, json};
+
+use crate::adapter::rows::Rows;
+use crate::cli::arguments::global::LogLevel;
+use crate::cli::report::paint::Paint;
+use crate::cli::report::problem::{count, render};
+use crate::cli::report::progress::Progress;
+use crate::cli::report::screen::{Screen, Stream, tame};
+use crate::cli::report::summary::Part;
+use crate::cli::report::told::{EventName, Told, map_texts, timestamp};
+use crate::compile::session::Messages;
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::files::ProjectFiles;
+use crate::manifest::{Manifest, Node};
+use crate::project::Project;
+use crate::run::{Event, Listener, Outcome, RunResults};
+
+/// The form of everything that is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Text,
+    /// One object a line, in the form of dbt's structured log.
+    Json,
+}
+
+/// How to report.
+#[derive(Debug, Clone)]
+pub struct ReportOptions {
+    pub format: Format,
+    pub colors: bool,
+    /// Tell only errors.
+    pub quiet: bool,
+    /// Tell everything.
+    pub debug: bool,
+    /// The least important thing to tell, if neither of them is set.
+    pub level: LogLevel,
+    /// Whether stderr is a terminal, on which lines can be drawn again.
+    pub progress: bool,
+    /// Whether to show what templates print.
+    pub print: bool,
+    /// The UUID of this call of medal.
+    pub invocation: String,
+    /// Where results go, if the user says so.
+    pub target_path: Option<String>,
+}
+
+impl Default for ReportOptions {
+    fn default() -> ReportOptions {
+        ReportOptions {
+            format: Format::Text,
+            colors: false,
+            quiet: false,
+            debug: false,
+            level: LogLevel::Info,
+            progress: false,
+            print: true,
+            invocation: String::new(),
+            target_path: None,
+        }
+    }
+}
+
+impl ReportOptions {
+    fn level(&self) -> LogLevel {
+        match self {
+            ReportOptions { quiet: true, .. } => self.level.max(LogLevel::Error),
+            ReportOptions { debug: true, .. } => LogLevel::Debug,
+            _ => self.level,
+        }
+    }
+}
+
+/// The one mouth of the program. Used from several workers.
+pub struct Reporter {
+    options: ReportOptions,
+    level: LogLevel,
+    files: Arc<ProjectFiles>,
+    screen: Screen,
+    project: RwLock<ProjectPlace>,
+    progress: Mutex<Option<Progress>>,
+}
+
+/// What is known of the project once it is read.
+struct ProjectPlace {
+    target_name: String,
+    target_path: String,
+}
+
+impl Reporter {
+    /// `secrets` are values that must not be in any output.
+    pub fn new(options: ReportOptions, secrets: Vec<String>, files: Arc<ProjectFiles>) -> Reporter {
+        let progress = options.progress && options.format == Format::Text && options.level() <= LogLevel::Info;
+        Reporter::on(Screen::standard(progress), options, secrets, files)
+    }
+
+    fn on(screen: Screen, options: ReportOptions, secrets: Vec<String>, files: Arc<ProjectFiles>) -> Reporter {
+        screen.add_secrets(secrets);
+        let target_path = options.target_path.clone().unwrap_or_else(|| "target".to_string());
+        let project = RwLock::new(ProjectPlace { target_name: String::new(), target_path });
+        Reporter { level: options.level(), options, files, screen, project, progress: Mutex::default() }
+    }
+
+    /// Values to hide from now on, for instance the password of a profile.
+    pub fn add_secrets(&self, secrets: impl IntoIterator<Item = String>) {
+        self.screen.add_secrets(secrets);
+    }
+
+    pub fn paint(&self) -> Paint {
+        Paint { colors: self.options.colors && !self.is_json() }
+    }
+
+    pub fn version(&self) {
+        let version = env!("CARGO_PKG_VERSION");
+        let data = json!({"version": format!("={version}"), "log_version": 3});
+        self.tell(Told::info(EventName::VERSION, format!("Running with medal={version}"), data));
+    }
+
+    /// The project is read: `Found 5 models, 1 seed`.
+    pub fn found(&self, manifest: &Manifest, project: &Project) {
+        *self.project.write().expect("nobody panics while holding the lock") = ProjectPlace {
+            target_name: project.target.name.clone(),
+            target_path: self
+                .options
+                .target_path
+                .clone()
+                .unwrap_or_else(|| project.root().settings.target_path.clone()),
+        };
+        let counts = summary::counts(manifest);
+        self.tell(Told::info(EventName::FOUND, format!("Found {counts}"), json!({"stat_line": counts})));
+    }
+
+    pub fn note(&self, text: &str) {
+        self.tell(Told::info(EventName::NOTE, tame(text), json!({"msg": text})));
+    }
+
+    /// A mistake that has no place in a file.
+    pub fn error(&self, code: Code, message: &str, help: Option<&str>) {
+        let problem = Diagnostic::error(code, None, message);
+        self.diagnostic(&Diagnostic { help: help.map(str::to_string), ..problem });
+    }
+
+    pub fn warning(&self, code: Code, message: &str) {
+        self.diagnostic(&Diagnostic::warning(code, None, message));
+    }
+
+    /// The command is over. Told to orchestrators, and to people who want to know everything.
+    pub fn completed(&self, command: &str, success: bool, elapsed: Duration) {
+        let (now, seconds) = (timestamp(Utc::now()), elapsed.as_secs_f64());
+        let word = if success { "succeeded" } else { "failed" };
+        let text = format!("Command `medal {command}` {word} after {seconds:.2} seconds");
+        let data =
+            json!({"command": format!("medal {command}"), "success": success, "completed_at": now, "elapsed": seconds});
+        self.tell(Told::new(EventName::COMMAND_COMPLETED, LogLevel::Debug, text, data));
+    }
+
+    /// Data that was asked for, to stdout as it is.
+    pub fn data(&self, text: &str) {
+        self.screen.line(Stream::Out, text);
+    }
+
+    /// Rows or SQL of a node (`None`: of an inline query), to stdout: as text, or as an event of the JSON log.
+    pub fn preview(&self, name: EventName, node: Option<&Node>, text: &str) {
+        if !self.is_json() {
+            return self.data(text);
+        }
+        let key = if name == EventName::COMPILED_NODE { "compiled" } else { "preview" };
+        let data = json!({
+            key: text,
+            "is_inline": node.is_none(),
+            "node_name": node.map_or("inline_query", |node| &node.name),
+            "unique_id": node.map(|node| &node.id),
+        });
+        self.write(Told::info(name, text, data));
+    }
+
+    /// Shows diagnostics, then how many there are: `3 errors, 1 warning`.
+    pub fn diagnostics<'a>(&self, diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
+        let (mut errors, mut warnings) = (0, 0);
+        for diagnostic in diagnostics {
+            *if diagnostic.severity == Severity::Error { &mut errors } else { &mut warnings } += 1;
+            self.diagnostic(diagnostic);
+        }
+        let level = if errors > 0 { LogLevel::Error } else { LogLevel::Warn };
+        if errors + warnings > 0 && !self.is_json() && level >= self.level {
+            self.screen.line(Stream::Err, &count(errors, warnings));
+        }
+    }
+
+    fn diagnostic(&self, diagnostic: &Diagnostic) {
+        let level = match diagnostic.severity {
+            Severity::Error => LogLevel::Error,
+            Severity::Warning => LogLevel::Warn,
+        };
+        if level < self.level {
+            return;
+        }
+        let text = render(diagnostic, &self.files, &self.screen, self.paint().colors);
+        if self.is_json() {
+            let name = EventName("Diagnostic", diagnostic.code.name());
+            self.write(Told::new(name, level, text, told::diagnostic(diagnostic, &self.files)));
+        } else {
+            self.screen.line(Stream::Err, &format!("{text}\n"));
+        }
+    }
+
+    /// Tells something if it is important enough.
+    pub fn tell(&self, told: Told) {
+        if told.level >= self.level {
+            self.write(told);
+        }
+    }
+
+    fn write(&self, told: Told) {
+        if self.is_json() {
+            let redacted = map_texts(told.json(&self.options.invocation, Utc::now()), &|text| self.screen.redact(text));
+            self.screen.line(Stream::Out, &redacted.to_string());
+        } else if self.screen.progress.is_some() {
+            self.screen.line(Stream::Err, &told.text);
+        } else {
+            self.screen.line(Stream::Err, &format!("{}  {}", Local::now().format("%H:%M:%S"), told.text));
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Option<Progress>> {
+        self.progress.lock().expect("nobody panics while holding the lock")
+    }
+
+    fn started(&self, total: usize, workers: usize) {
+        let target = self.project.read().expect("nobody panics while holding the lock").target_name.clone();
+        let text = format!("Concurrency: {} (target='{}')", problem::plural(workers, "thread"), tame(&target));
+        let data = json!({"num_threads": workers, "target_name": target, "node_count": total});
+        self.tell(Told::info(EventName::CONCURRENCY, text, data));
+        self.tell(Told::empty_line());
+        *self.progress() = self.screen.progress.as_ref().map(|screen| Progress::start(screen, total));
+    }
+
+    fn node_started(&self, index: usize, total: usize, node: &Node) {
+        let text = format!("Began running node {}", node.id);
+        let data = json!({"node_info": node::info(node, "started", Some(SystemTime::now()), None)});
+        self.tell(Told::new(EventName::NODE_START, LogLevel::Debug, text, data));
+        match &mut *self.progress() {
+            Some(progress) => progress.node_started(&node.id, self.screen.redact(&node::description(node))),
+            None => self.tell(node::started(index, total, node)),
+        }
+    }
+
+    fn node_finished(&self, index: usize, total: usize, node: &Node, outcome: &Outcome) {
+        self.tell(node::node_finished(node, outcome));
+        let mut progress = self.progress();
+        let Some(lines) = &mut *progress else {
+            return self.tell(node::finished(index, total, node, outcome, self.paint()));
+        };
+        lines.node_ended(&node.id, outcome.status.is_bad());
+        if let Some(line) = node::compact(node, outcome, self.paint()) {
+            self.screen.line(Stream::Err, &line);
+        }
+        if index == total {
+            *progress = None;
+        }
+    }
+
+    /// The end of a run: what failed and why, and dbt's counts.
+    pub fn summary(&self, manifest: &Manifest, results: &RunResults) {
+        *self.progress() = None;
+        let target_path = self.project.read().expect("nobody panics while holding the lock").target_path.clone();
+        let summary = summary::summary(manifest, results, &target_path);
+        let parts = summary.parts(self.paint(), |problem| told::diagnostic(problem, &self.files));
+        let mut parts = parts.into_iter().peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Problems(problems) if !self.is_json() => {
+                    problems.iter().for_each(|problem| self.diagnostic(problem));
+                }
+                Part::Problems(_) => {}
+                // The text of the diagnostics says the same.
+                Part::Told(_) if !self.is_json() && matches!(parts.peek(), Some(Part::Problems(_))) => {}
+                Part::Told(told) => self.tell(told),
+            }
+        }
+    }
+
+    fn is_json(&self) -> bool {
+        self.options.format == Format::Json
+    }
+}
+
+impl Messages for Reporter {
+    fn message(&self, node: Option<&str>, text: &str) {
+        if self.is_json() {
+            self.tell(Told::info(EventName::LOG_INFO, text, message_data(node, text)));
+        } else if self.options.print {
+            self.screen.line(Stream::Out, &tame(text));
+        }
+    }
+
+    fn debug(&self, text: &str) {
+        self.tell(Told::new(EventName::LOG_DEBUG, LogLevel::Debug, tame(text), json!({"msg": text})));
+    }
+
+    fn warning(&self, node: Option<&str>, text: &str) {
+        let place = node.map(|node| format!(" in {node}")).unwrap_or_default();
+        let shown = format!("{}{}: {}", self.paint().warning("warning"), tame(&place), tame(text));
+        self.tell(Told::new(EventName::LOG_WARNING, LogLevel::Warn, shown, message_data(node, text)));
+    }
+}
+
+fn message_data(node: Option<&str>, text: &str) -> Json {
+    json!({"msg": text, "node_info": {"unique_id": node}})
+}
+
+impl Listener for Reporter {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Started { total, workers } => self.started(*total, *workers),
+            Event::NodeStarted { index, total, node } => self.node_started(*index, *total, node),
+            Event::NodeFinished { index, total, node, outcome } => self.node_finished(*index, *total, node, outcome),
+            Event::Message { node, text } => self.message(node.map(|node| node.id.as_str()), text),
+            Event::Debug { text } => self.debug(text),
+            Event::Warning { node, text } => Messages::warning(self, node.map(|node| node.id.as_str()), text),
+            Event::Finished { .. } => *self.progress() = None,
+        }
+    }
+}
+
+/// Rows as a table for people.
+pub fn table(rows: &Rows) -> String {
+    table::table(rows, TABLE_WIDTH)
+}
+
+/// Rows as a list of objects.
+pub fn json_rows(rows: &Rows) -> Json {
+    table::json(rows)
+}
+
+/// About how many letters wide a table may get.
+const TABLE_WIDTH: usize = 160;
+
+/// The text of `medal explain CODE`.
+pub fn explain(code: Code) -> String {
+    explain::explain(code, Paint { colors: false })
+}
+
+/// The text of `medal explain`: every code with one sentence.
+pub fn explain_all() -> String {
+    explain::list(Paint { colors: false })
+}
+
+#[cfg(test)]
+mod tests;

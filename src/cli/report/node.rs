@@ -1,0 +1,235 @@
+//! Turns a node, and how it ended, into the lines that tell of it, in dbt's form.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value as Json, json};
+
+use crate::cli::arguments::global::LogLevel;
+use crate::cli::report::paint::Paint;
+use crate::cli::report::screen::tame;
+use crate::cli::report::told::{EventName, Told, timestamp};
+use crate::manifest::{Kind, Node};
+use crate::run::{Outcome, Status};
+
+/// Dots reach to this column.
+const WIDTH: usize = 80;
+
+/// `sql table model main.orders`, `seed file main.countries`, or the name of a test.
+pub fn description(node: &Node) -> String {
+    let text = match node.kind {
+        Kind::Model => format!("sql {} model {}", node.materialized(), short_relation(node)),
+        Kind::Seed { .. } => format!("seed file {}", short_relation(node)),
+        Kind::Snapshot => format!("snapshot {}", short_relation(node)),
+        Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) | Kind::Operation => node.name.clone(),
+    };
+    tame(&text)
+}
+
+/// `table model`, `seed` or `data test`: what nodes are counted as.
+pub fn counted_as(node: &Node) -> String {
+    match node.kind {
+        Kind::Model => format!("{} model", node.materialized()),
+        Kind::SingularTest | Kind::GenericTest(_) => "data test".to_string(),
+        _ => node.resource_type().to_string(),
+    }
+}
+
+fn short_relation(node: &Node) -> String {
+    let parts = [&node.relation.schema, &node.relation.identifier];
+    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(".")
+}
+
+pub fn started(index: usize, total: usize, node: &Node) -> Told {
+    let what = if node.is_test() { format!("test {}", node.name) } else { description(node) };
+    let text = dotted(index, total, &format!("START {}", tame(&what)), "[RUN]");
+    let info = info(node, "started", Some(SystemTime::now()), None);
+    let data = json!({"description": what, "index": index, "total": total, "node_info": info});
+    Told::info(EventName::START_LINE, text, data)
+}
+
+pub fn finished(index: usize, total: usize, node: &Node, outcome: &Outcome, paint: Paint) -> Told {
+    let seconds = took(outcome).as_secs_f64();
+    let tag = paint.status(outcome.status, &tag(outcome));
+    let end = match (outcome.status, &outcome.message) {
+        (Status::Skipped, Some(reason)) => format!("[{tag}] {}", tame(reason)),
+        (Status::Skipped, None) => format!("[{tag}]"),
+        _ => format!("[{tag} in {seconds:.2}s]"),
+    };
+    Told {
+        name: event_name(node, outcome.status),
+        level: level(outcome.status),
+        text: dotted(index, total, &verdict(node, outcome), &end),
+        data: result_data(index, total, node, outcome),
+        worker: Some(outcome.worker),
+    }
+}
+
+/// The line of a terminal, where a progress bar counts and passed tests are not listed.
+pub fn compact(node: &Node, outcome: &Outcome, paint: Paint) -> Option<String> {
+    let word = paint.status(outcome.status, &format!("{:<5}", word(outcome.status)));
+    let what = description(node);
+    let seconds = took(outcome).as_secs_f64();
+    match (outcome.status, &outcome.message) {
+        (Status::Pass, _) => None,
+        (Status::Success | Status::Error, _) => Some(format!("{word} {what} in {seconds:.2}s")),
+        (_, Some(message)) => Some(format!("{word} {what}: {}", tame(message))),
+        (_, None) => Some(format!("{word} {what}")),
+    }
+}
+
+/// The word of a status in capital letters.
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Success => "OK",
+        Status::Error => "ERROR",
+        Status::Skipped => "SKIP",
+        Status::Pass => "PASS",
+        Status::Fail => "FAIL",
+        Status::Warn => "WARN",
+    }
+}
+
+/// `OK created sql view model main.a`, `FAIL 3 unique_orders_id`.
+fn verdict(node: &Node, outcome: &Outcome) -> String {
+    let what = description(node);
+    match (&node.kind, outcome.status) {
+        (_, Status::Skipped) if node.is_refable() => format!("SKIP relation {}", tame(&short_relation(node))),
+        (_, Status::Skipped) => format!("SKIP {} {what}", node.resource_type()),
+        (Kind::Model, Status::Success) => format!("OK created {what}"),
+        (Kind::Model, Status::Error) => format!("ERROR creating {what}"),
+        (Kind::Seed { .. }, Status::Success) => format!("OK loaded {what}"),
+        (Kind::Seed { .. }, Status::Error) => format!("ERROR loading {what}"),
+        (Kind::Snapshot, Status::Success) => format!("OK snapshotted {}", tame(&short_relation(node))),
+        (Kind::Snapshot, Status::Error) => format!("ERROR snapshotting {what}"),
+        (_, Status::Fail | Status::Warn) => format!("{} {what}", tag(outcome)),
+        (_, status) => format!("{} {what}", word(status)),
+    }
+}
+
+/// What stands between brackets: `OK`, `INSERT 20`, `FAIL 3`.
+fn tag(outcome: &Outcome) -> String {
+    match (outcome.status, outcome.failures, &outcome.message) {
+        (Status::Success, _, Some(message)) => tame(message),
+        (status @ (Status::Fail | Status::Warn), Some(count), _) => format!("{} {count}", word(status)),
+        (status, ..) => word(status).to_string(),
+    }
+}
+
+fn dotted(index: usize, total: usize, text: &str, end: &str) -> String {
+    format!("{:.<WIDTH$} {end}", format!("{index} of {total} {text} "))
+}
+
+pub fn level(status: Status) -> LogLevel {
+    match status {
+        Status::Success | Status::Pass | Status::Skipped => LogLevel::Info,
+        Status::Warn => LogLevel::Warn,
+        Status::Error | Status::Fail => LogLevel::Error,
+    }
+}
+
+fn event_name(node: &Node, status: Status) -> EventName {
+    match (status, &node.kind) {
+        (Status::Skipped, _) => EventName::SKIPPED,
+        (_, Kind::Seed { .. }) => EventName::SEED_RESULT,
+        (_, Kind::Snapshot) => EventName::SNAPSHOT_RESULT,
+        _ if node.is_test() => EventName::TEST_RESULT,
+        _ => EventName::MODEL_RESULT,
+    }
+}
+
+pub fn took(outcome: &Outcome) -> Duration {
+    outcome.compile_time + outcome.execute_time
+}
+
+fn result_data(index: usize, total: usize, node: &Node, outcome: &Outcome) -> Json {
+    let status = outcome.status.name();
+    let mut data = json!({
+        "description": description(node),
+        "index": index,
+        "status": status,
+        "execution_time": took(outcome).as_secs_f64(),
+        "node_info": ended_info(node, outcome),
+    });
+    if node.is_test() {
+        data["name"] = json!(node.name);
+        data["num_models"] = json!(total);
+        data["num_failures"] = json!(outcome.failures.unwrap_or(0));
+        data["attached_node"] = json!(node.generic_test().and_then(|test| test.attached.as_deref()));
+    } else {
+        data["total"] = json!(total);
+    }
+    match (&node.kind, outcome.status) {
+        (_, Status::Skipped) => {
+            data["schema"] = json!(node.relation.schema);
+            data["node_name"] = json!(node.name);
+            data["resource_type"] = json!(node.resource_type());
+            data["reason"] = json!(outcome.message);
+        }
+        (Kind::Seed { .. }, _) => {
+            data["schema"] = json!(node.relation.schema);
+            data["relation"] = json!(node.relation.identifier);
+            data["result_message"] = json!(outcome.message);
+        }
+        (Kind::Model, Status::Success) => data["status"] = json!(outcome.message.as_deref().unwrap_or("OK")),
+        _ => {}
+    }
+    data
+}
+
+/// dbt's debug event with everything about how a node ended.
+pub fn node_finished(node: &Node, outcome: &Outcome) -> Told {
+    let compiled_at = outcome.started + outcome.compile_time;
+    let run_result = json!({
+        "status": outcome.status.name(),
+        "message": outcome.message.as_deref().unwrap_or(""),
+        "thread": format!("Thread-{} (worker)", outcome.worker),
+        "execution_time": took(outcome).as_secs_f64(),
+        "num_failures": outcome.failures.unwrap_or(0),
+        "adapter_response": outcome.response,
+        "timing_info": [
+            {"name": "compile", "started_at": iso(outcome.started), "completed_at": iso(compiled_at)},
+            {"name": "execute", "started_at": iso(compiled_at), "completed_at": iso(ended_at(outcome))},
+        ],
+    });
+    let data = json!({"node_info": ended_info(node, outcome), "run_result": run_result});
+    let text = format!("Finished running node {}", node.id);
+    Told { worker: Some(outcome.worker), ..Told::new(EventName::NODE_FINISHED, LogLevel::Debug, text, data) }
+}
+
+fn ended_at(outcome: &Outcome) -> SystemTime {
+    outcome.started + took(outcome)
+}
+
+/// dbt's `node_info` of a node that has ended.
+pub fn ended_info(node: &Node, outcome: &Outcome) -> Json {
+    info(node, outcome.status.name(), Some(outcome.started), Some(ended_at(outcome)))
+}
+
+/// dbt's `node_info`, the part of an event that says which node it is about.
+pub fn info(node: &Node, status: &str, started: Option<SystemTime>, finished: Option<SystemTime>) -> Json {
+    let time = |time: Option<SystemTime>| time.map(|time| iso(time).trim_end_matches('Z').to_string());
+    let relation_name = if node.is_test() { String::new() } else { node.relation.render() };
+    json!({
+        "node_path": node.path,
+        "node_name": node.name,
+        "unique_id": node.id,
+        "resource_type": node.resource_type(),
+        "materialized": if node.is_test() { "test" } else { node.materialized() },
+        "node_status": status,
+        "node_started_at": time(started).unwrap_or_default(),
+        "node_finished_at": time(finished).unwrap_or_default(),
+        "meta": node.config.get("meta").cloned().unwrap_or_else(|| json!({})),
+        "node_relation": {
+            "database": node.relation.database,
+            "schema": node.relation.schema,
+            "alias": node.relation.identifier,
+            "relation_name": relation_name,
+        },
+        "node_checksum": node.checksum,
+    })
+}
+
+fn iso(time: SystemTime) -> String {
+    timestamp(DateTime::<Utc>::from(time))
+}

@@ -1,0 +1,104 @@
+//! `medal show`: prints rows of a model, or of a query.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::adapter::rows::Rows;
+use crate::artifact;
+use crate::cli::arguments::{Output, ShowOptions};
+use crate::cli::report;
+use crate::cli::selection;
+use crate::cli::workspace::{self, Context, Exit};
+use crate::compile::place::sql_problem;
+use crate::compile::session::Warehouse;
+use crate::compile::{CompiledNode, compile};
+use crate::diagnostic::Diagnostics;
+use crate::diagnostic::code::Code;
+use crate::manifest::Node;
+
+/// Runs the SQL of one node, or of `--inline`, and prints its first rows.
+pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
+    let workspace = workspace::open(context)?;
+    let adapter = workspace::connect(context, &workspace)?;
+    let warehouse = Arc::new(Warehouse::open(adapter));
+    if let Some(sql) = &options.inline {
+        let (node, compiled) = workspace::inline(context, &workspace, sql)?;
+        return print(context, &warehouse, &node, &compiled, options, "inline");
+    }
+    let selection = selection(context, &options.selection, None, None)?;
+    let kinds = ["model", "seed", "snapshot", "analysis", "test"];
+    let selected = workspace::select(context, &workspace, &selection, &kinds)?;
+    let candidates: Vec<&Node> = selected.iter().filter_map(|id| workspace.manifest.node(id)).collect();
+    let models: Vec<&Node> = candidates.iter().copied().filter(|node| !node.is_test()).collect();
+    let nodes = if models.is_empty() { candidates } else { models };
+    if options.selection.select.is_empty() || nodes.is_empty() {
+        let message = "`show` needs to know what to show";
+        context.error(Code::NothingSelected, message, Some("name a model with `--select`, or give `--inline SQL`"));
+        return Err(Exit::Unusable);
+    }
+    let session = workspace::session(context, &workspace, &selected);
+    for node in nodes {
+        let compiled = match node.is_compiled() {
+            true => compile(&session, &warehouse, node).map_err(|problem| refuse(context, problem))?,
+            false => seed(node),
+        };
+        print(context, &warehouse, node, &compiled, options, &node.name)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The query that shows a seed.
+fn seed(node: &Node) -> CompiledNode {
+    CompiledNode {
+        node: node.id.clone(),
+        relation: node.relation.clone(),
+        sql: format!("from {}", node.relation),
+        map: Default::default(),
+        inlined: None,
+        ctes: Vec::new(),
+    }
+}
+
+fn refuse(context: &Context, problem: crate::diagnostic::Diagnostic) -> Exit {
+    let mut sink = Diagnostics::default();
+    sink.push(problem);
+    workspace::tell(context, sink);
+    Exit::Failed
+}
+
+fn print(
+    context: &Context,
+    warehouse: &Warehouse,
+    node: &Node,
+    compiled: &CompiledNode,
+    options: &ShowOptions,
+    name: &str,
+) -> Result<Exit, Exit> {
+    let limited = match options.limit {
+        limit if limit < 0 => compiled.sql.clone(),
+        limit => format!("from (\n{}\n) limit {limit}", compiled.sql),
+    };
+    let rows = warehouse.with(|connection| match connection.statement_count(&compiled.sql)? {
+        1 => connection.query(&limited).map(Ok),
+        count => Ok(Err(count)),
+    });
+    let rows: Rows = match rows {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(count)) => {
+            let message = format!("`show` runs one statement, and this is {count}");
+            context.error(Code::ManyStatements, &message, None);
+            return Err(Exit::Failed);
+        }
+        Err(error) => return Err(refuse(context, sql_problem(node, Some(compiled), &error, &limited))),
+    };
+    let text = match options.output {
+        Output::Text => report::table(&rows),
+        Output::Json => json!({"node": name, "show": report::json_rows(&rows)}).to_string(),
+    };
+    let secrets = context.request.environment.secrets();
+    // A closed pipe (`| head`) is no mistake of the user's.
+    let _ = writeln!(std::io::stdout(), "{}", artifact::write::hide(&text, &secrets));
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,273 @@
+//! Loads, binds and checks a project for a command, and tells of every mistake in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use crate::adapter::Adapter;
+use crate::artifact::{self, Invocation};
+use crate::cli::report::Reporter;
+use crate::compile::session::{self, Messages, Session, Warehouse};
+use crate::compile::{CompiledNode, compile};
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostics, Severity};
+use crate::files::ProjectFiles;
+use crate::jinja::JsonMap;
+use crate::manifest::selection::{self, NodeSet, Scope};
+use crate::manifest::selector::Selection;
+use crate::manifest::{Kind, Manifest, Node, resolve};
+use crate::project::{LoadRequest, Project, load};
+use crate::{adapter, layer, manifest, sql};
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Fine,
+    /// A node failed, or the project has mistakes.
+    Failed,
+    /// The command could not be carried out.
+    Unusable,
+}
+
+impl Exit {
+    /// dbt's exit codes. Source: <https://docs.getdbt.com/reference/exit-codes>.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Fine => 0,
+            Exit::Failed => 1,
+            Exit::Unusable => 2,
+        }
+    }
+}
+
+/// What every command has: where to look, where to speak, and what was asked for.
+pub struct Context {
+    pub files: Arc<ProjectFiles>,
+    pub reporter: Arc<Reporter>,
+    pub request: LoadRequest,
+    pub invocation: Invocation,
+    /// `flags` of Jinja.
+    pub flags: JsonMap,
+    pub target_path: Option<PathBuf>,
+    pub write_json: bool,
+    pub warn_error: bool,
+    pub fail_fast: bool,
+    /// Set by a signal.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// Tells of a mistake that has no place in a file.
+    pub fn error(&self, code: Code, message: &str, help: Option<&str>) {
+        self.reporter.error(code, message, help);
+    }
+
+    pub fn warning(&self, code: Code, message: &str) {
+        self.reporter.warning(code, message);
+    }
+
+    /// Sets a flag of Jinja, and the argument of the same name in the artifacts.
+    pub fn flag(&mut self, name: &str, value: bool) {
+        self.flags.insert(name.to_string(), json!(value));
+        self.invocation.args.insert(name.to_lowercase(), json!(value));
+    }
+}
+
+/// A project that is bound and free of mistakes.
+pub struct Workspace {
+    pub project: Arc<Project>,
+    pub manifest: Arc<Manifest>,
+    pub target_dir: PathBuf,
+}
+
+/// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
+pub fn open(context: &Context) -> Result<Workspace, Exit> {
+    let mut sink = Diagnostics::default();
+    let Some(project) = load(&context.files, &context.request, &mut sink) else {
+        tell(context, sink);
+        return Err(Exit::Unusable);
+    };
+    let manifest = resolve(&project, &context.files, &mut sink);
+    layer::verdicts(&manifest, &project.layers, &mut sink);
+    let target_dir =
+        context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
+    context.reporter.add_secrets(secrets_of(&project));
+    let workspace = Workspace { project: Arc::new(project), manifest: Arc::new(manifest), target_dir };
+    if !sink.has_errors() {
+        judge_shapes(context, &workspace, &mut sink);
+    }
+    match tell(context, sink) {
+        true => Err(Exit::Failed),
+        false => Ok(workspace),
+    }
+}
+
+/// Values of the profile that must not be shown: those whose names say that they are secret.
+fn secrets_of(project: &Project) -> Vec<String> {
+    let words = ["secret", "token", "passw", "private_key", "credential"];
+    let secret = |name: &str| words.iter().any(|word| name.to_lowercase().contains(word));
+    let mut found = Vec::new();
+    let mut open: Vec<(bool, &serde_json::Value)> =
+        project.target.settings.iter().map(|(name, value)| (secret(name), value)).collect();
+    while let Some((hidden, value)) = open.pop() {
+        match value {
+            serde_json::Value::String(text) if hidden && text.len() > 3 => found.push(text.clone()),
+            serde_json::Value::Array(items) => open.extend(items.iter().map(|item| (hidden, item))),
+            serde_json::Value::Object(map) => {
+                open.extend(map.iter().map(|(name, value)| (secret(name) || (hidden && name != "type"), value)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Shows diagnostics; true if the command must not go on.
+pub fn tell(context: &Context, sink: Diagnostics) -> bool {
+    let mut problems = sink.sorted();
+    if context.warn_error {
+        problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
+    }
+    context.reporter.diagnostics(&problems);
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+/// Compiles the models of raw layers, to see that they keep what was received.
+fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics) {
+    let layers = &workspace.project.layers;
+    let raw = |node: &&Node| {
+        let layer = node.layer.as_ref().and_then(|name| layers.layers.get(name));
+        matches!(node.kind, Kind::Model) && layer.is_some_and(|layer| layer.raw && layer.severity.is_some())
+    };
+    let models: Vec<&Node> = workspace.manifest.nodes.values().filter(raw).collect();
+    if !layers.enforced || models.is_empty() {
+        return;
+    }
+    let session = session(context, workspace, &NodeSet::new());
+    let warehouse = Arc::new(lazy_warehouse(workspace));
+    for node in models {
+        let Some(layer) = node.layer.as_ref().and_then(|name| layers.layers.get(name)) else { continue };
+        // A model that cannot be compiled without a warehouse is told of when it is built.
+        let Ok(compiled) = compile(&session, &warehouse, node) else { continue };
+        if let Some(shape) = sql::shape(&compiled.sql) {
+            let place = |line, column| compiled.place_of(line, column);
+            sink.extend(layer::shape::shape_verdict(node, layer, &shape, place));
+        }
+    }
+}
+
+/// A session without a run, for rendering.
+pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Arc<Session> {
+    let messages: Arc<dyn Messages> = context.reporter.clone();
+    let invocation = session::Invocation { id: context.invocation.id.clone(), started: context.invocation.started_at };
+    Arc::new(Session::new(
+        context.files.clone(),
+        workspace.project.clone(),
+        workspace.manifest.clone(),
+        context.flags.clone(),
+        messages,
+        selected.iter().cloned().collect(),
+        invocation,
+    ))
+}
+
+/// A way to the warehouse that is taken only if a template asks for it.
+pub fn lazy_warehouse(workspace: &Workspace) -> Warehouse {
+    let project = workspace.project.clone();
+    Warehouse::lazy(move || adapter::connect(&project.target).map(Arc::from))
+}
+
+/// Opens the engine, or tells why it cannot be opened.
+pub fn connect(context: &Context, workspace: &Workspace) -> Result<Arc<dyn Adapter>, Exit> {
+    adapter::connect(&workspace.project.target).map(Arc::from).map_err(|error| {
+        context.error(Code::ConnectionFailed, &error.to_string(), None);
+        Exit::Unusable
+    })
+}
+
+/// A text of the command line as a node that belongs to no file, and its SQL.
+pub fn inline(context: &Context, workspace: &Workspace, sql: &str) -> Result<(Node, CompiledNode), Exit> {
+    let mut sink = Diagnostics::default();
+    let node = manifest::inline::node(&workspace.project, &workspace.manifest, &context.files, sql, &mut sink);
+    let Some(node) = node.filter(|_| !sink.has_errors()) else {
+        tell(context, sink);
+        return Err(Exit::Failed);
+    };
+    let session = session(context, workspace, &NodeSet::new());
+    let warehouse = Arc::new(lazy_warehouse(workspace));
+    compile(&session, &warehouse, &node).map(|compiled| (node, compiled)).map_err(|problem| {
+        sink.push(problem);
+        tell(context, sink);
+        Exit::Failed
+    })
+}
+
+/// Chooses nodes. A criterion that matches nothing is a warning; a selector that cannot be read ends the command.
+pub fn select(
+    context: &Context,
+    workspace: &Workspace,
+    selection: &Selection,
+    types: &[&str],
+) -> Result<NodeSet, Exit> {
+    let package = &workspace.project.root().name;
+    let scope = Scope { package, default_types: types, all_types: types };
+    match selection::select(&workspace.manifest, selection, scope) {
+        Ok(selected) => {
+            for criterion in &selected.unmatched {
+                let message = format!("the selection `{criterion}` matches nothing");
+                context.warning(Code::NothingSelected, &message);
+            }
+            Ok(selected.nodes)
+        }
+        Err(error) => {
+            context.error(Code::InvalidSelector, &error.message, error.help.as_deref());
+            Err(Exit::Unusable)
+        }
+    }
+}
+
+/// Writes `manifest.json` and its empty companion.
+pub fn write_manifest(
+    context: &Context,
+    workspace: &Workspace,
+    compiled: &IndexMap<String, CompiledNode>,
+) -> Result<(), Exit> {
+    if !context.write_json {
+        return Ok(());
+    }
+    let Workspace { project, manifest, target_dir } = workspace;
+    let secrets = project.environment.secrets();
+    let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
+    let manifest_written = artifact::write::write_json(&target_dir.join("manifest.json"), &artifact, &secrets);
+    let semantic = target_dir.join("semantic_manifest.json");
+    let written = manifest_written
+        .and_then(|()| artifact::write::write_json(&semantic, &artifact::semantic_manifest_json(), &secrets));
+    written.map_err(|error| unwritable(context, &error))
+}
+
+/// Tells that a file below the target folder cannot be written.
+pub fn unwritable(context: &Context, error: &std::io::Error) -> Exit {
+    let message = format!("cannot write below the target folder: {error}");
+    context.error(Code::UnreadableFile, &message, None);
+    Exit::Unusable
+}
+
+/// `flags` as Jinja sees them.
+pub fn flags(command: &str, full_refresh: bool, empty: bool, store_failures: bool, warn_error: bool) -> JsonMap {
+    let json = json!({
+        "WHICH": command,
+        "FULL_REFRESH": full_refresh,
+        "EMPTY": empty,
+        "STORE_FAILURES": store_failures,
+        "WARN_ERROR": warn_error,
+        "FAIL_FAST": false,
+        "INVOCATION_COMMAND": format!("dbt {command}"),
+    });
+    match json {
+        serde_json::Value::Object(map) => map,
+        _ => JsonMap::new(),
+    }
+}

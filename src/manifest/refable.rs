@@ -1,0 +1,201 @@
+//! Finds the nodes and sources that refs and sources name, and explains why one cannot be found.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::files::Span;
+use crate::manifest::{Disabled, Manifest, Node, RefArguments, Source};
+use crate::project::Project;
+
+/// The parents of a node that is not in the manifest.
+pub fn parents(project: &Project, manifest: &Manifest, node: &Node, sink: &mut Diagnostics) -> Vec<String> {
+    Binder::new(project, &manifest.nodes, &manifest.sources, &manifest.disabled).parents(node, sink).0
+}
+
+/// Finds what a `ref` or `source` names.
+pub struct Binder<'a> {
+    root: &'a str,
+    nodes: &'a IndexMap<String, Node>,
+    sources: &'a IndexMap<String, Source>,
+    disabled: &'a [Disabled],
+    /// Names that a `ref` can use, with the ids of each.
+    refable: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+/// Why a `ref` could not be bound.
+pub enum Unbound<'a> {
+    Unknown,
+    Disabled(&'a Disabled),
+    Ambiguous(Vec<&'a str>),
+}
+
+impl<'a> Binder<'a> {
+    pub fn new(
+        project: &'a Project,
+        nodes: &'a IndexMap<String, Node>,
+        sources: &'a IndexMap<String, Source>,
+        disabled: &'a [Disabled],
+    ) -> Binder<'a> {
+        let mut refable: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for node in nodes.values().filter(|node| node.is_refable()) {
+            refable.entry(&node.name).or_default().push(&node.id);
+        }
+        Binder { root: &project.root().name, nodes, sources, disabled, refable }
+    }
+
+    /// The parents of a node; false if a test must be dropped because what it tests is switched off.
+    pub fn parents(&self, node: &Node, sink: &mut Diagnostics) -> (Vec<String>, bool) {
+        let mut parents: Vec<String> = Vec::new();
+        let mut complete = true;
+        let mut add = |id: &str| {
+            if !parents.iter().any(|parent| parent == id) {
+                parents.push(id.to_string())
+            }
+        };
+        for call in &node.refs {
+            match self.find(call, &node.package) {
+                Ok(id) => add(id),
+                Err(Unbound::Disabled(_)) if node.is_test() => complete = false,
+                Err(reason) => {
+                    sink.push(self.unbound(node, call, &reason));
+                    complete &= !node.is_test();
+                }
+            }
+        }
+        for call in &node.source_refs {
+            match self.source(call, &node.package) {
+                Some(id) => add(id),
+                None if node.is_test() && self.disabled_source(call).is_some() => complete = false,
+                None => sink.push(self.unknown_source(node, call)),
+            }
+        }
+        (parents, complete)
+    }
+
+    /// The node that a `ref` names: of the named package, else of the root project, the node's own package, any.
+    pub fn find(&self, call: &RefArguments, from: &str) -> Result<&'a str, Unbound<'a>> {
+        let ids = self.refable.get(call.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let of = |package: &str| ids.iter().copied().find(|id| self.nodes[*id].package == package);
+        let found = match &call.package {
+            Some(package) => of(package),
+            None => of(from).or_else(|| of(self.root)),
+        };
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        match (ids, &call.package) {
+            ([only], None) => Ok(only),
+            ([_, ..], None) => Err(Unbound::Ambiguous(ids.to_vec())),
+            _ => {
+                let off = |other: &&Disabled| {
+                    other.name == call.name
+                        && matches!(other.resource_type, "model" | "seed" | "snapshot")
+                        && call.package.as_ref().is_none_or(|package| other.package == *package)
+                };
+                Err(self.disabled.iter().find(off).map_or(Unbound::Unknown, Unbound::Disabled))
+            }
+        }
+    }
+
+    pub fn source(&self, [source, table]: &[String; 2], from: &str) -> Option<&'a str> {
+        let id = |package: &str| format!("source.{package}.{source}.{table}");
+        let get = |package: &str| self.sources.get_key_value(&id(package)).map(|(id, _)| id.as_str());
+        let any = || self.sources.values().find(|other| other.source_name == *source && other.name == *table);
+        get(from).or_else(|| get(self.root)).or_else(|| any().map(|source| source.id.as_str()))
+    }
+
+    fn disabled_source(&self, [source, table]: &[String; 2]) -> Option<&Disabled> {
+        let name = format!("{source}.{table}");
+        self.disabled.iter().find(|other| other.resource_type == "source" && other.name == name)
+    }
+
+    fn unbound(&self, node: &Node, call: &RefArguments, reason: &Unbound<'_>) -> Diagnostic {
+        let what = what(node);
+        let span = ref_span(node, call);
+        match reason {
+            Unbound::Unknown => {
+                let message = format!("{what} refers to `{}`, which does not exist", call.name);
+                let label = "no model, seed or snapshot has this name";
+                let problem = Diagnostic::error(Code::UnknownRef, span, message).label(label);
+                match nearest(&call.name, self.refable.keys().copied()) {
+                    Some(near) => problem.help(format!("did you mean `{near}` ({})?", self.path_of(near))),
+                    None if self.sources.values().any(|source| source.name == call.name) => {
+                        let source = self.sources.values().find(|source| source.name == call.name);
+                        let name = source.map_or("", |source| source.source_name.as_str());
+                        problem.help(format!("it is a source: write `source('{name}', '{}')`", call.name))
+                    }
+                    None => problem,
+                }
+            }
+            Unbound::Disabled(other) => {
+                let message = format!("{what} refers to `{}`, which is switched off", call.name);
+                Diagnostic::error(Code::DisabledDependency, span, message)
+                    .label(format!("`enabled` of {} is false", other.original_path))
+                    .help("switch it on, or switch this node off too")
+            }
+            Unbound::Ambiguous(ids) => {
+                let packages: Vec<&str> = ids.iter().map(|id| self.nodes[*id].package.as_str()).collect();
+                let message = format!("{what} refers to `{}`, which {} packages have", call.name, packages.len());
+                Diagnostic::error(Code::AmbiguousRef, span, message).help(format!(
+                    "name the package, one of {}: `ref('{}', '{}')`",
+                    packages.join(", "),
+                    packages[0],
+                    call.name
+                ))
+            }
+        }
+    }
+
+    fn path_of(&self, name: &str) -> &str {
+        let id = self.refable.get(name).and_then(|ids| ids.first());
+        id.map_or("", |id| self.nodes[*id].original_path.as_str())
+    }
+
+    fn unknown_source(&self, node: &Node, [source, table]: &[String; 2]) -> Diagnostic {
+        let facts = node.template.as_ref().map(|template| template.facts());
+        let span = facts.and_then(|facts| {
+            let same = |call: &&crate::jinja::SourceCall| call.source == *source && call.table == *table;
+            facts.sources.iter().find(same).map(|call| call.span)
+        });
+        let span = test_place(node).or(span).or_else(|| place(node));
+        if self.disabled_source(&[source.clone(), table.clone()]).is_some() {
+            let message = format!("{} reads the source `{source}.{table}`, which is switched off", what(node));
+            return Diagnostic::error(Code::DisabledDependency, span, message);
+        }
+        let message = format!("{} reads the source `{source}.{table}`, which is not declared", what(node));
+        let problem = Diagnostic::error(Code::UnknownSource, span, message);
+        let names: Vec<String> = self.sources.values().map(|s| format!("{}.{}", s.source_name, s.name)).collect();
+        match nearest(&format!("{source}.{table}"), names.iter().map(String::as_str)) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("declare it below `sources:` in a property file"),
+        }
+    }
+}
+
+fn what(node: &Node) -> String {
+    match node.generic_test() {
+        Some(test) => format!("the test `{}`", test.name),
+        None => format!("{} `{}`", node.resource_type(), node.name),
+    }
+}
+
+/// A generic test is written in YAML, not in the code that it renders to.
+fn test_place(node: &Node) -> Option<Span> {
+    node.generic_test().map(|test| test.span)
+}
+
+/// Where a node makes a `ref`: at the literal name if there is one.
+pub fn ref_span(node: &Node, call: &RefArguments) -> Option<Span> {
+    let literal = node.template.as_ref().and_then(|template| {
+        template.facts().refs.iter().find(|found| found.name == call.name).map(|found| found.span)
+    });
+    test_place(node).or(literal).or_else(|| place(node))
+}
+
+/// The place of a node as a whole.
+pub fn place(node: &Node) -> Option<Span> {
+    node.template.as_ref().map(|_| Span::start_of(node.file)).or(node.patch_span)
+}

@@ -1,0 +1,25 @@
+{# Several tests of one relation in one scan. Each column is zero if its test passes; else the test is run by itself. #}
+
+{% macro get_test_batch_sql(relation, checks) -%}
+  select
+  {%- for check in checks %}
+    {{ get_test_batch_column(check.name, check.arguments.column_name, check.arguments) }} as check_{{ loop.index }}
+    {{- ',' if not loop.last }}
+  {%- endfor %}
+  from {{ relation }}
+{%- endmacro %}
+
+{% macro get_test_batch_column(name, column_name, arguments) -%}
+  {%- if name == 'not_null' -%}
+    count(*) filter (where {{ column_name }} is null)
+  {%- elif name == 'unique' -%}
+    count({{ column_name }}) - count(distinct {{ column_name }})
+  {%- elif name == 'accepted_values' -%}
+    count(*) filter (where {{ column_name }} not in (
+      {%- for value in arguments['values'] -%}
+        {{ dbt.string_literal(dbt.escape_single_quotes(value | string | replace("''", "'"))) if arguments.get('quote', true) else value }}
+        {{- ', ' if not loop.last -}}
+      {%- endfor -%}
+    ))
+  {%- endif -%}
+{%- endmacro %}
