@@ -12,6 +12,7 @@ the compiled SQL, and every row of every relation of the DuckDB files that the r
 import argparse
 import json
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -26,6 +27,7 @@ from pathlib import Path
 PACKAGES = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.5"]
 OWN_SCHEMAS = {"medal_meta"}  # medal's memory, of which dbt has no like
 COMPARED_SECTIONS = ["nodes", "sources", "exposures"]
+OWN_TESTS = {"unique", "not_null", "accepted_values", "relationships"}  # each tool words the SQL of these its own way
 SHOWN = 5  # differences printed of each kind
 
 PROFILE = """{name}:
@@ -81,6 +83,9 @@ def parse_arguments():
     parser.add_argument("--vars", help="given to every command")
     parser.add_argument(
         "--ignore-column", action="append", default=[], metavar="COLUMN", help="one that holds the time of the run, say"
+    )
+    parser.add_argument(
+        "--without-unit-tests", action="store_true", help="count those that medal does not build, without failing"
     )
     parser.add_argument("--keep", action="store_true", help="keep the two copies")
     return parser.parse_args()
@@ -160,9 +165,20 @@ def run_command(run, arguments):
     sources = [(node["unique_id"], node.get("compiled_code")) for node in manifest.get("nodes", {}).values()]
     sources += [(result["unique_id"], result.get("compiled_code")) for result in results]
     for node, sql in sources:
-        if sql:
+        if sql and not is_own_test(manifest.get("nodes", {}).get(node, {})):
             sql = sql.replace(str(run.folder), ".").replace(invocation, "INVOCATION")
-            run.compiled[node] = " ".join(sql.split())
+            run.compiled[node] = tidy(sql)
+
+
+def is_own_test(entry):
+    """A test of a macro that comes with the tool: its outcome is compared, its wording is not."""
+    test = entry.get("test_metadata") or {}
+    return test.get("namespace") is None and test.get("name") in OWN_TESTS
+
+
+def tidy(sql):
+    """The SQL without the white space that carries no meaning: macros differ in it."""
+    return re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split()))
 
 
 def read_json(path):
@@ -176,6 +192,9 @@ def compare_runs(dbt, medal, options):
     for run in (dbt, medal):
         if not run.manifest.get("nodes"):
             sys.exit(f"there is nothing to compare: {run.tool} wrote no target/manifest.json with nodes")
+    if options.without_unit_tests:
+        leave_unit_tests_out(dbt, medal)
+    leave_no_work_out(dbt)
     differences = compare_maps("exit codes", *numbered(dbt.exit_codes, medal.exit_codes, options))
     for number, command in enumerate(options.commands):
         differences += compare_maps(f"outcomes of `{command}`", dbt.outcomes[number], medal.outcomes[number])
@@ -185,14 +204,36 @@ def compare_runs(dbt, medal, options):
     return differences + compare_warehouses(dbt.folder, medal.folder, set(options.ignore_column))
 
 
+def leave_unit_tests_out(dbt, medal):
+    """Takes out of dbt's run the unit tests that medal did not build."""
+    built = {node for outcomes in medal.outcomes for node in outcomes}
+    missing = {node for outcomes in dbt.outcomes for node in outcomes if node.startswith("unit_test.")} - built
+    for entries in [*dbt.outcomes, dbt.compiled]:
+        for node in missing & entries.keys():
+            del entries[node]
+    print(f"unit tests: {len(missing)} not built by medal")
+
+
+def leave_no_work_out(dbt):
+    """Takes out what dbt lists in its results although there is nothing to do, for instance saved queries."""
+    for outcomes in dbt.outcomes:
+        for node in [node for node, (status, _) in outcomes.items() if status == "no-op"]:
+            del outcomes[node]
+
+
 def numbered(dbt, medal, options):
     return dict(zip(options.commands, dbt)), dict(zip(options.commands, medal))
 
 
 def both(dbt, medal, view):
-    """The same view of every entry of the two manifests."""
+    """The same view of every entry of the two manifests. A test that dbt could not bind stays there, disabled."""
     return [
-        {name: view(entry) for section in COMPARED_SECTIONS for name, entry in run.manifest.get(section, {}).items()}
+        {
+            name: view(entry)
+            for section in COMPARED_SECTIONS
+            for name, entry in run.manifest.get(section, {}).items()
+            if entry.get("config", {}).get("enabled", True)
+        }
         for run in (dbt, medal)
     ]
 

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use clap::Parser;
 use serde_json::Value as Json;
 
 use crate::artifact::{Invocation, custom_env};
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and versions go to stdout and are no errors.
@@ -71,25 +71,33 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, Exit> {
         Command::Init(options) => return init::init(options),
         _ => {}
     }
+    let begin = Instant::now();
     let mut context = context(arguments)?;
-    match &arguments.command {
+    context.reporter.version();
+    let outcome = carry_out(&arguments.command, &mut context);
+    context.reporter.completed(arguments.command.name(), outcome == Ok(Exit::Fine), begin.elapsed());
+    outcome
+}
+
+fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
+    match command {
         Command::Parse => {
-            let workspace = workspace::open(&context)?;
-            workspace::write_manifest(&context, &workspace, &indexmap::IndexMap::new())?;
+            let workspace = workspace::open(context)?;
+            workspace::write_manifest(context, &workspace, &indexmap::IndexMap::new())?;
             context.reporter.found(&workspace.manifest, &workspace.project);
             Ok(Exit::Fine)
         }
-        Command::Debug(options) => debug::debug(&context, options),
-        Command::Compile(options) => compile::compile(&mut context, options),
-        Command::List(options) => list::list(&context, options),
-        Command::Show(options) => show::show(&context, options),
-        Command::RunOperation(options) => operation::run_operation(&context, options),
-        Command::Clean(_) => clean::clean(&context),
-        Command::Seed(options) => execute::seed(&mut context, options),
-        Command::Run(options) => execute::run_models(&mut context, options),
-        Command::Test(options) => execute::test(&mut context, options),
-        Command::Build(options) => execute::build(&mut context, options),
-        Command::Retry(options) => execute::retry(&mut context, options),
+        Command::Debug(options) => debug::debug(context, options),
+        Command::Compile(options) => compile::compile(context, options),
+        Command::List(options) => list::list(context, options),
+        Command::Show(options) => show::show(context, options),
+        Command::RunOperation(options) => operation::run_operation(context, options),
+        Command::Clean(_) => clean::clean(context),
+        Command::Seed(options) => execute::seed(context, options),
+        Command::Run(options) => execute::run_models(context, options),
+        Command::Test(options) => execute::test(context, options),
+        Command::Build(options) => execute::build(context, options),
+        Command::Retry(options) => execute::retry(context, options),
         Command::Explain { .. } | Command::Completions { .. } | Command::Init(_) => Ok(Exit::Fine),
     }
 }

@@ -192,6 +192,13 @@ pub struct Disabled {
 }
 
 impl Node {
+    /// Where the node's own `config()` gives a key, else the start of its file.
+    pub fn config_place(&self, key: &str) -> Span {
+        let facts = self.template.as_ref().map(|template| template.facts());
+        let written = facts.iter().flat_map(|facts| &facts.config_keys).find(|(name, _)| name.replace('-', "_") == key);
+        written.map_or_else(|| Span::start_of(self.file), |(_, span)| *span)
+    }
+
     /// dbt's word for the kind of node.
     pub fn resource_type(&self) -> &'static str {
         match self.kind {

@@ -3,6 +3,7 @@
 
 pub mod excerpt;
 pub mod explain;
+pub mod live;
 pub mod node;
 pub mod paint;
 pub mod problem;
@@ -12,8 +13,8 @@ pub mod summary;
 pub mod table;
 pub mod told;
 
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use chrono::{Local, Utc};
 use serde_json::{Value as Json, json};
@@ -24,15 +25,12 @@ use crate::cli::report::paint::Paint;
 use crate::cli::report::problem::{count, render};
 use crate::cli::report::progress::Progress;
 use crate::cli::report::screen::{Screen, Stream, tame};
-use crate::cli::report::summary::Part;
 use crate::cli::report::told::{EventName, Told, map_texts, timestamp};
-use crate::compile::session::Messages;
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::ProjectFiles;
 use crate::manifest::{Manifest, Node};
 use crate::project::Project;
-use crate::run::{Event, Listener, Outcome, RunResults};
 
 /// The form of everything that is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -198,7 +196,9 @@ impl Reporter {
         let (mut errors, mut warnings) = (0, 0);
         for diagnostic in diagnostics {
             *if diagnostic.severity == Severity::Error { &mut errors } else { &mut warnings } += 1;
-            self.diagnostic(diagnostic);
+            if self.diagnostic(diagnostic) && !self.is_json() {
+                self.screen.line(Stream::Err, "");
+            }
         }
         let level = if errors > 0 { LogLevel::Error } else { LogLevel::Warn };
         if errors + warnings > 0 && !self.is_json() && level >= self.level {
@@ -206,21 +206,23 @@ impl Reporter {
         }
     }
 
-    fn diagnostic(&self, diagnostic: &Diagnostic) {
+    /// Shows a diagnostic if it is important enough; whether it was.
+    fn diagnostic(&self, diagnostic: &Diagnostic) -> bool {
         let level = match diagnostic.severity {
             Severity::Error => LogLevel::Error,
             Severity::Warning => LogLevel::Warn,
         };
         if level < self.level {
-            return;
+            return false;
         }
         let text = render(diagnostic, &self.files, &self.screen, self.paint().colors);
         if self.is_json() {
             let name = EventName("Diagnostic", diagnostic.code.name());
             self.write(Told::new(name, level, text, told::diagnostic(diagnostic, &self.files)));
         } else {
-            self.screen.line(Stream::Err, &format!("{text}\n"));
+            self.screen.line(Stream::Err, &text);
         }
+        true
     }
 
     /// Tells something if it is important enough.
@@ -237,108 +239,13 @@ impl Reporter {
         } else if self.screen.progress.is_some() {
             self.screen.line(Stream::Err, &told.text);
         } else {
-            self.screen.line(Stream::Err, &format!("{}  {}", Local::now().format("%H:%M:%S"), told.text));
-        }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Option<Progress>> {
-        self.progress.lock().expect("nobody panics while holding the lock")
-    }
-
-    fn started(&self, total: usize, workers: usize) {
-        let target = self.project.read().expect("nobody panics while holding the lock").target_name.clone();
-        let text = format!("Concurrency: {} (target='{}')", problem::plural(workers, "thread"), tame(&target));
-        let data = json!({"num_threads": workers, "target_name": target, "node_count": total});
-        self.tell(Told::info(EventName::CONCURRENCY, text, data));
-        self.tell(Told::empty_line());
-        *self.progress() = self.screen.progress.as_ref().map(|screen| Progress::start(screen, total));
-    }
-
-    fn node_started(&self, index: usize, total: usize, node: &Node) {
-        let text = format!("Began running node {}", node.id);
-        let data = json!({"node_info": node::info(node, "started", Some(SystemTime::now()), None)});
-        self.tell(Told::new(EventName::NODE_START, LogLevel::Debug, text, data));
-        match &mut *self.progress() {
-            Some(progress) => progress.node_started(&node.id, self.screen.redact(&node::description(node))),
-            None => self.tell(node::started(index, total, node)),
-        }
-    }
-
-    fn node_finished(&self, index: usize, total: usize, node: &Node, outcome: &Outcome) {
-        self.tell(node::node_finished(node, outcome));
-        let mut progress = self.progress();
-        let Some(lines) = &mut *progress else {
-            return self.tell(node::finished(index, total, node, outcome, self.paint()));
-        };
-        lines.node_ended(&node.id, outcome.status.is_bad());
-        if let Some(line) = node::compact(node, outcome, self.paint()) {
-            self.screen.line(Stream::Err, &line);
-        }
-        if index == total {
-            *progress = None;
-        }
-    }
-
-    /// The end of a run: what failed and why, and dbt's counts.
-    pub fn summary(&self, manifest: &Manifest, results: &RunResults) {
-        *self.progress() = None;
-        let target_path = self.project.read().expect("nobody panics while holding the lock").target_path.clone();
-        let summary = summary::summary(manifest, results, &target_path);
-        let parts = summary.parts(self.paint(), |problem| told::diagnostic(problem, &self.files));
-        let mut parts = parts.into_iter().peekable();
-        while let Some(part) = parts.next() {
-            match part {
-                Part::Problems(problems) if !self.is_json() => {
-                    problems.iter().for_each(|problem| self.diagnostic(problem));
-                }
-                Part::Problems(_) => {}
-                // The text of the diagnostics says the same.
-                Part::Told(_) if !self.is_json() && matches!(parts.peek(), Some(Part::Problems(_))) => {}
-                Part::Told(told) => self.tell(told),
-            }
+            let line = format!("{}  {}", Local::now().format("%H:%M:%S"), told.text);
+            self.screen.line(Stream::Err, line.trim_end());
         }
     }
 
     fn is_json(&self) -> bool {
         self.options.format == Format::Json
-    }
-}
-
-impl Messages for Reporter {
-    fn message(&self, node: Option<&str>, text: &str) {
-        if self.is_json() {
-            self.tell(Told::info(EventName::LOG_INFO, text, message_data(node, text)));
-        } else if self.options.print {
-            self.screen.line(Stream::Out, &tame(text));
-        }
-    }
-
-    fn debug(&self, text: &str) {
-        self.tell(Told::new(EventName::LOG_DEBUG, LogLevel::Debug, tame(text), json!({"msg": text})));
-    }
-
-    fn warning(&self, node: Option<&str>, text: &str) {
-        let place = node.map(|node| format!(" in {node}")).unwrap_or_default();
-        let shown = format!("{}{}: {}", self.paint().warning("warning"), tame(&place), tame(text));
-        self.tell(Told::new(EventName::LOG_WARNING, LogLevel::Warn, shown, message_data(node, text)));
-    }
-}
-
-fn message_data(node: Option<&str>, text: &str) -> Json {
-    json!({"msg": text, "node_info": {"unique_id": node}})
-}
-
-impl Listener for Reporter {
-    fn event(&self, event: &Event<'_>) {
-        match event {
-            Event::Started { total, workers } => self.started(*total, *workers),
-            Event::NodeStarted { index, total, node } => self.node_started(*index, *total, node),
-            Event::NodeFinished { index, total, node, outcome } => self.node_finished(*index, *total, node, outcome),
-            Event::Message { node, text } => self.message(node.map(|node| node.id.as_str()), text),
-            Event::Debug { text } => self.debug(text),
-            Event::Warning { node, text } => Messages::warning(self, node.map(|node| node.id.as_str()), text),
-            Event::Finished { .. } => *self.progress() = None,
-        }
     }
 }
 

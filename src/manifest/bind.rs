@@ -29,7 +29,7 @@ pub fn finish(
     sink: &mut Diagnostics,
 ) -> Manifest {
     let mut nodes = unique(drafts.nodes, files, sink);
-    refuse_shared_relations(&nodes, sink);
+    refuse_shared_relations(&nodes, files, sink);
     let binder = Binder::new(project, &nodes, &sources, &drafts.disabled);
     let mut bound: Vec<(String, Vec<String>, bool)> = Vec::new();
     for node in nodes.values() {
@@ -66,7 +66,7 @@ fn macro_properties(project: &Project) -> IndexMap<String, crate::project::prope
 }
 
 /// Refuses two nodes of one name. Tests may share a name, and differ by the hash in their id.
-fn unique(drafts: Vec<Node>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Node> {
+fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Node> {
     let mut nodes: IndexMap<String, Node> = IndexMap::with_capacity(drafts.len());
     let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
     for node in drafts {
@@ -83,13 +83,14 @@ fn unique(drafts: Vec<Node>, files: &ProjectFiles, sink: &mut Diagnostics) -> In
         if node.is_refable() {
             names.insert((node.package.clone(), node.name.clone()), node.id.clone());
         }
-        nodes.insert(node.id.clone(), node);
+        nodes.insert(node.id.clone(), *node);
     }
     nodes
 }
 
-fn same_name(node: &Node, other: &Node, _files: &ProjectFiles) -> Diagnostic {
-    let message = format!("`{}` and `{}` have the same name, `{}`", other.original_path, node.original_path, node.name);
+fn same_name(node: &Node, other: &Node, files: &ProjectFiles) -> Diagnostic {
+    let path = |node: &Node| files.get(node.file).path;
+    let message = format!("`{}` and `{}` have the same name, `{}`", path(other), path(node), node.name);
     let problem = Diagnostic::error(Code::DuplicateName, place(node), message);
     problem.help("rename one of them: `ref` could not tell them apart")
 }
@@ -100,9 +101,10 @@ fn refuse_shared_relations(nodes: &IndexMap<String, Node>, sink: &mut Diagnostic
     for node in nodes.values().filter(|node| names::has_relation(node)) {
         let key = node.relation.render().to_lowercase();
         if let Some(other) = taken.insert(key, node) {
-            let message =
-                format!("`{}` and `{}` would both build {}", other.original_path, node.original_path, node.relation);
-            let problem = Diagnostic::error(Code::DuplicateName, place(node), message);
+            let path = |node: &Node| files.get(node.file).path;
+            let message = format!("`{}` and `{}` would both build {}", path(other), path(node), node.relation);
+            let problem = Diagnostic::error(Code::DuplicateName, node.config_place("alias"), message);
+            let problem = problem.related(other.config_place("alias"), "the other one");
             sink.push(problem.help("give one of them another `alias` or `schema`"));
         }
     }

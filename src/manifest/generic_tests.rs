@@ -77,6 +77,7 @@ pub fn draft(
         tests_of(package, file, subject, &mut tasks);
     }
     let drafting = Drafting { project, library };
+    drafts.nodes.reserve_exact(tasks.len());
     for (node, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
         let Some(node) = node else { continue };
@@ -100,7 +101,7 @@ fn subjects<'a>(
     let enabled: BTreeMap<(&str, &str, &str), &Node> = drafts
         .nodes
         .iter()
-        .map(|node| ((node.package.as_str(), node.resource_type(), node.name.as_str()), node))
+        .map(|node| ((node.package.as_str(), node.resource_type(), node.name.as_str()), node.as_ref()))
         .collect();
     let disabled: BTreeSet<(&str, &str, &str)> =
         drafts.disabled.iter().map(|node| (node.package.as_str(), node.resource_type, node.name.as_str())).collect();
@@ -266,7 +267,7 @@ struct Drafting<'a> {
 }
 
 impl Drafting<'_> {
-    fn draft(&self, task: &Task<'_>) -> (Option<Node>, Vec<Diagnostic>) {
+    fn draft(&self, task: &Task<'_>) -> (Option<Box<Node>>, Vec<Diagnostic>) {
         let parts = parts(task);
         let Some(found) = self.find(task.package, &parts) else {
             return (None, vec![self.unknown(task, &parts)]);
@@ -305,7 +306,7 @@ impl Drafting<'_> {
         if let Some((_, tags)) = task.column.as_ref().filter(|(_, tags)| !tags.is_empty()) {
             node.config.merge(JsonMap::from_iter([("tags".to_string(), json!(tags))]));
         }
-        (Some(node), problems)
+        (Some(Box::new(node)), problems)
     }
 
     fn find(&self, package: &str, parts: &Parts) -> Option<&crate::jinja::MacroInfo> {
@@ -382,7 +383,7 @@ impl Drafting<'_> {
 }
 
 fn unique<T: PartialEq>(items: Vec<T>) -> Vec<T> {
-    let mut kept = Vec::new();
+    let mut kept = Vec::with_capacity(items.len().min(1));
     items.into_iter().for_each(|item| {
         if !kept.contains(&item) {
             kept.push(item)

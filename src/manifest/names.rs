@@ -14,7 +14,7 @@ use crate::parallel;
 use crate::project::Project;
 
 /// Settles the names of all nodes. Source: <https://docs.getdbt.com/docs/build/custom-schemas>.
-pub fn settle(project: &Project, library: &Library, nodes: &mut [Node], sink: &mut Diagnostics) {
+pub fn settle(project: &Project, library: &Library, nodes: &mut [Box<Node>], sink: &mut Diagnostics) {
     let naming = Naming::new(project, library);
     let relations = parallel::map(nodes, |node| naming.relation(node));
     for (node, (relation, problems)) in nodes.iter_mut().zip(relations) {

@@ -26,7 +26,8 @@ use crate::project::properties::{ColumnProperties, NodeProperties, Properties};
 /// Nodes whose names are not settled and whose refs are not bound.
 #[derive(Default)]
 pub struct Drafts {
-    pub nodes: Vec<Node>,
+    /// In boxes, because they are moved from phase to phase by the ten thousand.
+    pub nodes: Vec<Box<Node>>,
     pub disabled: Vec<Disabled>,
     /// Places of property entries that described a node, by span.
     pub used_patches: Vec<Span>,
@@ -63,6 +64,7 @@ pub fn draft(
     let drafting = Drafting { project, files, library, docs };
     let tasks: Vec<Task<'_>> = project.packages.values().flat_map(tasks).collect();
     let mut drafts = Drafts::default();
+    drafts.nodes.reserve_exact(tasks.len());
     for (drafted, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
         let Some(node) = drafted else { continue };
@@ -121,13 +123,13 @@ fn tasks(package: &Package) -> Vec<Task<'_>> {
 
 impl Drafting<'_> {
     /// One node, and the mistakes in it. None if nothing of it can be used.
-    fn draft(&self, task: &Task<'_>) -> (Option<Node>, Vec<Diagnostic>) {
+    fn draft(&self, task: &Task<'_>) -> (Option<Box<Node>>, Vec<Diagnostic>) {
         let mut problems = Vec::new();
         let node = match &task.item {
             Item::Sql { file, kind, body } => self.sql_node(task, file, kind, *body, &mut problems),
             Item::Seed(seed) => self.seed_node(task, seed, &mut problems),
         };
-        (node, problems)
+        (node.map(Box::new), problems)
     }
 
     fn sql_node(

@@ -70,6 +70,18 @@ impl<'y, 's> Fields<'y, 's> {
         }
     }
 
+    /// The items of a list, each read by a function, without slack: a project has tens of thousands of them.
+    pub fn each<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&'y Yaml, &mut Diagnostics) -> Option<T>,
+    ) -> Vec<T> {
+        let items = self.list(key);
+        let mut all = Vec::with_capacity(items.len());
+        all.extend(items.iter().filter_map(|item| read(item, self.sink)));
+        all
+    }
+
     pub fn json_map(&mut self, key: &'static str) -> JsonMap {
         match self.get(key) {
             Some(value) if matches!(value.value, Value::Map(_)) => match value.to_json() {

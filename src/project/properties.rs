@@ -146,7 +146,7 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
     let mut fields = Fields::new(&yaml, "a property file", sink);
     fields.ignore(&["version", "metrics", "semantic_models", "saved_queries", "anchors", "functions"]);
     let list = |fields: &mut Fields<'_, '_>, key: &'static str, what: &'static str| -> Vec<NodeProperties> {
-        fields.list(key).iter().filter_map(|item| node(item, what, fields.sink)).collect()
+        fields.each(key, |item, sink| node(item, what, sink))
     };
     let models = list(&mut fields, "models", "a model");
     let seeds = list(&mut fields, "seeds", "a seed");
@@ -162,10 +162,10 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
         snapshots,
         analyses,
         singular_tests,
-        macros: fields.list("macros").iter().filter_map(|item| macro_(item, fields.sink)).collect(),
-        sources: fields.list("sources").iter().filter_map(|item| source(item, fields.sink)).collect(),
-        exposures: fields.list("exposures").iter().filter_map(|item| exposure(item, fields.sink)).collect(),
-        groups: fields.list("groups").iter().filter_map(|item| group(item, fields.sink)).collect(),
+        macros: fields.each("macros", macro_),
+        sources: fields.each("sources", source),
+        exposures: fields.each("exposures", exposure),
+        groups: fields.each("groups", group),
         unit_tests: fields.list("unit_tests").iter().filter_map(unit_test).collect(),
     };
     fields.finish(Severity::Warning);
@@ -192,7 +192,7 @@ fn node_fields(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> Option<NodePropertie
         description: fields.text("description").unwrap_or_default(),
         config,
         config_spans,
-        columns: fields.list("columns").iter().filter_map(|item| column(item, fields.sink)).collect(),
+        columns: fields.each("columns", column),
         tests: tests(fields),
         constraints: json(fields, "constraints"),
         latest_version: fields.get("latest_version").map(Yaml::to_json),
@@ -332,7 +332,7 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
         quoting: fields.json_map("quoting"),
         config,
         meta,
-        tables: fields.list("tables").iter().filter_map(|item| source_table(item, fields.sink)).collect(),
+        tables: fields.each("tables", source_table),
     };
     fields.ignore(&["overrides", "tests", "data_tests", "unrendered_database", "unrendered_schema"]);
     fields.finish(Severity::Warning);

@@ -116,7 +116,7 @@ impl Worker {
         let name = if node.is_test() { "test" } else { node.materialized() };
         library.find_materialization(name, &self.session.project.target.kind).ok_or_else(|| {
             let message = format!("`{}` asks for the materialization `{name}`, which does not exist", node.name);
-            let problem = Diagnostic::error(Code::UnknownMaterialization, Span::start_of(node.file), message);
+            let problem = Diagnostic::error(Code::UnknownMaterialization, node.config_place("materialized"), message);
             let known = library.macros().iter().filter_map(|found| {
                 found.name.strip_prefix("materialization_")?.rsplit_once('_').map(|(name, _)| name)
             });

@@ -73,7 +73,8 @@ fn a_library_is_used_in_its_room_only() {
     for (path, text) in sources() {
         for (library, rooms) in homes {
             let used = code(&text).lines().any(|line| {
-                line.match_indices(library).any(|(at, _)| !line[..at].ends_with("adapter::") && !line[..at].ends_with(':'))
+                line.match_indices(library)
+                    .any(|(at, _)| !line[..at].ends_with("adapter::") && !line[..at].ends_with(':'))
             });
             if used && !rooms.contains(&room(&path).as_str()) {
                 wrong.push(format!("{} uses {library}", path.display()));

@@ -1,7 +1,9 @@
 //! Every mistake that `tests/errors/*.md` shows is reported exactly as the file says.
 //!
-//! A file has blocks fenced as `file PATH`, then `run COMMAND` (the default is `parse`), then `output`. Set
-//! `UPDATE_ERRORS=1` to write what medal says now into the files; read it before you commit.
+//! A file has blocks fenced as `file PATH`, then `run COMMAND` (the default is `parse`), then `output`. A word of the
+//! command may stand between single quotes; `run` may stand several times. Below `file`, `\r`, `\t` and `\u{…}` stand
+//! for letters that an editor would lose. Set `UPDATE_ERRORS=1` to write what medal says now into the files; read it
+//! before you commit.
 
 use std::fmt::Write;
 
@@ -9,7 +11,7 @@ use crate::suite::support::{Project, repository};
 
 struct Case {
     files: Vec<(String, String)>,
-    arguments: Vec<String>,
+    commands: Vec<Vec<String>>,
     output: String,
 }
 
@@ -32,17 +34,41 @@ fn blocks(markdown: &str) -> Vec<(String, String)> {
 }
 
 fn case(markdown: &str) -> Case {
-    let mut case = Case { files: Vec::new(), arguments: vec!["parse".to_string()], output: String::new() };
+    let mut case = Case { files: Vec::new(), commands: Vec::new(), output: String::new() };
     for (info, text) in blocks(markdown) {
-        let words: Vec<&str> = info.split_whitespace().collect();
-        match words.as_slice() {
-            ["file", path] => case.files.push((path.to_string(), text)),
-            ["run", arguments @ ..] => case.arguments = arguments.iter().map(|word| word.to_string()).collect(),
-            ["output"] => case.output = text,
+        match info.split_once(' ').unwrap_or((&info, "")) {
+            ("file", path) => case.files.push((letters(path), letters(&text))),
+            ("run", command) => case.commands.push(words(command)),
+            ("output", _) => case.output = text,
             _ => {}
         }
     }
+    if case.commands.is_empty() {
+        case.commands.push(vec!["parse".to_string()]);
+    }
     case
+}
+
+/// Reads `\r`, `\t` and `\u{feff}`.
+fn letters(text: &str) -> String {
+    let text = text.replace("\\r", "\r").replace("\\t", "\t");
+    let mut parts = text.split("\\u{");
+    let mut read = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (number, rest) = part.split_once('}').expect("a letter's number ends with `}`");
+        read.extend(u32::from_str_radix(number, 16).ok().and_then(char::from_u32));
+        read.push_str(rest);
+    }
+    read
+}
+
+/// The words of a command, of which some stand between single quotes.
+fn words(command: &str) -> Vec<String> {
+    let quoted = |(at, part): (usize, &str)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_string).collect(),
+        _ => vec![part.to_string()],
+    };
+    command.split('\'').enumerate().flat_map(quoted).collect()
 }
 
 fn run(case: &Case) -> String {
@@ -51,18 +77,34 @@ fn run(case: &Case) -> String {
     if !named("dbt_project.yml") && !named("medal.yml") {
         files.extend(crate::suite::support::DBT);
     }
+    files.retain(|(path, _)| !named(path));
     files.extend(case.files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let project = Project::of(&files);
-    let arguments: Vec<&str> = ["--quiet"].into_iter().chain(case.arguments.iter().map(String::as_str)).collect();
-    let ran = project.medal(&arguments);
-    let folder = project.path().display().to_string();
-    format!("{}exit code {}\n", ran.stderr.replace(&folder, "PROJECT"), ran.code.unwrap_or(-1))
+    let mut output = String::new();
+    for command in &case.commands {
+        let arguments = ["--log-level", "warn"].into_iter().chain(command.iter().map(String::as_str));
+        let ran = project.medal(&arguments.collect::<Vec<_>>());
+        let folder = project.path().display().to_string();
+        output.push_str(&timeless(&ran.stderr.replace(&folder, "PROJECT")));
+        let _ = writeln!(output, "exit code {}", ran.code.unwrap_or(-1));
+    }
+    output
+}
+
+/// A text without the time of day and without durations.
+fn timeless(text: &str) -> String {
+    let pattern = |pattern: &str| fancy_regex::Regex::new(pattern).expect("the pattern is right");
+    let text = pattern(r"(?m)^\d\d:\d\d:\d\d ?").replace_all(text, "12:00:00 ").into_owned();
+    pattern(r"\d+\.\d\ds").replace_all(&text, "0.01s").into_owned()
 }
 
 #[test]
 fn every_mistake_is_reported_as_its_page_shows() {
-    let mut paths: Vec<_> =
-        std::fs::read_dir(repository("tests/errors")).expect("the folder is there").flatten().map(|e| e.path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(repository("tests/errors"))
+        .expect("the folder is there")
+        .flatten()
+        .map(|e| e.path())
+        .collect();
     paths.sort();
     assert!(!paths.is_empty());
     let mut wrong = Vec::new();
@@ -82,4 +124,13 @@ fn every_mistake_is_reported_as_its_page_shows() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_page_that_shows_it() {
+    let pages = std::fs::read_dir(repository("tests/errors")).expect("the folder is there").flatten();
+    let shown: String = pages.map(|page| std::fs::read_to_string(page.path()).expect("the file is there")).collect();
+    let missing = medal::diagnostic::code::Code::ALL.iter().map(|code| code.name());
+    let missing: Vec<&str> = missing.filter(|name| !shown.contains(&format!("[{name}]"))).collect();
+    assert!(missing.is_empty(), "no page of tests/errors shows {missing:?}");
 }

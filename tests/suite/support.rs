@@ -57,6 +57,31 @@ impl Project {
         Ran::from(output)
     }
 
+    /// Runs a command that must end with this exit code.
+    pub fn ends(&self, code: i32, arguments: &[&str]) -> Ran {
+        let ran = self.medal(arguments);
+        assert_eq!(ran.code, Some(code), "medal {}\n{}", arguments.join(" "), ran.all());
+        ran
+    }
+
+    /// A JSON file of the project.
+    pub fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(path)).expect("the file is JSON")
+    }
+
+    /// How each node of the last run ended, in the order of their names: `orders success`, `unique_orders_id fail 2`.
+    pub fn outcomes(&self) -> Vec<String> {
+        let results = self.json("target/run_results.json");
+        let outcome = |result: &serde_json::Value| {
+            let name = result["unique_id"].as_str().and_then(|id| id.split('.').nth(2)).unwrap_or_default();
+            let failures = result["failures"].as_u64().map_or(String::new(), |count| format!(" {count}"));
+            format!("{name} {}{failures}", result["status"].as_str().unwrap_or_default())
+        };
+        let mut outcomes: Vec<String> = results["results"].as_array().into_iter().flatten().map(outcome).collect();
+        outcomes.sort();
+        outcomes
+    }
+
     /// The rows of a query on the project's warehouse, as text: a line a row, cells between bars.
     pub fn query(&self, sql: &str) -> String {
         let ran = self.medal(&["--quiet", "show", "--output", "json", "--limit", "-1", "--inline", sql]);

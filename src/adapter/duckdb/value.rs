@@ -22,7 +22,7 @@ pub fn cell(value: ValueRef<'_>, kind: &ColumnType, zone: Tz) -> Cell {
         ValueRef::UBigInt(value) => Cell::Int(value.into()),
         ValueRef::HugeInt(value) => Cell::Int(value),
         ValueRef::UHugeInt(value) => i128::try_from(value).map_or_else(|_| Cell::Decimal(value.to_string()), Cell::Int),
-        ValueRef::Float(value) => Cell::Float(value.to_string().parse().unwrap_or(f64::NAN)),
+        ValueRef::Float(value) => Cell::Float(value.into()),
         ValueRef::Double(value) => Cell::Float(value),
         ValueRef::Decimal(value) => Cell::Decimal(value.to_string()),
         ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),

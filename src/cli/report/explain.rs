@@ -60,7 +60,15 @@ mod tests {
 
     #[test]
     fn a_code_is_explained_in_paragraphs() {
-        assert_snapshot!(explain(Code::LayerReads, Paint { colors: false }), @"");
+        assert_snapshot!(explain(Code::LayerReads, Paint { colors: false }), @r#"
+        layer-reads
+
+        A model reads a layer that its own layer must not read, for instance gold reads
+        bronze.
+
+        Every layer says in `layers: … reads:` which layers it may read. Put the missing
+        step between, or move the model to the layer it belongs to.
+        "#);
     }
 
     #[test]

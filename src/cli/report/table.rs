@@ -98,19 +98,35 @@ mod tests {
                 vec![Cell::Null, text("two\nlines\u{1b}[2J")],
             ],
         );
-        assert_snapshot!(table(&rows, 80), @"");
+        assert_snapshot!(table(&rows, 80), @r#"
+        | id | näme                |
+        | -- | ------------------- |
+        |  7 | é漢                  |
+        | 12 |                     |
+        |    | two\nlines\u{1b}[2J |
+        "#);
     }
 
     #[test]
     fn long_cells_are_cut_to_the_width() {
         let rows = rows(&["a_long_column_name", "b"], vec![vec![Cell::Text("x".repeat(500)), Cell::Bool(true)]]);
-        assert_snapshot!(table(&rows, 40), @"");
+        assert_snapshot!(table(&rows, 40), @r#"
+        | a_long_column_na… | b    |
+        | ----------------- | ---- |
+        | xxxxxxxxxxxxxxxx… | true |
+        "#);
     }
 
     #[test]
     fn a_table_without_rows_or_columns_is_still_a_table() {
-        assert_snapshot!(table(&rows(&["id"], Vec::new()), 80), @"");
-        assert_snapshot!(table(&Rows::default(), 80), @"");
+        assert_snapshot!(table(&rows(&["id"], Vec::new()), 80), @r#"
+        | id |
+        | -- |
+        "#);
+        assert_snapshot!(table(&Rows::default(), 80), @r#"
+        |  |
+        |  |
+        "#);
     }
 
     #[test]
@@ -125,6 +141,6 @@ mod tests {
             Cell::Null,
         ];
         let rows = rows(&["a", "b", "c", "d", "e", "f", "g"], vec![cells]);
-        assert_snapshot!(json(&rows), @"");
+        assert_snapshot!(json(&rows), @r#"[{"a":1,"b":"170141183460469231731687303715884105727","c":"NaN","d":12.5,"e":"12345678901234567.89","f":"2024-01-31","g":null}]"#);
     }
 }

@@ -109,13 +109,60 @@ fn stable(check: impl FnOnce()) {
 fn a_run_is_told_in_dbts_lines_and_summed_up() {
     let (out, err) = reported(ReportOptions::default(), run);
     assert_eq!(out, "");
-    stable(|| assert_snapshot!(err, @""));
+    stable(|| {
+        assert_snapshot!(err, @r#"
+    12:00:00  Concurrency: 2 threads (target='')
+    12:00:00
+    12:00:00  1 of 6 START seed file main.countries .......................................... [RUN]
+    12:00:00  1 of 6 OK loaded seed file main.countries ...................................... [INSERT 20 in 0.12s]
+    12:00:00  2 of 6 START sql view model main.orders ........................................ [RUN]
+    12:00:00  2 of 6 OK created sql view model main.orders ................................... [OK in 0.12s]
+    12:00:00  3 of 6 START sql view model main.sales ......................................... [RUN]
+    12:00:00  3 of 6 ERROR creating sql view model main.sales ................................ [ERROR in 0.12s]
+    12:00:00  4 of 6 SKIP relation main.report ............................................... [SKIP] `sales` did not end well
+    12:00:00  5 of 6 START test unique_orders_id ............................................. [RUN]
+    12:00:00  5 of 6 FAIL 3 unique_orders_id ................................................. [FAIL 3 in 0.12s]
+    12:00:00  6 of 6 START test recent_orders ................................................ [RUN]
+    12:00:00  6 of 6 PASS recent_orders ...................................................... [PASS in 0.12s]
+    12:00:00
+    12:00:00  Finished running 2 data tests, 1 seed, 3 view models in 1 hours 2 minutes and 5.25 seconds (3725.25s).
+    12:00:00
+    12:00:00  Completed with 2 errors and 0 warnings:
+    12:00:00
+    12:00:00  Failure in model sales (models/sales.sql)
+    error[sql-error]: no column `nope`
+     --> models/sales.sql:1:8
+      |
+    1 | select nope from orders
+      |        ^^^^ *****
+    12:00:00
+    12:00:00  Failure in test unique_orders_id (models/unique_orders_id.sql)
+    12:00:00    Got 3 results, configured to fail if != 0
+    12:00:00
+    12:00:00  Skipped 1 node: `sales` did not end well
+    12:00:00
+    12:00:00  Done. PASS=3 WARN=0 ERROR=2 SKIP=1 NO-OP=0 TOTAL=6
+    "#)
+    });
 }
 
 #[test]
 fn quiet_tells_only_what_failed() {
     let (_, err) = reported(ReportOptions { quiet: true, ..ReportOptions::default() }, run);
-    stable(|| assert_snapshot!(err, @""));
+    stable(|| {
+        assert_snapshot!(err, @r#"
+    12:00:00  3 of 6 ERROR creating sql view model main.sales ................................ [ERROR in 0.12s]
+    12:00:00  5 of 6 FAIL 3 unique_orders_id ................................................. [FAIL 3 in 0.12s]
+    12:00:00  Failure in model sales (models/sales.sql)
+    error[sql-error]: no column `nope`
+     --> models/sales.sql:1:8
+      |
+    1 | select nope from orders
+      |        ^^^^ *****
+    12:00:00  Failure in test unique_orders_id (models/unique_orders_id.sql)
+    12:00:00    Got 3 results, configured to fail if != 0
+    "#)
+    });
 }
 
 #[test]
@@ -131,9 +178,48 @@ fn a_json_log_has_dbts_events_one_a_line_and_no_secrets() {
         let text = |value: &Json| value.as_str().unwrap_or("-").to_string();
         format!("{} {} {node} {}", text(&info["level"]), text(&info["name"]), text(&data["node_info"]["node_status"]))
     };
-    assert_snapshot!(events.iter().map(line).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!(events.iter().map(line).collect::<Vec<_>>().join("\n"), @r#"
+    info ConcurrencyLine - -
+    info Formatting - -
+    debug NodeStart seed.shop.countries started
+    info LogStartLine seed.shop.countries started
+    debug NodeFinished seed.shop.countries success
+    info LogSeedResult seed.shop.countries success
+    debug NodeStart model.shop.orders started
+    info LogStartLine model.shop.orders started
+    debug NodeFinished model.shop.orders success
+    info LogModelResult model.shop.orders success
+    debug NodeStart model.shop.sales started
+    info LogStartLine model.shop.sales started
+    debug NodeFinished model.shop.sales error
+    error LogModelResult model.shop.sales error
+    debug NodeFinished model.shop.report skipped
+    info SkippingDetails model.shop.report skipped
+    debug NodeStart test.shop.unique_orders_id started
+    info LogStartLine test.shop.unique_orders_id started
+    debug NodeFinished test.shop.unique_orders_id fail
+    error LogTestResult test.shop.unique_orders_id fail
+    debug NodeStart test.shop.recent_orders started
+    info LogStartLine test.shop.recent_orders started
+    debug NodeFinished test.shop.recent_orders pass
+    info LogTestResult test.shop.recent_orders pass
+    info Formatting - -
+    info FinishedRunningStats - -
+    info Formatting - -
+    info EndOfRunSummary - -
+    info Formatting - -
+    error RunResultFailure model.shop.sales error
+    error RunResultError model.shop.sales error
+    info Formatting - -
+    error RunResultFailure test.shop.unique_orders_id fail
+    error RunResultError test.shop.unique_orders_id fail
+    info Formatting - -
+    info Note - -
+    info Formatting - -
+    info StatsLine - -
+    "#);
     let failed = events.iter().find(|event| event["info"]["name"] == "RunResultError").unwrap();
-    assert_snapshot!(failed["data"]["diagnostics"], @"");
+    assert_snapshot!(failed["data"]["diagnostics"], @r#"[{"code":"sql-error","severity":"error","message":"no column `nope`","place":{"path":"models/sales.sql","line":1,"column":8,"end_line":1,"end_column":12},"label":"*****","related":[],"help":null}]"#);
 }
 
 #[test]
@@ -147,7 +233,23 @@ fn diagnostics_end_with_their_number() {
             Diagnostic::error(Code::DuplicateKey, place, "twice"),
         ]);
     });
-    assert_snapshot!(err, @"");
+    assert_snapshot!(err, @r#"
+    warning[unknown-key]: the key `a` is not known
+     --> a.yml:1:1
+      |
+    1 | a: 1
+      | ^
+
+    error[no-project]: there is no project here
+
+    error[duplicate-key]: twice
+     --> a.yml:1:1
+      |
+    1 | a: 1
+      | ^
+
+    2 errors, 1 warning
+    "#);
 }
 
 #[test]
@@ -159,7 +261,7 @@ fn what_templates_print_goes_to_stdout_and_warnings_to_stderr() {
     };
     let (out, err) = reported(ReportOptions::default(), say);
     assert_eq!(out, "select 1 -- *****\n");
-    stable(|| assert_snapshot!(err, @""));
+    stable(|| assert_snapshot!(err, @"12:00:00  warning in model.shop.orders: old�[2J"));
     let (out, _) = reported(ReportOptions { print: false, ..ReportOptions::default() }, say);
     assert_eq!(out, "");
 }

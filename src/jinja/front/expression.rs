@@ -446,6 +446,8 @@ impl<'a> Parser<'a> {
                 self.expect(",").map_err(|_| self.unexpected("`,` or `)`"))?;
             }
         }
+        // A project keeps the calls of all its templates.
+        constant.iter_mut().for_each(Vec::shrink_to_fit);
         Ok(constant)
     }
 

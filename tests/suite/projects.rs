@@ -1,0 +1,10 @@
+//! What a project does to a warehouse, one behaviour a test, on small projects that are written in place.
+
+mod artifacts;
+mod configuration;
+mod data_tests;
+mod macros;
+mod materializations;
+mod seeds;
+mod selection;
+mod workflow;

@@ -1,0 +1,112 @@
+//! What a command leaves below `target/`.
+
+use crate::suite::support::dbt;
+
+const MODEL: (&str, &str) =
+    ("models/a.sql", "{{ config(materialized='table') }}\nselect * from {{ source('raw', 'b') }}");
+const YAML: (&str, &str) = (
+    "models/all.yml",
+    "sources: [{name: raw, schema: main, tables: [{name: b, description: from the till}]}]\n\
+     models:\n  - name: a\n    description: \"{{ doc('a_docs') }}\"\n    columns: [{name: id, description: The key., data_tests: [not_null]}]\n\
+     exposures:\n  - name: board\n    type: dashboard\n    owner: {name: Sales, email: sales@example.com}\n    depends_on: [ref('a')]\n",
+);
+const DOCS: (&str, &str) = ("models/docs.md", "{% docs a_docs %}\nAll of **a**.\n{% enddocs %}\n");
+const SEED: (&str, &str) = ("seeds/b.csv", "id\n1\n");
+
+#[test]
+fn the_manifest_has_the_keys_of_version_12() {
+    let project = dbt(&[MODEL, YAML, DOCS, SEED]);
+    project.ends(0, &["parse"]);
+    let manifest = project.json("target/manifest.json");
+    let keys = [
+        "metadata",
+        "nodes",
+        "sources",
+        "macros",
+        "docs",
+        "exposures",
+        "metrics",
+        "groups",
+        "selectors",
+        "disabled",
+        "parent_map",
+        "child_map",
+        "group_map",
+        "saved_queries",
+        "semantic_models",
+        "unit_tests",
+    ];
+    for key in keys {
+        assert!(manifest.get(key).is_some(), "the manifest has no `{key}`");
+    }
+    assert_eq!(manifest["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/manifest/v12.json");
+    let model = &manifest["nodes"]["model.shop.a"];
+    assert_eq!(model["description"], "All of **a**.");
+    assert_eq!(model["relation_name"], "\"shop\".\"main\".\"a\"");
+    assert_eq!(model["columns"]["id"]["description"], "The key.");
+    assert_eq!(model["depends_on"]["nodes"][0], "source.shop.raw.b");
+    assert_eq!(manifest["sources"]["source.shop.raw.b"]["description"], "from the till");
+    assert_eq!(manifest["exposures"]["exposure.shop.board"]["owner"]["email"], "sales@example.com");
+    assert_eq!(manifest["child_map"]["source.shop.raw.b"][0], "model.shop.a");
+    assert_eq!(manifest["parent_map"]["exposure.shop.board"][0], "model.shop.a");
+}
+
+#[test]
+fn run_results_tell_of_each_node() {
+    let project = dbt(&[MODEL, YAML, DOCS, SEED]);
+    project.ends(0, &["seed"]);
+    project.ends(0, &["build", "--exclude", "b"]);
+    let results = project.json("target/run_results.json");
+    assert_eq!(results["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/run-results/v6.json");
+    assert!(results["elapsed_time"].as_f64().is_some_and(|seconds| seconds > 0.0));
+    assert!(results["args"].is_object());
+    let keys = [
+        "status",
+        "timing",
+        "thread_id",
+        "execution_time",
+        "adapter_response",
+        "message",
+        "failures",
+        "unique_id",
+        "compiled",
+        "compiled_code",
+        "relation_name",
+        "batch_results",
+    ];
+    for result in results["results"].as_array().expect("results are a list") {
+        for key in keys {
+            assert!(result.get(key).is_some(), "a result has no `{key}`");
+        }
+        assert_eq!(result["compiled"], true);
+    }
+}
+
+#[test]
+fn compile_writes_sql_and_builds_nothing() {
+    let project = dbt(&[MODEL, YAML, DOCS, ("tests/single.sql", "select * from {{ ref('a') }} where id < 0")]);
+    project.ends(0, &["compile"]);
+    assert_eq!(project.read("target/compiled/shop/models/a.sql").trim(), "select * from \"shop\".\"main\".\"b\"");
+    assert!(project.read("target/compiled/shop/tests/single.sql").contains("\"shop\".\"main\".\"a\" where id < 0"));
+    assert!(project.read("target/compiled/shop/models/all.yml/not_null_a_id.sql").contains("id is null"));
+    assert_eq!(project.query("select count(*) as n from duckdb_tables()"), "0");
+}
+
+#[test]
+fn compile_prints_one_model() {
+    let project = dbt(&[("models/a.sql", "select {{ 1 + 1 }} as two")]);
+    let ran = project.ends(0, &["compile", "--select", "a"]);
+    assert!(ran.stdout.contains("select 2 as two"), "{}", ran.all());
+    let ran = project.ends(0, &["compile", "--inline", "select * from {{ ref('a') }}"]);
+    assert!(ran.stdout.contains("select * from \"shop\".\"main\".\"a\""), "{}", ran.all());
+}
+
+#[test]
+fn the_target_folder_can_be_elsewhere_or_left_out() {
+    let project = dbt(&[("models/a.sql", "select 1 as id")]);
+    project.ends(0, &["build", "--target-path", "elsewhere"]);
+    assert!(project.path().join("elsewhere/run_results.json").exists());
+    assert!(!project.path().join("target").exists());
+    project.ends(0, &["--no-write-json", "build"]);
+    assert!(!project.path().join("target/run_results.json").exists());
+}

@@ -1,0 +1,160 @@
+//! Where a setting may stand, and which place wins.
+
+use crate::suite::support::{Project, dbt};
+
+const PROFILE: &str = "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, threads: 2}\n    prod: {type: duckdb, path: prod.duckdb, schema: live}\n";
+
+/// `ls` of one key of each node.
+fn key(project: &Project, key: &str) -> String {
+    let ran = project
+        .ends(0, &["ls", "--resource-type", "model", "--output", "json", "--output-keys", &format!("name {key}")]);
+    ran.stdout
+}
+
+#[test]
+fn a_config_in_the_file_wins_over_properties_and_these_over_the_project() {
+    let project = dbt(&[
+        ("models/deep/project.sql", "select 1 as id"),
+        ("models/deep/properties.sql", "select 1 as id"),
+        (
+            "models/deep/file.sql",
+            "{{ config(materialized='incremental', tags='file', meta={'by': 'file'}) }} select 1 as id",
+        ),
+        (
+            "models/all.yml",
+            "models:\n  - name: properties\n    config: {materialized: table}\n  - name: file\n    config: {materialized: table, tags: [yaml], meta: {at: yaml, by: yaml}}\n",
+        ),
+    ]);
+    project.write(
+        "dbt_project.yml",
+        "name: shop\nprofile: shop\nmodels:\n  +materialized: view\n  shop:\n    deep: {+materialized: ephemeral, +tags: project}\n",
+    );
+    assert_eq!(
+        key(&project, "config.materialized"),
+        "{\"name\":\"file\",\"config.materialized\":\"incremental\"}\n\
+         {\"name\":\"project\",\"config.materialized\":\"ephemeral\"}\n\
+         {\"name\":\"properties\",\"config.materialized\":\"table\"}\n"
+    );
+    let file = project.ends(0, &["ls", "-s", "file", "--output", "json", "--output-keys", "config.tags config.meta"]);
+    assert_eq!(
+        file.stdout,
+        "{\"config.tags\":[\"project\",\"yaml\",\"file\"],\"config.meta\":{\"at\":\"yaml\",\"by\":\"file\"}}\n"
+    );
+}
+
+#[test]
+fn vars_come_from_the_command_line_the_project_or_the_default() {
+    let project = dbt(&[(
+        "models/a.sql",
+        "select '{{ var(\"one\") }}' as one, {{ var('two', 2) }} as two, {{ var('three')[1] }} as three, '{{ env_var(\"SHOP_PLACE\", \"home\") }}' as place",
+    )]);
+    project.write("dbt_project.yml", "name: shop\nprofile: shop\nvars:\n  one: project\n  shop: {three: [3, 33]}\n");
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select * from a"), "project|2|33|home");
+    let output = project.command(&["run", "--vars", "{one: line, two: 22}"]).env("SHOP_PLACE", "street").output();
+    assert!(output.expect("medal starts").status.success());
+    assert_eq!(project.query("select * from a"), "line|22|33|street");
+}
+
+#[test]
+fn a_missing_var_or_variable_is_an_error_with_its_place() {
+    let project = dbt(&[
+        ("models/a.sql", "select '{{ var(\"gone\") }}' as a"),
+        ("models/b.sql", "select '{{ env_var(\"GONE\") }}' as b"),
+    ]);
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.all().contains("error[missing-var]") && ran.all().contains("models/a.sql:1:"), "{}", ran.all());
+    assert!(ran.all().contains("error[missing-env-var]") && ran.all().contains("models/b.sql:1:"), "{}", ran.all());
+}
+
+#[test]
+fn a_custom_schema_is_appended_unless_the_project_says_otherwise() {
+    let project = dbt(&[("models/a.sql", "{{ config(schema='sales', alias='renamed') }} select 1 as id")]);
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select id from main_sales.renamed"), "1");
+    project.write(
+        "macros/names.sql",
+        "{% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or target.schema }}{% endmacro %}\n\
+         {% macro generate_alias_name(custom_alias_name=none, node=none) %}x_{{ custom_alias_name or node.name }}{% endmacro %}\n",
+    );
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select id from sales.x_renamed"), "1");
+}
+
+#[test]
+fn another_target_builds_another_warehouse() {
+    let project = dbt(&[("models/a.sql", "select '{{ target.name }}/{{ target.schema }}' as place")]);
+    project.write("profiles.yml", PROFILE);
+    project.ends(0, &["run"]);
+    project.ends(0, &["run", "--target", "prod"]);
+    assert_eq!(project.query("select place from main.a"), "dev/main");
+    let shown =
+        project.ends(0, &["--quiet", "show", "-t", "prod", "--output", "json", "--inline", "select place from live.a"]);
+    assert!(shown.stdout.contains("prod/live"), "{}", shown.stdout);
+    assert!(project.path().join("prod.duckdb").exists());
+}
+
+#[test]
+fn a_native_project_needs_one_file() {
+    let project = Project::of(&[
+        ("medal.yml", "name: shop\ntargets:\n  dev: {type: duckdb, path: shop.duckdb}\n"),
+        ("seeds/raw.csv", "id\n1\n"),
+        ("models/bronze/bronze_raw.sql", "select * from {{ ref('raw') }}"),
+        ("models/gold/wide.sql", "select * from {{ ref('clean') }}"),
+        ("models/silver/clean.sql", "select * from {{ ref('bronze_raw') }}"),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.outcomes(), ["bronze_raw success", "clean success", "raw success", "wide success"]);
+    assert_eq!(
+        key(&project, "layer"),
+        "{\"name\":\"bronze_raw\",\"layer\":\"bronze\"}\n{\"name\":\"clean\",\"layer\":\"silver\"}\n{\"name\":\"wide\",\"layer\":\"gold\"}\n"
+    );
+}
+
+#[test]
+fn medal_yml_adds_layers_to_a_dbt_project() {
+    let project = dbt(&[
+        (
+            "medal.yml",
+            "layers:\n  raw: {paths: [models/in], reads: [source]}\n  mart: {paths: [models/out], reads: [raw], schema: mart, defaults: {materialized: table}}\n",
+        ),
+        ("models/in/a.sql", "select 1 as id"),
+        ("models/out/b.sql", "select * from {{ ref('a') }}"),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select id from main_mart.b"), "1");
+    assert_eq!(
+        key(&project, "layer config.materialized"),
+        "{\"name\":\"a\",\"layer\":\"raw\",\"config.materialized\":\"view\"}\n{\"name\":\"b\",\"layer\":\"mart\",\"config.materialized\":\"table\"}\n"
+    );
+    project.write("models/in/c.sql", "select * from {{ ref('b') }}");
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.all().contains("error[layer-reads]"), "{}", ran.all());
+}
+
+#[test]
+fn layers_of_a_plain_dbt_project_refuse_nothing() {
+    let project = dbt(&[
+        ("models/bronze/a.sql", "select 1 as id"),
+        ("models/gold/b.sql", "select * from {{ ref('a') }} join {{ ref('a') }} using (id)"),
+    ]);
+    project.ends(0, &["build"]);
+}
+
+#[test]
+fn disabled_models_are_not_built() {
+    let project = dbt(&[
+        ("models/off.sql", "{{ config(enabled=false) }} select 1 as id"),
+        ("models/on.sql", "{{ config(enabled=var('on', true)) }} select 1 as id"),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.outcomes(), ["on success"]);
+}
+
+#[test]
+fn ignored_files_are_not_read() {
+    let project =
+        dbt(&[("models/a.sql", "select 1 as id"), ("models/draft/b.sql", "{{ not jinja"), (".dbtignore", "draft/\n")]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.outcomes(), ["a success"]);
+}

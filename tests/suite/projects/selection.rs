@@ -1,0 +1,87 @@
+//! Which nodes a command takes.
+
+use crate::suite::support::{Project, dbt};
+
+/// `raw` → `a` → `b` → `c`, with `lone` apart.
+fn chain() -> Project {
+    dbt(&[
+        ("seeds/raw.csv", "id\n1\n"),
+        ("models/bronze/a.sql", "select * from {{ ref('raw') }}"),
+        ("models/silver/b.sql", "{{ config(tags=['daily'], materialized='table') }} select * from {{ ref('a') }}"),
+        ("models/gold/c.sql", "{{ config(tags='daily') }} select * from {{ ref('b') }}"),
+        ("models/lone.sql", "select 1 as id"),
+        ("models/all.yml", "models:\n  - name: b\n    columns: [{name: id, data_tests: [unique]}]\n"),
+        ("tests/single.sql", "select * from {{ ref('c') }} where id < 0"),
+    ])
+}
+
+#[test]
+fn selections_follow_dbts_grammar() {
+    let project = chain();
+    let cases: [(&[&str], &str); 17] = [
+        (&["-s", "b"], "b unique_b_id"),
+        (&["-s", "+b"], "a b raw unique_b_id"),
+        (&["-s", "b+"], "b c single unique_b_id"),
+        (&["-s", "1+b", "--resource-type", "model"], "a b"),
+        (&["-s", "@b", "--resource-type", "model"], "a b c"),
+        (&["-s", "tag:daily", "--resource-type", "model"], "b c"),
+        (&["-s", "a c", "--resource-type", "model"], "a c"),
+        (&["-s", "tag:daily,config.materialized:table", "--resource-type", "model"], "b"),
+        (&["-s", "path:models/silver", "--resource-type", "model"], "b"),
+        (&["-s", "models/gold/c.sql", "--resource-type", "model"], "c"),
+        (&["-s", "resource_type:seed"], "raw"),
+        (&["-s", "test_type:singular"], "single"),
+        (&["-s", "shop.*.b", "--resource-type", "model"], "b"),
+        (&["-s", "l*"], "lone"),
+        (&["-s", "layer:silver", "--resource-type", "model"], "b"),
+        (&["-s", "layer:silver+", "--resource-type", "model"], "b c"),
+        (&["--exclude", "+c", "--resource-type", "model"], "lone"),
+    ];
+    for (arguments, expected) in cases {
+        let ran = project.ends(0, &[&["ls", "--output", "name"], arguments].concat());
+        let mut names: Vec<&str> = ran.stdout.lines().collect();
+        names.sort_unstable();
+        assert_eq!(names.join(" "), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn ls_prints_names_paths_selectors_or_objects() {
+    let project = chain();
+    let listed =
+        |output: &str| project.ends(0, &["ls", "-s", "c", "b", "--resource-type", "model", "--output", output]).stdout;
+    assert_eq!(listed("name"), "b\nc\n");
+    assert_eq!(listed("path"), "models/gold/c.sql\nmodels/silver/b.sql\n");
+    assert_eq!(listed("selector"), "shop.gold.c\nshop.silver.b\n");
+    let layers: Vec<String> = listed("json")
+        .lines()
+        .map(|line| {
+            let node: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
+            format!("{} {}", node["name"].as_str().unwrap_or_default(), node["layer"].as_str().unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(layers, ["b silver", "c gold"]);
+}
+
+#[test]
+fn selectors_of_a_file_can_be_named() {
+    let project = chain();
+    project.write("selectors.yml", "selectors:\n  - name: nightly\n    definition:\n      union:\n        - {method: tag, value: daily}\n        - exclude: [c]\n");
+    let ran = project.ends(0, &["ls", "--selector", "nightly", "--resource-type", "model", "--output", "name"]);
+    assert_eq!(ran.stdout, "b\n");
+}
+
+#[test]
+fn a_selection_builds_only_what_it_names() {
+    let project = chain();
+    project.ends(0, &["build"]);
+    project.ends(0, &["build", "-s", "b+"]);
+    assert_eq!(project.outcomes(), ["b success", "c success", "single pass 0", "unique_b_id pass 0"]);
+}
+
+#[test]
+fn a_selection_that_matches_nothing_is_told_and_fine() {
+    let project = chain();
+    let ran = project.ends(0, &["run", "-s", "nowhere"]);
+    assert!(ran.all().contains("nothing-selected"), "{}", ran.all());
+}
