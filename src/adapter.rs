@@ -20,6 +20,9 @@ pub enum AdapterError {
     /// The engine refused a statement.
     #[error("{message}")]
     Sql { message: String, at: Option<SqlPosition> },
+    /// A seed's file cannot be loaded; the line, from 1, is where it goes wrong.
+    #[error("{message}")]
+    Seed { message: String, line: Option<usize> },
     /// The statement was stopped because the run was.
     #[error("interrupted")]
     Interrupted,
@@ -66,6 +69,9 @@ pub struct SeedLoad {
     /// A column and the first of its values whose text was changed by type inference.
     pub coerced: Vec<(String, String)>,
 }
+
+/// The types of targets.
+pub const KINDS: [&str; 1] = ["duckdb"];
 
 /// Opens the warehouse of a target.
 pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {

@@ -95,6 +95,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Clean(_) => clean::clean(context),
         Command::Seed(options) => execute::seed(context, options),
         Command::Run(options) => execute::run_models(context, options),
+        Command::Snapshot(options) => execute::snapshot(context, options),
         Command::Test(options) => execute::test(context, options),
         Command::Build(options) => execute::build(context, options),
         Command::Retry(options) => execute::retry(context, options),

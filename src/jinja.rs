@@ -64,6 +64,7 @@ pub enum ErrorKind {
     MissingEnvVar,
     Secret,
     UnknownMacro,
+    DuplicateMacro,
     Unsupported,
 }
 

@@ -192,11 +192,11 @@ pub struct Disabled {
 }
 
 impl Node {
-    /// Where the node's own `config()` gives a key, else the start of its file.
-    pub fn config_place(&self, key: &str) -> Span {
+    /// Where the node's own `config()` gives a key, else the place of the node as a whole.
+    pub fn config_place(&self, key: &str) -> Option<Span> {
         let facts = self.template.as_ref().map(|template| template.facts());
         let written = facts.iter().flat_map(|facts| &facts.config_keys).find(|(name, _)| name.replace('-', "_") == key);
-        written.map_or_else(|| Span::start_of(self.file), |(_, span)| *span)
+        written.map(|(_, span)| *span).or_else(|| refable::place(self))
     }
 
     /// dbt's word for the kind of node.

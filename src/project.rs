@@ -1,6 +1,7 @@
 //! Turns ProjectFiles into a Project: everything that the user wrote, read and placed, and nothing bound yet.
 
 pub mod config;
+pub mod config_keys;
 pub mod fields;
 pub mod layers;
 pub mod package;
@@ -128,7 +129,8 @@ fn demand_packages(files: &ProjectFiles, root: &settings::Settings, count: usize
         if lists {
             let message =
                 format!("packages are listed here, and none is installed in `{}`", root.packages_install_path);
-            let help = format!("put each package into a folder below `{}/`", root.packages_install_path);
+            let help =
+                format!("run `dbt deps`, or put each package into a folder below `{}/`", root.packages_install_path);
             sink.push(Diagnostic::error(Code::MissingPackage, Span::start_of(file), message).help(help));
         }
     }

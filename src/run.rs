@@ -169,6 +169,7 @@ pub fn run(
         subjects: plan.steps.iter().map(subject).collect(),
         scheduler: Scheduler::new(plan),
         begun: AtomicUsize::new(0),
+        ended: AtomicBool::new(false),
         outcomes: Mutex::new(Vec::with_capacity(total)),
         session,
         plan,
@@ -189,7 +190,7 @@ pub fn run(
             })
             .collect();
         running.into_iter().for_each(|thread| drop(thread.join()));
-        shared.scheduler.stop();
+        shared.ended.store(true, Ordering::Relaxed);
         drop(watch.join());
     });
     let interrupted = !shared.scheduler.unfinished().is_empty();
@@ -205,6 +206,8 @@ struct Shared<'a> {
     subjects: Vec<Option<&'a str>>,
     scheduler: Scheduler,
     begun: AtomicUsize,
+    /// Set when every worker has come to its end.
+    ended: AtomicBool,
     outcomes: Mutex<Vec<Outcome>>,
     session: &'a Arc<Session>,
     plan: &'a Plan,
@@ -248,6 +251,9 @@ impl Shared<'_> {
             _ => worker.batch(subject, &steps.iter().map(|step| self.node(*step)).collect::<Vec<_>>()),
         };
         for (step, passed) in steps.into_iter().zip(passed) {
+            if self.scheduler.is_stopped() {
+                return;
+            }
             self.begin(step);
             let node = self.node(step);
             self.ended(step, if passed { worker.pass(node) } else { worker.run(node) });
@@ -273,13 +279,15 @@ impl Shared<'_> {
         self.listener.event(&Event::NodeFinished { index, total, node: self.node(step), outcome: &outcome });
         if self.options.fail_fast && status.is_bad() {
             self.options.stop.store(true, Ordering::Relaxed);
+            self.scheduler.stop();
         }
         self.scheduler.end(step, status);
     }
 
     /// Stops the run, and the engine's running statements, when somebody asks for it.
     fn watch(&self, adapter: &dyn Adapter) {
-        while !self.scheduler.is_stopped() {
+        while !self.ended.load(Ordering::Relaxed) {
+            // Again and again: a worker may be between two statements.
             if self.options.stop.load(Ordering::Relaxed) {
                 self.scheduler.stop();
                 adapter.interrupt();

@@ -41,6 +41,8 @@ pub enum Command {
     Seed(SeedOptions),
     /// Build models
     Run(RunOptions),
+    /// Take snapshots
+    Snapshot(RunOptions),
     /// Run data tests on what is built
     Test(TestOptions),
     /// Build seeds, snapshots and models, and test each before what depends on it
@@ -73,6 +75,7 @@ impl Command {
             Command::List(_) => "list",
             Command::Seed(_) => "seed",
             Command::Run(_) => "run",
+            Command::Snapshot(_) => "snapshot",
             Command::Test(_) => "test",
             Command::Build(_) => "build",
             Command::Show(_) => "show",

@@ -22,7 +22,7 @@ pub fn clean(context: &Context) -> Result<Exit, Exit> {
     let targets: Vec<_> = settings
         .clean_targets
         .iter()
-        .filter_map(|target| Some((target, inside(root, target, settings.file, &mut sink)?)))
+        .filter_map(|target| Some((target, inside(root, target, settings.place_of(target), &mut sink)?)))
         .collect();
     if workspace::tell(context, sink) {
         return Err(Exit::Unusable);

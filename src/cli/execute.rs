@@ -56,6 +56,13 @@ pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Res
     execute(context, RUN, &selection)
 }
 
+/// `medal snapshot`.
+pub fn snapshot(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
+    context.flag("EMPTY", options.empty.empty);
+    let selection = selection(context, &options.selection, None, None)?;
+    execute(context, SNAPSHOT, &selection)
+}
+
 /// `medal test`.
 pub fn test(context: &mut Context, options: &TestOptions) -> Result<Exit, Exit> {
     context.flag("STORE_FAILURES", options.store.store_failures);
@@ -83,6 +90,11 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     let workspace = workspace::open(context)?;
     let folder = options.state.as_ref().unwrap_or(&workspace.target_dir);
+    if !journal::path(folder).is_file() {
+        let message = format!("there is no earlier run in `{}`", context.files.shown(folder));
+        context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
+        return Err(Exit::Unusable);
+    }
     let past = journal::read(folder).map_err(|message| {
         context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
         Exit::Unusable
@@ -101,6 +113,10 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     };
     let known = |id: &String| workspace.manifest.node(id).is_some();
     let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
+    if unfinished.is_empty() {
+        context.reporter.note("Nothing to do: the last run left nothing undone");
+        return Ok(Exit::Fine);
+    }
     execute_nodes(context, &workspace, mode, &unfinished)
 }
 
@@ -109,7 +125,10 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
     context.reporter.found(manifest, project);
     if plan.steps.is_empty() {
-        context.warning(Code::NothingSelected, "nothing to do: no selected node runs in this command");
+        if !selected.is_empty() {
+            let message = format!("`{}` has nothing to do: ephemeral models are part of others", mode.command);
+            context.warning(Code::NothingSelected, &message, None);
+        }
         finish(context, workspace, &RunResults::default(), &IndexMap::new())?;
         return Ok(Exit::Fine);
     }
@@ -138,8 +157,9 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
 
     let end = all_hooks(workspace, |settings| &settings.on_run_end);
     let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(manifest, &results));
-    let compiled: IndexMap<String, CompiledNode> =
-        results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?))).collect();
+    let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
+    let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
+    let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
     finish(context, workspace, &results, &compiled)?;
     written.map_err(|error| workspace::unwritable(context, &error))?;
     ending.map_err(stop_at)?;

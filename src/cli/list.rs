@@ -41,9 +41,6 @@ pub fn list(context: &Context, options: &ListOptions) -> Result<Exit, Exit> {
     let mut out = std::io::stdout().lock();
     // A closed pipe (`| head`) is no mistake of the user's.
     lines.iter().for_each(|line| drop(writeln!(out, "{line}")));
-    if lines.is_empty() {
-        context.warning(crate::diagnostic::code::Code::NothingSelected, "no node is selected");
-    }
     Ok(Exit::Fine)
 }
 

@@ -157,8 +157,9 @@ impl Reporter {
         self.diagnostic(&Diagnostic { help: help.map(str::to_string), ..problem });
     }
 
-    pub fn warning(&self, code: Code, message: &str) {
-        self.diagnostic(&Diagnostic::warning(code, None, message));
+    pub fn warning(&self, code: Code, message: &str, help: Option<&str>) {
+        let problem = Diagnostic::warning(code, None, message);
+        self.diagnostic(&Diagnostic { help: help.map(str::to_string), ..problem });
     }
 
     /// The command is over. Told to orchestrators, and to people who want to know everything.

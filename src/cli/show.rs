@@ -12,11 +12,12 @@ use crate::cli::report;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::compile::place::sql_problem;
-use crate::compile::session::Warehouse;
+use crate::compile::session::{Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
 use crate::manifest::Node;
+use crate::manifest::selection::NodeSet;
 
 /// Runs the SQL of one node, or of `--inline`, and prints its first rows.
 pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
@@ -25,7 +26,8 @@ pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
     let warehouse = Arc::new(Warehouse::open(adapter));
     if let Some(sql) = &options.inline {
         let (node, compiled) = workspace::inline(context, &workspace, sql)?;
-        return print(context, &warehouse, &node, &compiled, options, "inline");
+        let session = workspace::session(context, &workspace, &NodeSet::new());
+        return print(context, &session, &warehouse, &node, &compiled, options, "inline");
     }
     let selection = selection(context, &options.selection, None, None)?;
     let kinds = ["model", "seed", "snapshot", "analysis", "test"];
@@ -44,7 +46,7 @@ pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
             true => compile(&session, &warehouse, node).map_err(|problem| refuse(context, problem))?,
             false => seed(node),
         };
-        print(context, &warehouse, node, &compiled, options, &node.name)?;
+        print(context, &session, &warehouse, node, &compiled, options, &node.name)?;
     }
     Ok(Exit::Fine)
 }
@@ -70,6 +72,7 @@ fn refuse(context: &Context, problem: crate::diagnostic::Diagnostic) -> Exit {
 
 fn print(
     context: &Context,
+    session: &Session,
     warehouse: &Warehouse,
     node: &Node,
     compiled: &CompiledNode,
@@ -91,7 +94,7 @@ fn print(
             context.error(Code::ManyStatements, &message, None);
             return Err(Exit::Failed);
         }
-        Err(error) => return Err(refuse(context, sql_problem(node, Some(compiled), &error, &limited))),
+        Err(error) => return Err(refuse(context, sql_problem(session, node, Some(compiled), &error, &limited))),
     };
     let text = match options.output {
         Output::Text => report::table(&rows),

@@ -13,7 +13,7 @@ use crate::cli::report::Reporter;
 use crate::compile::session::{self, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
-use crate::diagnostic::{Diagnostics, Severity};
+use crate::diagnostic::{Diagnostics, Severity, nearest};
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::selection::{self, NodeSet, Scope};
@@ -65,8 +65,8 @@ impl Context {
         self.reporter.error(code, message, help);
     }
 
-    pub fn warning(&self, code: Code, message: &str) {
-        self.reporter.warning(code, message);
+    pub fn warning(&self, code: Code, message: &str, help: Option<&str>) {
+        self.reporter.warning(code, message, help);
     }
 
     /// Sets a flag of Jinja, and the argument of the same name in the artifacts.
@@ -218,7 +218,12 @@ pub fn select(
         Ok(selected) => {
             for criterion in &selected.unmatched {
                 let message = format!("the selection `{criterion}` matches nothing");
-                context.warning(Code::NothingSelected, &message);
+                let names = workspace.manifest.nodes.values().filter(|node| !node.is_test()).map(|node| node.name.as_str());
+                let near = nearest(criterion, names).map(|near| format!("did you mean `{near}`?"));
+                context.warning(Code::NothingSelected, &message, near.as_deref());
+            }
+            if selected.nodes.is_empty() && selected.unmatched.is_empty() {
+                context.warning(Code::NothingSelected, "nothing is selected", None);
             }
             Ok(selected.nodes)
         }

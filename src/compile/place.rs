@@ -1,10 +1,12 @@
 //! From a place in SQL that the engine complains of, back to the place in the user's file.
 
 use crate::adapter::{AdapterError, SqlPosition};
+use crate::compile::session::Session;
 use crate::compile::{CompiledNode, Inlined};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
+use crate::jinja::SourceMap;
 use crate::manifest::Node;
 
 impl CompiledNode {
@@ -15,13 +17,7 @@ impl CompiledNode {
             Some(Inlined { at, .. }) if offset >= at => return None,
             _ => offset,
         };
-        let after = self.map.segments.partition_point(|(start, ..)| *start as usize <= offset);
-        let (start, span, verbatim) = self.map.segments.get(after.checked_sub(1)?)?;
-        if !verbatim {
-            return Some(*span);
-        }
-        let at = (span.start + (offset as u32 - start)).min(span.end);
-        Some(Span { start: at, end: at, ..*span })
+        place_of_byte(&self.map, offset)
     }
 
     /// The place of a line and column, both from 1, of `sql`.
@@ -39,9 +35,15 @@ fn offset_of(text: &str, at: SqlPosition) -> Option<usize> {
 }
 
 /// The engine's complaint about a statement of a node, at the place in the node's own file.
-pub fn sql_problem(node: &Node, compiled: Option<&CompiledNode>, error: &AdapterError, sent: &str) -> Diagnostic {
+pub fn sql_problem(
+    session: &Session,
+    node: &Node,
+    compiled: Option<&CompiledNode>,
+    error: &AdapterError,
+    sent: &str,
+) -> Diagnostic {
     let place = match (error, compiled) {
-        (AdapterError::Sql { at: Some(at), .. }, Some(compiled)) => place_in(compiled, sent, *at),
+        (AdapterError::Sql { at: Some(at), .. }, Some(compiled)) => place_in(session, compiled, sent, *at),
         _ => None,
     };
     let fallback = match &node.kind {
@@ -51,13 +53,15 @@ pub fn sql_problem(node: &Node, compiled: Option<&CompiledNode>, error: &Adapter
     let in_own_text = place.is_some();
     let span = match node.generic_test() {
         Some(_) => fallback,
-        None => place.map(widen_to_word(node)).or(fallback),
+        None => place.map(|span| widen_to_word(session, span)).or(fallback),
     };
-    let problem = Diagnostic::error(Code::SqlError, span, error.to_string());
-    if in_own_text { problem.label("the engine stops here") } else { problem }
+    let problem = not_built(session, Diagnostic::error(Code::SqlError, span, error.to_string()));
+    if node.generic_test().is_some() {
+        problem.label("the query of this test")
+    } else if in_own_text { problem.label("the engine stops here") } else { problem }
 }
 
-fn place_in(compiled: &CompiledNode, sent: &str, at: SqlPosition) -> Option<Span> {
+fn place_in(session: &Session, compiled: &CompiledNode, sent: &str, at: SqlPosition) -> Option<Span> {
     let offset = offset_of(sent, at)?;
     let own = compiled.sql.trim();
     let start = sent.find(own)?;
@@ -65,16 +69,52 @@ fn place_in(compiled: &CompiledNode, sent: &str, at: SqlPosition) -> Option<Span
         return None;
     }
     let leading = compiled.sql.len() - compiled.sql.trim_start().len();
-    compiled.place(offset - start + leading)
+    let offset = offset - start + leading;
+    compiled.place(offset).or_else(|| place_in_ephemeral(session, compiled, offset))
+}
+
+/// A place in the text of an ephemeral model that was put into the SQL: in that model's own file.
+fn place_in_ephemeral(session: &Session, compiled: &CompiledNode, offset: usize) -> Option<Span> {
+    let mut from = compiled.inlined?.at;
+    for (id, text) in &compiled.ctes {
+        let start = from + compiled.sql.get(from..)?.find(text.as_str())?;
+        from = start + text.len();
+        if (start..from).contains(&offset) {
+            let own = text.find("(\n")? + 2;
+            let map = &session.inlined(id)?.map;
+            return place_of_byte(map, offset.checked_sub(start + own)?);
+        }
+    }
+    None
+}
+
+/// The place in the template that a byte of what it rendered came from.
+fn place_of_byte(map: &SourceMap, offset: usize) -> Option<Span> {
+    let after = map.segments.partition_point(|(start, ..)| *start as usize <= offset);
+    let (start, span, verbatim) = map.segments.get(after.checked_sub(1)?)?;
+    if !verbatim {
+        return Some(*span);
+    }
+    let at = (span.start + (offset as u32 - start)).min(span.end);
+    Some(Span { start: at, end: at, ..*span })
 }
 
 /// A caret under a whole word reads better than one under its first letter.
-fn widen_to_word(node: &Node) -> impl Fn(Span) -> Span {
-    let template = node.template.clone();
-    move |span| {
-        let Some(text) = template.as_ref().map(|template| template.file_text()) else { return span };
-        let rest = text.get(span.start as usize..).unwrap_or_default();
-        let length = rest.find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(rest.len());
-        Span { end: span.end.max(span.start + length as u32), ..span }
-    }
+fn widen_to_word(session: &Session, span: Span) -> Span {
+    let text = session.files.get(span.file).text;
+    let rest = text.get(span.start as usize..).unwrap_or_default();
+    let length = rest.find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(rest.len());
+    Span { end: span.end.max(span.start + length as u32), ..span }
+}
+
+/// A relation that is missing because its node was never built: say so, instead of the engine's guess.
+fn not_built(session: &Session, problem: Diagnostic) -> Diagnostic {
+    let missing = |start: &str| problem.message.strip_prefix(start)?.split_once(" does not exist");
+    let Some((name, _)) = missing("Catalog Error: Table with name ") else { return problem };
+    let mut nodes = session.manifest.nodes.values();
+    let built = nodes.find(|node| node.is_refable() && node.relation.identifier.as_deref() == Some(name));
+    let Some(node) = built else { return problem };
+    let message = problem.message.lines().next().unwrap_or_default().to_string();
+    let help = format!("the {} `{}` is not built yet: `medal build --select {}`", node.resource_type(), node.name, node.name);
+    Diagnostic { message, ..problem }.help(help)
 }

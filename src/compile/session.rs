@@ -79,6 +79,11 @@ impl Session {
         self.lock_inlined().get(id).cloned()
     }
 
+    /// Every ephemeral model that a compiled node has read.
+    pub fn all_inlined(&self) -> Vec<Arc<CompiledNode>> {
+        self.lock_inlined().values().cloned().collect()
+    }
+
     pub fn remember_inlined(&self, node: Arc<CompiledNode>) {
         self.lock_inlined().insert(node.node.clone(), node);
     }

@@ -73,6 +73,23 @@ pub fn widened(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usi
     if is_postfix { name.len()..range.end } else { range }
 }
 
+/// `sequence has no method named firs`, `undefined has no method named star (`dbt_utils` is undefined)`.
+fn unknown_method(detail: &str) -> (ErrorKind, String) {
+    let Some((what, rest)) = detail.split_once(" has no method named ") else {
+        return (ErrorKind::Runtime, format!("unknown method: {detail}"));
+    };
+    let name = rest.split(' ').next().unwrap_or(rest);
+    if let Some(object) = rest.split('`').nth(1).filter(|_| what == "undefined") {
+        return (ErrorKind::UnknownMacro, format!("`{object}.{name}` is called, and there is no package or value `{object}`"));
+    }
+    let what = match what {
+        "sequence" => "list",
+        "map" => "mapping",
+        what => what,
+    };
+    (ErrorKind::Runtime, format!("a {what} has no method `{name}`"))
+}
+
 fn describe(error: &Error) -> (ErrorKind, String) {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
@@ -91,6 +108,7 @@ fn describe(error: &Error) -> (ErrorKind, String) {
         EngineKind::InvalidOperation if detail.starts_with("value of type undefined is not callable") => {
             (ErrorKind::Runtime, "this call is of an undefined value".to_string())
         }
+        EngineKind::UnknownMethod => unknown_method(detail),
         EngineKind::InvalidOperation if !detail.is_empty() => (ErrorKind::Runtime, detail.to_string()),
         EngineKind::UndefinedError if !detail.is_empty() => (ErrorKind::Runtime, detail.to_string()),
         kind if detail.is_empty() => (ErrorKind::Runtime, kind.to_string()),

@@ -94,7 +94,9 @@ fn add_file(
                 if package.contains_key(&info.name) {
                     let message = format!("the package `{}` has two macros `{}`", info.package, info.name);
                     let span = Span::new(file.file, block.name_range.clone());
-                    errors.push(RenderError { kind: ErrorKind::Runtime, message, help: None, frames: vec![span] });
+                    let first = shared.macros[package[&info.name]].span;
+                    let help = Some("rename one of them, or delete it".to_string());
+                    errors.push(RenderError { kind: ErrorKind::DuplicateMacro, message, help, frames: vec![span, first] });
                 }
                 package.insert(info.name.clone(), id);
                 texts.insert(template_name(id), template.rewritten.text);
@@ -250,7 +252,8 @@ impl Shared {
     /// The place in the user's file that a range of a macro's template came from.
     pub fn place(&self, template: &str, range: std::ops::Range<usize>) -> Option<Span> {
         let id: usize = template.strip_prefix('m')?.parse().ok()?;
-        let info = self.macros.get(id)?;
+        // What comes with medal is no place where a user can mend something.
+        let info = self.macros.get(id).filter(|info| info.package != INTERNAL)?;
         let start = info.span.start as usize;
         let range = self.maps.get(id)?.source(range)?;
         let inner = error::widened(&info.text, range.start.checked_sub(start)?..range.end.checked_sub(start)?);

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::files::ProjectFiles;
+use crate::files::{ProjectFiles, Span};
 use crate::jinja::Library;
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
@@ -30,6 +30,7 @@ pub fn finish(
 ) -> Manifest {
     let mut nodes = unique(drafts.nodes, files, sink);
     refuse_shared_relations(&nodes, files, sink);
+    nodes.values().for_each(|node| sink.extend(hidden_letters(node)));
     let binder = Binder::new(project, &nodes, &sources, &drafts.disabled);
     let mut bound: Vec<(String, Vec<String>, bool)> = Vec::new();
     for node in nodes.values() {
@@ -89,22 +90,47 @@ fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) 
 }
 
 fn same_name(node: &Node, other: &Node, files: &ProjectFiles) -> Diagnostic {
-    let path = |node: &Node| files.get(node.file).path;
+    let path = |node: &Node| shown_path(node, files);
     let message = format!("`{}` and `{}` have the same name, `{}`", path(other), path(node), node.name);
-    let problem = Diagnostic::error(Code::DuplicateName, place(node), message);
+    let problem = with_other(Diagnostic::error(Code::DuplicateName, place(node), message), place(other));
     problem.help("rename one of them: `ref` could not tell them apart")
 }
 
+/// A name that shows in another order than it is written, or that looks like another.
+fn hidden_letters(node: &Node) -> Option<Diagnostic> {
+    let hides = |letter: char| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let names = [&node.name, &node.original_path].into_iter().chain(&node.relation.identifier).chain(node.columns.keys());
+    let mut names = names.filter(|name| name.contains(hides));
+    let shown: String = names.next()?.chars().flat_map(|letter| match hides(letter) {
+        true => letter.escape_unicode().collect::<Vec<_>>(),
+        false => vec![letter],
+    }).collect();
+    let message = format!("the name `{shown}` has a letter that cannot be seen");
+    Some(Diagnostic::error(Code::HiddenCharacters, place(node), message).help("rename it without that letter"))
+}
+
+/// With the folder of the package. Seeds are in no text that medal has read.
+fn shown_path(node: &Node, files: &ProjectFiles) -> Arc<str> {
+    if node.template.is_some() { files.get(node.file).path } else { node.original_path.as_str().into() }
+}
+
+fn with_other(problem: Diagnostic, other: Option<Span>) -> Diagnostic {
+    match other {
+        Some(span) => problem.related(span, "the other one"),
+        None => problem,
+    }
+}
+
 /// Refuses two nodes that would build the same table or view. Names that differ only in case are the same to DuckDB.
-fn refuse_shared_relations(nodes: &IndexMap<String, Node>, sink: &mut Diagnostics) {
+fn refuse_shared_relations(nodes: &IndexMap<String, Node>, files: &ProjectFiles, sink: &mut Diagnostics) {
     let mut taken: BTreeMap<String, &Node> = BTreeMap::new();
     for node in nodes.values().filter(|node| names::has_relation(node)) {
         let key = node.relation.render().to_lowercase();
         if let Some(other) = taken.insert(key, node) {
-            let path = |node: &Node| files.get(node.file).path;
+            let path = |node: &Node| shown_path(node, files);
             let message = format!("`{}` and `{}` would both build {}", path(other), path(node), node.relation);
             let problem = Diagnostic::error(Code::DuplicateName, node.config_place("alias"), message);
-            let problem = problem.related(other.config_place("alias"), "the other one");
+            let problem = with_other(problem, other.config_place("alias"));
             sink.push(problem.help("give one of them another `alias` or `schema`"));
         }
     }

@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::ProjectFiles;
-use crate::jinja::{Library, LibraryOptions, MacroFile, RenderError};
+use crate::jinja::{ErrorKind, Library, LibraryOptions, MacroFile, RenderError};
 use crate::project::Project;
 use crate::project::render::code_of;
 
@@ -60,7 +60,8 @@ pub fn diagnostic(error: &RenderError) -> Diagnostic {
     let mut frames = error.frames.iter();
     let mut problem = Diagnostic::error(code_of(error.kind), frames.next().copied(), error.message.clone());
     for frame in frames {
-        problem = problem.related(*frame, "called from here");
+        let label = if error.kind == ErrorKind::DuplicateMacro { "the other one" } else { "called from here" };
+        problem = problem.related(*frame, label);
     }
     match &error.help {
         Some(help) => problem.help(help.clone()),

@@ -8,17 +8,20 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::Relation;
+use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::hash;
 use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::builtin;
 use crate::manifest::docs::DocsBlocks;
+use crate::manifest::refable;
 use crate::manifest::parse::{self, Said, merge_calls};
 use crate::manifest::{ColumnInfo, Disabled, Kind, Node, RefArguments};
 use crate::parallel;
 use crate::project::Project;
-use crate::project::config::{Config, Defaults, levels};
+use crate::project::config::{self, Config, Defaults, levels};
+use crate::project::config_keys::misspelt;
 use crate::project::layers::Layer;
 use crate::project::package::{Package, SeedCsv, SqlFile};
 use crate::project::properties::{ColumnProperties, NodeProperties, Properties};
@@ -160,7 +163,10 @@ impl Drafting<'_> {
         node.depends_on_macros =
             macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
         node.template = Some(Arc::new(template));
+        let in_yaml = task.patch.into_iter().flat_map(|(_, patch)| &patch.config_spans);
+        problems.extend(facts.config_keys.iter().chain(in_yaml).filter_map(|(key, span)| misspelt(key, *span)));
         self.configure(&mut node, task, said.config);
+        problems.extend(config_problems(&node, task));
         Some(node)
     }
 
@@ -182,7 +188,8 @@ impl Drafting<'_> {
         match parse::listen(self.project, self.library, template, &node.package, &node.relation, model) {
             Ok(said) => said,
             Err(error) => {
-                problems.push(builtin::diagnostic(&error));
+                let problem = builtin::diagnostic(&error);
+                problems.push(Diagnostic { span: problem.span.or(Some(Span::start_of(node.file))), ..problem });
                 Said::default()
             }
         }
@@ -200,6 +207,7 @@ impl Drafting<'_> {
             }
         }
         self.configure(&mut node, task, JsonMap::new());
+        problems.extend(config_problems(&node, task));
         Some(node)
     }
 
@@ -276,6 +284,32 @@ impl Drafting<'_> {
             return layers.layers.get(name);
         }
         layers.of_path(&node.original_path).or_else(|| layers.of_config(config))
+    }
+}
+
+/// Configurations of a node with a wrong value, or with a misspelt key, where they are written.
+fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
+    let own = |key: &str| {
+        let facts = node.template.as_ref().map(|template| template.facts())?;
+        facts.config_keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
+    };
+    let patched = |key: &str| task.patch?.1.config_spans.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
+    let problem = |(key, message, near): (String, String, Option<String>)| {
+        let place = own(&key).or_else(|| patched(&key)).or_else(|| refable::place(node));
+        match near {
+            Some(near) => Diagnostic::warning(Code::UnknownKey, place, message).help(format!("did you mean `{near}`?")),
+            None => Diagnostic::error(Code::InvalidValue, place, message),
+        }
+    };
+    config::mistakes(node.config.written(), defaults_of(&node.kind)).into_iter().map(problem).collect()
+}
+
+fn defaults_of(kind: &Kind) -> Defaults {
+    match kind {
+        Kind::Seed { .. } => Defaults::Seed,
+        Kind::Snapshot => Defaults::Snapshot,
+        Kind::SingularTest | Kind::GenericTest(_) => Defaults::Test,
+        Kind::Model | Kind::Analysis | Kind::Operation => Defaults::Model,
     }
 }
 

@@ -97,9 +97,13 @@ impl<'y, 's> Fields<'y, 's> {
     pub fn name(&mut self) -> Option<(String, Span)> {
         let span = self.yaml.get("name").map_or(self.yaml.span, |name| name.span);
         let name = self.text("name");
-        if name.is_none() {
+        if name.is_none() && self.yaml.get("name").is_none_or(Yaml::is_null) {
             let message = format!("{} has no `name`", self.what);
-            self.sink.push(Diagnostic::error(Code::InvalidValue, self.yaml.span, message));
+            let misspelt = self.yaml.entries().iter().find(|(key, _)| nearest(&key.name, ["name"]).is_some());
+            self.sink.push(match misspelt {
+                Some((key, _)) => Diagnostic::error(Code::InvalidValue, key.span, message).help("did you mean `name`?"),
+                None => Diagnostic::error(Code::InvalidValue, self.yaml.span, message),
+            });
         }
         name.map(|name| (name, span))
     }
@@ -113,7 +117,8 @@ impl<'y, 's> Fields<'y, 's> {
     /// Reports the keys that were not asked for.
     pub fn finish(self, severity: Severity) {
         for (key, _) in self.yaml.entries() {
-            if self.known.iter().any(|known| *known == key.name) {
+            let told = self.yaml.get("name").is_none() && nearest(&key.name, ["name"]).is_some();
+            if self.known.iter().any(|known| *known == key.name) || (told && self.known.contains(&"name")) {
                 continue;
             }
             let message = format!("`{}` is not a key of {}", key.name, self.what);

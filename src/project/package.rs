@@ -152,7 +152,7 @@ impl Reader<'_> {
     fn found(&mut self, folders: &[String]) -> Vec<Found> {
         let mut all = Vec::new();
         for folder in folders {
-            let Some(root) = inside(self.dir, folder, self.settings.file, self.sink) else { continue };
+            let Some(root) = inside(self.dir, folder, self.settings.place_of(folder), self.sink) else { continue };
             if root.is_dir() {
                 self.walk(&root, &mut all);
             }

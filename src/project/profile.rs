@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
 
-use crate::adapter::Target;
+use crate::adapter::{self, Target};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::{ProjectFiles, Span};
@@ -55,8 +55,11 @@ pub fn find(
     };
     let profiles = read(&path, files, sink)?;
     let Some(found) = profiles.get(&profile) else {
-        let message = format!("the profile `{profile}` is not in this file");
-        let problem = Diagnostic::error(Code::UnknownProfile, Span::start_of(profiles.span.file), message);
+        let shown = files.get(profiles.span.file).path;
+        let message = format!("the profile `{profile}` is not in `{shown}`");
+        let written = raw.yaml.get("profile").filter(|_| request.profile.is_none()).map(|name| name.span);
+        let place = written.unwrap_or(Span::start_of(profiles.span.file));
+        let problem = Diagnostic::error(Code::UnknownProfile, place, message);
         let names = profiles.entries().iter().map(|(key, _)| key.name.as_str());
         sink.push(suggest(problem, &profile, names));
         return None;
@@ -76,7 +79,10 @@ fn folders(request: &ProfileRequest, root: &Path) -> Vec<PathBuf> {
         Some(dir) => vec![dir.clone()],
         None => {
             let home = request.home.iter().map(|home| home.join(".dbt"));
-            [request.working_dir.clone(), root.to_path_buf()].into_iter().chain(home).collect()
+            let mut folders: Vec<PathBuf> =
+                [request.working_dir.clone(), root.to_path_buf()].into_iter().chain(home).collect();
+            folders.dedup();
+            folders
         }
     }
 }
@@ -135,6 +141,13 @@ fn output(
         sink.push(Diagnostic::error(Code::InvalidValue, found.span, message).help("write `type: duckdb`"));
         return None;
     };
+    if !adapter::KINDS.contains(&kind.as_str()) {
+        let place = found.get("type").map_or(found.span, |kind| kind.span);
+        let message = format!("the target `{name}` has the type `{kind}`, which medal does not know");
+        let problem = Diagnostic::error(Code::UnknownProfile, place, message);
+        sink.push(problem.help(format!("the types there are: {}", adapter::KINDS.join(", "))));
+        return None;
+    }
     let threads = settings.get("threads").and_then(threads_of);
     Some(Target {
         profile_name: profile.to_string(),

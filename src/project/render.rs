@@ -164,6 +164,7 @@ pub fn code_of(kind: ErrorKind) -> Code {
         ErrorKind::MissingEnvVar => Code::MissingEnvVar,
         ErrorKind::Secret => Code::SecretInSql,
         ErrorKind::UnknownMacro => Code::UnknownMacro,
+        ErrorKind::DuplicateMacro => Code::DuplicateName,
         ErrorKind::Unsupported => Code::Unsupported,
     }
 }

@@ -9,6 +9,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::JsonMap;
+use crate::project::config_keys;
 use crate::project::fields::Fields;
 use crate::project::render::YamlRenderer;
 use crate::project::yaml::{self, Value, Yaml};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub version: Option<Json>,
     /// The project file that holds the name.
     pub file: FileId,
+    /// The texts of `model-paths` and the like, by what they name.
+    pub path_places: Vec<(String, Span)>,
     pub profile: Option<String>,
     pub paths: Paths,
     pub target_path: String,
@@ -193,6 +196,9 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
     let mut configs = IndexMap::new();
     for tree in CONFIG_TREES {
         configs.insert(tree.to_string(), Json::Object(fields.json_map(tree)));
+        if let Some(written) = yaml.get(tree) {
+            config_keys::check_tree(written, fields.sink);
+        }
     }
     if let (Some(tests), Some(Json::Object(tree))) = (yaml.get("tests"), configs.get_mut("data_tests"))
         && let (Json::Object(tests), true) = (tests.to_json(), tree.is_empty())
@@ -203,6 +209,7 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
         name,
         version: fields.get("version").map(Yaml::to_json),
         file: raw.file,
+        path_places: path_places(&yaml),
         profile: fields.text("profile"),
         paths,
         target_path,
@@ -257,8 +264,22 @@ fn dispatch(fields: &mut Fields<'_, '_>) -> Vec<(String, Vec<String>)> {
     orders
 }
 
+fn path_places(yaml: &Yaml) -> Vec<(String, Span)> {
+    let lists = yaml.entries().iter().filter(|(key, _)| key.name.ends_with("-paths") || key.name == "clean-targets");
+    let texts = lists.flat_map(|(_, list)| list.items()).filter_map(|item| Some((item.as_str()?.to_string(), item.span)));
+    texts.collect()
+}
+
+impl Settings {
+    /// Where the project file gives a path.
+    pub fn place_of(&self, path: &str) -> Span {
+        let found = self.path_places.iter().find(|(text, _)| text == path);
+        found.map_or_else(|| Span::start_of(self.file), |(_, span)| *span)
+    }
+}
+
 /// A path of the project, which must stay below the project's folder.
-pub fn inside(dir: &Path, path: &str, file: FileId, sink: &mut Diagnostics) -> Option<PathBuf> {
+pub fn inside(dir: &Path, path: &str, place: Span, sink: &mut Diagnostics) -> Option<PathBuf> {
     let joined = dir.join(path);
     let climbs = Path::new(path).components().any(|part| matches!(part, std::path::Component::ParentDir));
     let real = |path: &Path| std::fs::canonicalize(path).ok();
@@ -268,7 +289,7 @@ pub fn inside(dir: &Path, path: &str, file: FileId, sink: &mut Diagnostics) -> O
     };
     if leaves {
         let message = format!("the path `{path}` leaves the project's folder");
-        let problem = Diagnostic::error(Code::PathOutsideProject, Span::start_of(file), message);
+        let problem = Diagnostic::error(Code::PathOutsideProject, place, message);
         sink.push(problem.help("move what is there into the project"));
         return None;
     }

@@ -4,6 +4,7 @@
 //! budget on depth, nodes and aliases makes a hostile file a diagnostic, not a hang.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as YamlSpan};
 use serde_json::{Map, Number, Value as Json};
@@ -105,7 +106,7 @@ impl Yaml {
 
 /// Parses one document. Every problem goes to the sink; `None` if the file has no usable value (also if empty).
 pub fn parse(file: FileId, text: &str, sink: &mut Diagnostics) -> Option<Yaml> {
-    let mut builder = Builder { file, places: Places::of(text), nodes: 0, anchors: BTreeMap::new(), sink };
+    let mut builder = Builder { file, text, places: Places::of(text), nodes: 0, anchors: BTreeMap::new(), sink };
     builder.document(text)
 }
 
@@ -143,10 +144,29 @@ impl Places {
 
 struct Builder<'a> {
     file: FileId,
+    text: &'a str,
     places: Places,
     nodes: usize,
     anchors: BTreeMap<usize, Yaml>,
     sink: &'a mut Diagnostics,
+}
+
+/// What the parser complains of, at the place where the mistake is: a tab is found later than it stands.
+fn invalid(file: FileId, text: &str, at: usize, info: &str) -> Diagnostic {
+    let problem = |at: Range<usize>, why: &str| {
+        Diagnostic::error(Code::InvalidYaml, Span::new(file, at), format!("this is not valid YAML: {why}"))
+    };
+    let line = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let indents = text[line..].split_inclusive('\n').scan(line, |start, line| {
+        let indent = *start..*start + line.len() - line.trim_start().len();
+        *start += line.len();
+        Some(indent)
+    });
+    let tab = indents.take(50).find_map(|indent| Some(indent.start + text[indent].find('\t')?));
+    match tab {
+        Some(tab) => problem(tab..tab + 1, "a tab indents this line").help("indent with spaces"),
+        None => problem(at..at, info).help("look at the indentation and the quotes of this line and the one before"),
+    }
 }
 
 /// The document cannot be read further; the reason is in the sink.
@@ -176,8 +196,8 @@ impl Builder<'_> {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = self.places.byte(error.marker());
-                let span = Span::new(self.file, at..at);
-                self.stop(span, format!("this is not valid YAML: {}", error.info()))
+                self.sink.push(invalid(self.file, self.text, at, error.info()));
+                Err(Stop)
             }
             None => Err(Stop),
         }

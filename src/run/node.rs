@@ -86,7 +86,7 @@ impl Worker {
                 let help = "keep one `select`; what should run before or after it is a `pre_hook` or `post_hook`";
                 Err(Diagnostic::error(Code::ManyStatements, place, message).help(help))
             }
-            Err(error) => Err(sql_problem(node, Some(&compiled), &error, &compiled.sql)),
+            Err(error) => Err(sql_problem(&self.session, node, Some(&compiled), &error, &compiled.sql)),
         }
     }
 
@@ -107,7 +107,7 @@ impl Worker {
         let library = &self.session.manifest.library;
         match library.call(&materialization.unique_id, &[], &[], &scope, host.clone()) {
             Ok(_) => Ok(()),
-            Err(error) => Err(failure(node, compiled, host, &error)),
+            Err(error) => Err(failure(&self.session, node, compiled, host, &error)),
         }
     }
 
@@ -139,14 +139,58 @@ impl Worker {
 }
 
 /// A failed materialization: the engine's complaint at its place in the model, or the template's.
-pub fn failure(node: &Node, compiled: Option<&CompiledNode>, host: &NodeHost, error: &RenderError) -> Diagnostic {
+pub fn failure(
+    session: &Session,
+    node: &Node,
+    compiled: Option<&CompiledNode>,
+    host: &NodeHost,
+    error: &RenderError,
+) -> Diagnostic {
     match host.take_failure() {
+        Some((AdapterError::Seed { message, line }, _)) => seed_problem(session, node, message, line),
         Some((complaint @ AdapterError::Sql { .. }, sent)) => {
-            let problem = sql_problem(node, compiled, &complaint, &sent);
-            if problem.label.is_empty() && !in_own_sql(compiled, &sent) { with_frames(problem, error) } else { problem }
+            let problem = sql_problem(session, node, compiled, &complaint, &sent);
+            match problem.label.is_empty() && !in_own_sql(compiled, &sent) {
+                true => with_frames(in_hook(problem, node, &sent), error),
+                false => problem,
+            }
         }
         Some((complaint, _)) => Diagnostic::error(Code::SqlError, Span::start_of(node.file), complaint.to_string()),
         None => explain(node, host, error),
+    }
+}
+
+/// A seed's file that cannot be loaded, at its line. A file too large for a text has no excerpt.
+fn seed_problem(session: &Session, node: &Node, message: String, line: Option<usize>) -> Diagnostic {
+    let file = match &node.kind {
+        Kind::Seed { on_disk } => session.files.read(on_disk).ok(),
+        _ => None,
+    };
+    let span = file.map(|file| {
+        let text = session.files.get(file).text;
+        let at = line.unwrap_or(1) - 1;
+        let start = text.split_inclusive('\n').take(at).map(str::len).sum::<usize>();
+        let length = text[start..].lines().next().map_or(0, str::len);
+        Span::new(file, start..start + length)
+    });
+    Diagnostic::error(Code::InvalidSeed, span, message)
+}
+
+/// A statement that is one of the node's hooks: where the hooks are written.
+fn in_hook(problem: Diagnostic, node: &Node, sent: &str) -> Diagnostic {
+    let hooks = |key: &str| node.config.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
+    let is_own = |hook: &Json| {
+        let text = hook.get("sql").and_then(Json::as_str).unwrap_or_default();
+        // What stands before the first expression is sent as it is written.
+        let start = text.split("{{").next().unwrap_or_default().trim();
+        !start.is_empty() && sent.trim().starts_with(start)
+    };
+    match ["pre-hook", "post-hook"].into_iter().find(|key| hooks(key).iter().any(is_own)) {
+        Some(key) => {
+            let span = node.config_place(&key.replace('-', "_"));
+            Diagnostic { span, ..problem }.label(format!("a `{key}` of `{}`: {}", node.name, sent.trim()))
+        }
+        None => problem,
     }
 }
 

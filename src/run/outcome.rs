@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::adapter::SeedLoad;
 use crate::adapter::rows::Rows;
 use crate::compile::CompiledNode;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::diagnostic::code::Code;
 use crate::jinja::JsonMap;
+use crate::files::Span;
 use crate::manifest::Node;
 use crate::run::{Outcome, Status};
 
@@ -112,6 +113,18 @@ pub fn of_test(
     };
     // What the limits let pass is no failure.
     let failures = if status == Status::Pass { Some(0) } else { i64::try_from(count).ok() };
+    let diagnostics = message.iter().map(|message| found_rows(node, status, message)).collect();
     let response = JsonMap::from_iter([("_message".to_string(), json!("OK"))]);
-    Outcome { compiled, failures, response, ..timer.ended(status, message) }
+    Outcome { compiled, failures, response, diagnostics, ..timer.ended(status, message) }
+}
+
+/// What a test has found, at the place where the test is written.
+fn found_rows(node: &Node, status: Status, message: &str) -> Diagnostic {
+    let place = match node.generic_test() {
+        Some(test) => test.span,
+        None => Span::start_of(node.file),
+    };
+    let severity = if status == Status::Fail { Severity::Error } else { Severity::Warning };
+    let help = format!("`medal show --select {}` shows the rows that it found", node.name);
+    Diagnostic { severity, ..Diagnostic::error(Code::TestFailed, place, message).help(help) }
 }

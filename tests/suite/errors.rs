@@ -74,7 +74,7 @@ fn words(command: &str) -> Vec<String> {
 fn run(case: &Case) -> String {
     let named = |name: &str| case.files.iter().any(|(path, _)| path == name);
     let mut files: Vec<(&str, &str)> = Vec::new();
-    if !named("dbt_project.yml") && !named("medal.yml") {
+    if !named("medal.yml") {
         files.extend(crate::suite::support::DBT);
     }
     files.retain(|(path, _)| !named(path));

@@ -36,7 +36,9 @@ struct Survey {
 }
 
 fn failed(message: String) -> AdapterError {
-    AdapterError::Sql { message, at: None }
+    let line = message.strip_prefix("line ").map(|rest| rest.chars().take_while(char::is_ascii_digit));
+    let line = line.and_then(|digits| digits.collect::<String>().parse().ok());
+    AdapterError::Seed { message, line }
 }
 
 fn survey(seed: &SeedFile) -> Result<Survey, AdapterError> {

@@ -196,7 +196,7 @@ fn replace_path(relation: &mut Relation, args: &Arguments) {
 fn incorporate(relation: &mut Relation, args: &Arguments) {
     let part = |of: &str, name: &str| {
         let value = args.keyword(of)?.get_attr(name).ok()?;
-        (!value.is_undefined() && !value.is_none()).then_some(value)
+        (!value.is_undefined()).then_some(value)
     };
     for (name, slot) in [
         ("database", &mut relation.database),
@@ -204,7 +204,7 @@ fn incorporate(relation: &mut Relation, args: &Arguments) {
         ("identifier", &mut relation.identifier),
     ] {
         if let Some(value) = part("path", name) {
-            *slot = Some(python::text(&value));
+            *slot = (!value.is_none()).then(|| python::text(&value));
         }
     }
     change(&mut relation.quote, |name, _| part("quote_policy", name).map(|value| value.is_true()));

@@ -1,10 +1,12 @@
 //! Sequences that Python prints in a way of their own: `range(0, 3)`, `dict_items([…])`, `{1, 2}`.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
-use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::jinja::functions::Arguments;
@@ -41,6 +43,10 @@ impl View {
         self.items.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
+    fn is_unordered(&self) -> bool {
+        matches!(self.kind, ViewKind::Set | ViewKind::Keys | ViewKind::Items)
+    }
+
     fn replace(&self, items: Vec<Value>) -> Value {
         *self.items.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = items;
         Value::from(())
@@ -65,6 +71,13 @@ impl Object for View {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }
         set_method(self, name, args)
+    }
+
+    /// Sets are equal whatever the order of their items.
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        let other = other.downcast_ref::<View>().filter(|other| self.is_unordered() && other.is_unordered())?;
+        let sorted = |view: &View| view.items().into_iter().collect::<BTreeSet<_>>();
+        Some(sorted(self).cmp(&sorted(other)))
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

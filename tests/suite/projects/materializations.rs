@@ -56,15 +56,15 @@ fn ephemeral_models_are_inlined_once_each() {
         ("models/one.sql", "{{ config(materialized='ephemeral') }} select 1 as id"),
         ("models/two.sql", "{{ config(materialized='ephemeral') }} select id + 1 as id from {{ ref('one') }}"),
         (
-            "models/both.sql",
+            "models/all_of_them.sql",
             "with mine as (select 10 as id)\n\
              select * from {{ ref('one') }} union all select * from {{ ref('two') }} union all select * from mine",
         ),
     ]);
     project.ends(0, &["build"]);
-    assert_eq!(kinds(&project), "both|VIEW");
-    assert_eq!(project.query("select id from both order by id"), "1\n2\n10");
-    let compiled = project.read("target/compiled/shop/models/both.sql");
+    assert_eq!(kinds(&project), "all_of_them|VIEW");
+    assert_eq!(project.query("select id from all_of_them order by id"), "1\n2\n10");
+    let compiled = project.read("target/compiled/shop/models/all_of_them.sql");
     assert_eq!(compiled.matches("__dbt__cte__one as (").count(), 1, "{compiled}");
 }
 

@@ -14,7 +14,7 @@ fn a_native_project_keeps_codes_as_text() {
     let project = native(&[("seeds/codes.csv", "id,code,sku,n\n1,01234,1E5,5\n2,00001,2E3,6\n")]);
     project.ends(0, &["build"]);
     assert_eq!(
-        project.query("select id, code, sku, n + 1 as n from codes order by id"),
+        project.query("select id, code, sku, n::int + 1 as n from codes order by id"),
         "1|01234|1E5|6\n2|00001|2E3|7"
     );
 }

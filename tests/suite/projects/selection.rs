@@ -64,14 +64,6 @@ fn ls_prints_names_paths_selectors_or_objects() {
 }
 
 #[test]
-fn selectors_of_a_file_can_be_named() {
-    let project = chain();
-    project.write("selectors.yml", "selectors:\n  - name: nightly\n    definition:\n      union:\n        - {method: tag, value: daily}\n        - exclude: [c]\n");
-    let ran = project.ends(0, &["ls", "--selector", "nightly", "--resource-type", "model", "--output", "name"]);
-    assert_eq!(ran.stdout, "b\n");
-}
-
-#[test]
 fn a_selection_builds_only_what_it_names() {
     let project = chain();
     project.ends(0, &["build"]);

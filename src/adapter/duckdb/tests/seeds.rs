@@ -45,7 +45,7 @@ fn refusal(bytes: &[u8]) -> String {
     assert_eq!(table(&mut *session).1, [["1"]]);
     assert!(!session.in_transaction());
     match error {
-        AdapterError::Sql { message, .. } => message,
+        AdapterError::Seed { message, .. } => message,
         error => panic!("{error:?}"),
     }
 }
