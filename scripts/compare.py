@@ -178,7 +178,7 @@ def is_own_test(entry):
 
 def tidy(sql):
     """The SQL without the white space that carries no meaning: macros differ in it."""
-    return re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split()))
+    return re.sub(r"\s*([()\[\],])\s*", r"\1", " ".join(sql.split()))
 
 
 def read_json(path):

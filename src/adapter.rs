@@ -24,7 +24,7 @@ pub enum AdapterError {
     #[error("{message}")]
     Seed { message: String, line: Option<usize> },
     /// The statement was stopped because the run was.
-    #[error("interrupted")]
+    #[error("the run was stopped while this statement ran")]
     Interrupted,
 }
 

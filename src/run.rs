@@ -193,7 +193,7 @@ pub fn run(
         shared.ended.store(true, Ordering::Relaxed);
         drop(watch.join());
     });
-    let interrupted = !shared.scheduler.unfinished().is_empty();
+    let interrupted = !shared.scheduler.unfinished().is_empty() || options.stop.load(Ordering::Relaxed);
     let outcomes = shared.outcomes.into_inner().expect("every worker has ended well");
     RunResults { outcomes, elapsed: begin.elapsed(), interrupted }
 }
@@ -223,23 +223,29 @@ impl Shared<'_> {
                 Next::Done => return,
                 Next::Skip(step, blame) => {
                     let (node, blame) = (self.node(step), self.node(blame));
-                    self.ended(step, node::skipped(node, blame, worker.number));
+                    self.ended(self.next_index(), step, node::skipped(node, blame, worker.number));
                 }
                 Next::Run(step) => match self.subjects[step] {
                     Some(subject) => self.work_on_tests(worker, step, subject),
                     None => {
-                        self.begin(step);
-                        self.ended(step, worker.run(self.node(step)));
+                        let index = self.begin(step);
+                        self.ended(index, step, worker.run(self.node(step)));
                     }
                 },
             }
         }
     }
 
-    fn begin(&self, step: usize) {
-        let index = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+    fn next_index(&self) -> usize {
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Tells that a step begins; its number stays with it to its end.
+    fn begin(&self, step: usize) -> usize {
+        let index = self.next_index();
         let total = self.plan.steps.len();
         self.listener.event(&Event::NodeStarted { index, total, node: self.node(step) });
+        index
     }
 
     /// Runs a test together with the others of its subject that are ready.
@@ -254,9 +260,9 @@ impl Shared<'_> {
             if self.scheduler.is_stopped() {
                 return;
             }
-            self.begin(step);
+            let index = self.begin(step);
             let node = self.node(step);
-            self.ended(step, if passed { worker.pass(node) } else { worker.run(node) });
+            self.ended(index, step, if passed { worker.pass(node) } else { worker.run(node) });
         }
     }
 
@@ -265,16 +271,12 @@ impl Shared<'_> {
         self.session.manifest.node(id).expect("a plan is made of the manifest's nodes")
     }
 
-    fn ended(&self, step: usize, outcome: Outcome) {
+    fn ended(&self, index: usize, step: usize, outcome: Outcome) {
         let status = outcome.status;
         if let Some(journal) = self.journal {
             journal.record(&outcome.node, status);
         }
-        let mut outcomes = self.outcomes.lock().expect("nobody panics while holding the lock");
-        let index = outcomes.len() + 1;
-        outcomes.push(outcome);
-        let outcome = outcomes[index - 1].clone();
-        drop(outcomes);
+        self.outcomes.lock().expect("nobody panics while holding the lock").push(outcome.clone());
         let total = self.plan.steps.len();
         self.listener.event(&Event::NodeFinished { index, total, node: self.node(step), outcome: &outcome });
         if self.options.fail_fast && status.is_bad() {

@@ -107,7 +107,7 @@ impl Shape {
     /// Tables stop views from piling up: at every third level, at the last, and here and there.
     fn is_table(self, model: usize) -> bool {
         let level = self.level(model);
-        level % 3 == 2 || level == LEVELS - 1 || mix(model, 9) % 10 == 0
+        level % 3 == 2 || level == LEVELS - 1 || mix(model, 9).is_multiple_of(10)
     }
 
     fn model_sql(self, model: usize) -> String {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::artifact;
 use crate::cli::arguments::{CompileOptions, Output};
+use crate::cli::report::problem::plural;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::{self, CompiledNode};
@@ -31,6 +32,8 @@ pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, 
     let nodes: Vec<&Node> = nodes.collect();
     let (compiled, failed) = compile_all(context, &workspace, &nodes);
     write(context, &workspace, &compiled)?;
+    let folder = context.files.shown(&workspace.target_dir.join("compiled"));
+    context.reporter.note(&format!("Compiled {} to {folder}", plural(compiled.len(), "node")));
     if let ([node], Some(compiled)) = (nodes.as_slice(), compiled.values().next()) {
         print(&node.name, &compiled.sql, options.output);
     }

@@ -87,7 +87,6 @@ fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit,
 
 /// `medal retry`: runs what an earlier run left undone.
 pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit> {
-    context.flag("FULL_REFRESH", options.refresh.full_refresh);
     let workspace = workspace::open(context)?;
     let folder = options.state.as_ref().unwrap_or(&workspace.target_dir);
     if !journal::path(folder).is_file() {
@@ -111,6 +110,10 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
         context.error(Code::UnreadableState, &message, None);
         return Err(Exit::Unusable);
     };
+    let was_set = |name: &str| past.arguments.get(name) == Some(&Json::Bool(true));
+    context.flag("FULL_REFRESH", options.refresh.full_refresh || was_set("full_refresh"));
+    context.flag("EMPTY", was_set("empty"));
+    context.flag("STORE_FAILURES", was_set("store_failures"));
     let known = |id: &String| workspace.manifest.node(id).is_some();
     let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
     if unfinished.is_empty() {
@@ -129,7 +132,8 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
             let message = format!("`{}` has nothing to do: ephemeral models are part of others", mode.command);
             context.warning(Code::NothingSelected, &message, None);
         }
-        finish(context, workspace, &RunResults::default(), &IndexMap::new())?;
+        context.reporter.note("Nothing to do");
+        write(context, workspace, &RunResults::default(), &IndexMap::new())?;
         return Ok(Exit::Fine);
     }
     let adapter = workspace::connect(context, workspace)?;
@@ -160,7 +164,8 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
-    finish(context, workspace, &results, &compiled)?;
+    context.reporter.summary(&workspace.manifest, &results);
+    write(context, workspace, &results, &compiled)?;
     written.map_err(|error| workspace::unwritable(context, &error))?;
     ending.map_err(stop_at)?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
@@ -201,14 +206,13 @@ fn end_context(manifest: &Manifest, results: &RunResults) -> Vec<(&'static str, 
     ]
 }
 
-/// Writes the artifacts and tells the summary.
-fn finish(
+/// Writes the artifacts.
+fn write(
     context: &Context,
     workspace: &Workspace,
     results: &RunResults,
     compiled: &IndexMap<String, CompiledNode>,
 ) -> Result<(), Exit> {
-    context.reporter.summary(&workspace.manifest, results);
     if !context.write_json {
         return Ok(());
     }

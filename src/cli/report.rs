@@ -252,16 +252,13 @@ impl Reporter {
 
 /// Rows as a table for people.
 pub fn table(rows: &Rows) -> String {
-    table::table(rows, TABLE_WIDTH)
+    table::table(rows, screen::width_of_stdout())
 }
 
 /// Rows as a list of objects.
 pub fn json_rows(rows: &Rows) -> Json {
     table::json(rows)
 }
-
-/// About how many letters wide a table may get.
-const TABLE_WIDTH: usize = 160;
 
 /// The text of `medal explain CODE`.
 pub fn explain(code: Code) -> String {

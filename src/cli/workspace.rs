@@ -218,12 +218,17 @@ pub fn select(
         Ok(selected) => {
             for criterion in &selected.unmatched {
                 let message = format!("the selection `{criterion}` matches nothing");
-                let names = workspace.manifest.nodes.values().filter(|node| !node.is_test()).map(|node| node.name.as_str());
+                let names =
+                    workspace.manifest.nodes.values().filter(|node| !node.is_test()).map(|node| node.name.as_str());
                 let near = nearest(criterion, names).map(|near| format!("did you mean `{near}`?"));
                 context.warning(Code::NothingSelected, &message, near.as_deref());
             }
             if selected.nodes.is_empty() && selected.unmatched.is_empty() {
-                context.warning(Code::NothingSelected, "nothing is selected", None);
+                let message = match types {
+                    [kind] => format!("the selection has no {kind}"),
+                    _ => "nothing is selected".to_string(),
+                };
+                context.warning(Code::NothingSelected, &message, None);
             }
             Ok(selected.nodes)
         }

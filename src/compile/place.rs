@@ -58,7 +58,11 @@ pub fn sql_problem(
     let problem = not_built(session, Diagnostic::error(Code::SqlError, span, error.to_string()));
     if node.generic_test().is_some() {
         problem.label("the query of this test")
-    } else if in_own_text { problem.label("the engine stops here") } else { problem }
+    } else if in_own_text {
+        problem.label("the engine stops here")
+    } else {
+        problem
+    }
 }
 
 fn place_in(session: &Session, compiled: &CompiledNode, sent: &str, at: SqlPosition) -> Option<Span> {
@@ -115,6 +119,7 @@ fn not_built(session: &Session, problem: Diagnostic) -> Diagnostic {
     let built = nodes.find(|node| node.is_refable() && node.relation.identifier.as_deref() == Some(name));
     let Some(node) = built else { return problem };
     let message = problem.message.lines().next().unwrap_or_default().to_string();
-    let help = format!("the {} `{}` is not built yet: `medal build --select {}`", node.resource_type(), node.name, node.name);
+    let help =
+        format!("the {} `{}` is not built yet: `medal build --select {}`", node.resource_type(), node.name, node.name);
     Diagnostic { message, ..problem }.help(help)
 }

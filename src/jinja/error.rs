@@ -80,7 +80,10 @@ fn unknown_method(detail: &str) -> (ErrorKind, String) {
     };
     let name = rest.split(' ').next().unwrap_or(rest);
     if let Some(object) = rest.split('`').nth(1).filter(|_| what == "undefined") {
-        return (ErrorKind::UnknownMacro, format!("`{object}.{name}` is called, and there is no package or value `{object}`"));
+        return (
+            ErrorKind::UnknownMacro,
+            format!("`{object}.{name}` is called, and there is no package or value `{object}`"),
+        );
     }
     let what = match what {
         "sequence" => "list",

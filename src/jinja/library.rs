@@ -96,7 +96,12 @@ fn add_file(
                     let span = Span::new(file.file, block.name_range.clone());
                     let first = shared.macros[package[&info.name]].span;
                     let help = Some("rename one of them, or delete it".to_string());
-                    errors.push(RenderError { kind: ErrorKind::DuplicateMacro, message, help, frames: vec![span, first] });
+                    errors.push(RenderError {
+                        kind: ErrorKind::DuplicateMacro,
+                        message,
+                        help,
+                        frames: vec![span, first],
+                    });
                 }
                 package.insert(info.name.clone(), id);
                 texts.insert(template_name(id), template.rewritten.text);

@@ -67,6 +67,7 @@ fn macro_properties(project: &Project) -> IndexMap<String, crate::project::prope
 }
 
 /// Refuses two nodes of one name. Tests may share a name, and differ by the hash in their id.
+#[expect(clippy::vec_box, reason = "boxes keep ten thousands of nodes from being moved about")]
 fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Node> {
     let mut nodes: IndexMap<String, Node> = IndexMap::with_capacity(drafts.len());
     let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
@@ -99,12 +100,17 @@ fn same_name(node: &Node, other: &Node, files: &ProjectFiles) -> Diagnostic {
 /// A name that shows in another order than it is written, or that looks like another.
 fn hidden_letters(node: &Node) -> Option<Diagnostic> {
     let hides = |letter: char| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let names = [&node.name, &node.original_path].into_iter().chain(&node.relation.identifier).chain(node.columns.keys());
+    let names =
+        [&node.name, &node.original_path].into_iter().chain(&node.relation.identifier).chain(node.columns.keys());
     let mut names = names.filter(|name| name.contains(hides));
-    let shown: String = names.next()?.chars().flat_map(|letter| match hides(letter) {
-        true => letter.escape_unicode().collect::<Vec<_>>(),
-        false => vec![letter],
-    }).collect();
+    let shown: String = names
+        .next()?
+        .chars()
+        .flat_map(|letter| match hides(letter) {
+            true => letter.escape_unicode().collect::<Vec<_>>(),
+            false => vec![letter],
+        })
+        .collect();
     let message = format!("the name `{shown}` has a letter that cannot be seen");
     Some(Diagnostic::error(Code::HiddenCharacters, place(node), message).help("rename it without that letter"))
 }

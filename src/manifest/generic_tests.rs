@@ -128,7 +128,7 @@ fn subjects<'a>(
                     name: properties.name.clone(),
                     is_source: false,
                     id: node.map(|node| node.id.clone()),
-                    quote_columns: node.is_some_and(|node| node.config.flag("quote_columns")),
+                    quote_columns: false,
                     tags: Vec::new(),
                     properties,
                 };

@@ -15,8 +15,8 @@ use crate::hash;
 use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::builtin;
 use crate::manifest::docs::DocsBlocks;
-use crate::manifest::refable;
 use crate::manifest::parse::{self, Said, merge_calls};
+use crate::manifest::refable;
 use crate::manifest::{ColumnInfo, Disabled, Kind, Node, RefArguments};
 use crate::parallel;
 use crate::project::Project;
@@ -46,7 +46,7 @@ struct Drafting<'a> {
 
 /// One file, or block of a file, that becomes a node.
 enum Item<'a> {
-    Sql { file: &'a SqlFile, kind: Kind, body: Option<Span> },
+    Sql { file: &'a SqlFile, kind: Box<Kind>, body: Option<Span> },
     Seed(&'a SeedCsv),
 }
 
@@ -107,7 +107,11 @@ fn tasks(package: &Package) -> Vec<Task<'_>> {
         body: Option<Span>,
         patches: &Patches<'a>,
     ) -> Task<'a> {
-        Task { package, patch: patches.get(file.name.as_str()).copied(), item: Item::Sql { file, kind, body } }
+        Task {
+            package,
+            patch: patches.get(file.name.as_str()).copied(),
+            item: Item::Sql { file, kind: Box::new(kind), body },
+        }
     }
     let mut tasks: Vec<Task<'_>> = Vec::new();
     tasks.extend(package.models.iter().map(|file| sql(package, file, Kind::Model, None, &models)));
@@ -287,19 +291,16 @@ impl Drafting<'_> {
     }
 }
 
-/// Configurations of a node with a wrong value, or with a misspelt key, where they are written.
+/// Configurations of a node with a value that means nothing, where they are written.
 fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
     let own = |key: &str| {
         let facts = node.template.as_ref().map(|template| template.facts())?;
         facts.config_keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
     };
     let patched = |key: &str| task.patch?.1.config_spans.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
-    let problem = |(key, message, near): (String, String, Option<String>)| {
+    let problem = |(key, message): (String, String)| {
         let place = own(&key).or_else(|| patched(&key)).or_else(|| refable::place(node));
-        match near {
-            Some(near) => Diagnostic::warning(Code::UnknownKey, place, message).help(format!("did you mean `{near}`?")),
-            None => Diagnostic::error(Code::InvalidValue, place, message),
-        }
+        Diagnostic::error(Code::InvalidValue, place, message)
     };
     config::mistakes(node.config.written(), defaults_of(&node.kind)).into_iter().map(problem).collect()
 }

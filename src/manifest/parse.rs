@@ -132,7 +132,8 @@ pub fn merge_calls(config: &mut JsonMap, values: JsonMap) {
     }
 }
 
-/// The names that every template of a package sees, besides functions and macros.
+/// The names that every template of a package sees, besides functions and macros. The time and the id of the run stand
+/// for those that the compiler puts in their place.
 pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
     let mut scope = Scope { package: package.to_string(), ..Scope::default() };
     let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
@@ -141,6 +142,8 @@ pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
     put("this", ScopeValue::Relation(this.clone()));
     put("database", ScopeValue::Json(json!(project.target.database)));
     put("schema", ScopeValue::Json(json!(project.target.schema)));
+    put("run_started_at", ScopeValue::Json(json!(chrono::Utc::now().to_rfc3339())));
+    put("invocation_id", ScopeValue::Json(json!("")));
     scope
 }
 

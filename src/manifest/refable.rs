@@ -120,7 +120,7 @@ impl<'a> Binder<'a> {
                 let message = format!("{what} refers to `{}`, which does not exist", call.name);
                 let label = "no model, seed or snapshot has this name";
                 let problem = Diagnostic::error(Code::UnknownRef, span, message).label(label);
-                match nearest(&call.name, self.refable.keys().copied()) {
+                match nearest(&call.name, self.refable.keys().copied().filter(|name| *name != node.name)) {
                     Some(near) => problem.help(format!("did you mean `{near}` ({})?", self.path_of(near))),
                     None if self.sources.values().any(|source| source.name == call.name) => {
                         let source = self.sources.values().find(|source| source.name == call.name);

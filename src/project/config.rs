@@ -112,27 +112,14 @@ impl Config {
     }
 }
 
-/// Keys of a configuration that have no default, and that a misspelt key may mean.
-const OTHER_KEYS: [&str; 8] =
-    ["layer", "merge_update_columns", "merge_exclude_columns", "incremental_predicates", "indexes", "strategy", "partitioned_by", "unique_key"];
-
-/// What is wrong with a written configuration: a key, what is the matter, and whether the key itself is.
-pub fn mistakes(written: &JsonMap, kind: Defaults) -> Vec<(String, String, Option<String>)> {
+/// The written keys whose value means nothing, with what is the matter.
+pub fn mistakes(written: &JsonMap, kind: Defaults) -> Vec<(String, String)> {
     let defaults = kind.map();
-    let mut mistakes = Vec::new();
-    for (key, value) in written {
-        let Some(default) = defaults.get(key) else {
-            let known = defaults.keys().map(String::as_str).chain(OTHER_KEYS);
-            if !OTHER_KEYS.contains(&key.as_str()) && let Some(near) = crate::diagnostic::nearest(key, known) {
-                mistakes.push((key.clone(), format!("`{key}` is not a known configuration"), Some(near.to_string())));
-            }
-            continue;
-        };
-        if let Some(wanted) = wanted(key, default, value) {
-            mistakes.push((key.clone(), format!("`{key}` is {wanted}, and this is `{value}`"), None));
-        }
-    }
-    mistakes
+    let wrong = written.iter().filter_map(|(key, value)| {
+        let wanted = wanted(key, defaults.get(key)?, value)?;
+        Some((key.clone(), format!("`{key}` is {wanted}, and this is `{value}`")))
+    });
+    wrong.collect()
 }
 
 /// What a key takes, if the value is something else.
@@ -147,7 +134,9 @@ fn wanted(key: &str, default: &Json, value: &Json) -> Option<&'static str> {
         (Json::Bool(_), _) => Some("true or false"),
         (Json::Object(_), Json::Object(_)) => None,
         (Json::Object(_), _) if key != "docs" => Some("a mapping"),
-        (Json::Array(_), value) if key == "tags" && !value.is_string() && !texts(value) => Some("a text or a list of texts"),
+        (Json::Array(_), value) if key == "tags" && !value.is_string() && !texts(value) => {
+            Some("a text or a list of texts")
+        }
         (_, value) if is_text(key) && !value.is_string() => Some("a text"),
         _ => None,
     }

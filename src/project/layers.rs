@@ -52,7 +52,7 @@ pub fn read(written: Option<&Yaml>, native: bool, sink: &mut Diagnostics) -> Lay
         }
     }
     for (key, value) in written.entries() {
-        if !(key.name == "severity" && !matches!(value.value, Value::Map(_))) {
+        if key.name != "severity" || matches!(value.value, Value::Map(_)) {
             layers.insert(key.name.clone(), read_layer(&key.name, value, severity, sink));
         }
     }

@@ -29,8 +29,8 @@ pub struct Settings {
     pub version: Option<Json>,
     /// The project file that holds the name.
     pub file: FileId,
-    /// The texts of `model-paths` and the like, by what they name.
-    pub path_places: Vec<(String, Span)>,
+    /// Where the texts of `model-paths`, `on-run-start` and the like are written.
+    pub places: Vec<(String, Span)>,
     pub profile: Option<String>,
     pub paths: Paths,
     pub target_path: String,
@@ -209,7 +209,7 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
         name,
         version: fields.get("version").map(Yaml::to_json),
         file: raw.file,
-        path_places: path_places(&yaml),
+        places: places(&yaml),
         profile: fields.text("profile"),
         paths,
         target_path,
@@ -264,16 +264,19 @@ fn dispatch(fields: &mut Fields<'_, '_>) -> Vec<(String, Vec<String>)> {
     orders
 }
 
-fn path_places(yaml: &Yaml) -> Vec<(String, Span)> {
-    let lists = yaml.entries().iter().filter(|(key, _)| key.name.ends_with("-paths") || key.name == "clean-targets");
-    let texts = lists.flat_map(|(_, list)| list.items()).filter_map(|item| Some((item.as_str()?.to_string(), item.span)));
+fn places(yaml: &Yaml) -> Vec<(String, Span)> {
+    let has_places =
+        |key: &str| key.ends_with("-paths") || ["clean-targets", "on-run-start", "on-run-end"].contains(&key);
+    let lists = yaml.entries().iter().filter(|(key, _)| has_places(&key.name));
+    let texts =
+        lists.flat_map(|(_, list)| list.items()).filter_map(|item| Some((item.as_str()?.to_string(), item.span)));
     texts.collect()
 }
 
 impl Settings {
-    /// Where the project file gives a path.
-    pub fn place_of(&self, path: &str) -> Span {
-        let found = self.path_places.iter().find(|(text, _)| text == path);
+    /// Where the project file gives a path or a hook.
+    pub fn place_of(&self, text: &str) -> Span {
+        let found = self.places.iter().find(|(written, _)| written == text);
         found.map_or_else(|| Span::start_of(self.file), |(_, span)| *span)
     }
 }

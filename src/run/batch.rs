@@ -35,7 +35,7 @@ const REPLACED: [&str; 12] = [
 /// Whether the project leaves medal's own tests as they are.
 pub fn is_possible(library: &Library) -> bool {
     let own = |name: &str| {
-        let base = REPLACED.iter().any(|replaced| *replaced == name);
+        let base = REPLACED.contains(&name);
         base || REPLACED.iter().any(|replaced| name.split_once("__").is_some_and(|(_, bare)| bare == *replaced))
     };
     !library.macros().iter().any(|info| info.package != INTERNAL_PACKAGE && own(&info.name))

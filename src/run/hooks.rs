@@ -9,7 +9,8 @@ use crate::adapter::relation::Relation;
 use crate::compile::host::NodeHost;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
-use crate::files::ProjectFiles;
+use crate::diagnostic::code::Code;
+use crate::files::{ProjectFiles, Span};
 use crate::jinja::{Scope, ScopeValue, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Node, builtin, names};
@@ -38,11 +39,18 @@ pub fn run(
             continue;
         }
         warehouse.with(|connection| connection.execute(&rendered.text)).map_err(|error| {
-            let span = crate::files::Span::start_of(file);
-            Diagnostic::error(crate::diagnostic::code::Code::SqlError, span, error.to_string())
+            let span = place(session, hook).unwrap_or(Span::start_of(file));
+            Diagnostic::error(Code::SqlError, span, error.to_string())
+                .label(format!("`{which}` sends: {}", rendered.text.trim()))
         })?;
     }
     Ok(())
+}
+
+/// Where a project file has a hook.
+fn place(session: &Session, hook: &str) -> Option<Span> {
+    let mut settings = session.project.packages.values().map(|package| &package.settings);
+    settings.find_map(|settings| settings.places.iter().find(|(text, _)| text == hook)).map(|(_, span)| *span)
 }
 
 /// The names that an operation sees.
@@ -88,7 +96,7 @@ pub fn make_schemas<'a>(
         made.map_err(|error| builtin::diagnostic(&error))?;
         let closed =
             warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
-        closed.map_err(|error| Diagnostic::error(crate::diagnostic::code::Code::SqlError, None, error.to_string()))?;
+        closed.map_err(|error| Diagnostic::error(Code::SqlError, None, error.to_string()))?;
     }
     Ok(())
 }

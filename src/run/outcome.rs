@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::adapter::SeedLoad;
 use crate::adapter::rows::Rows;
 use crate::compile::CompiledNode;
-use crate::diagnostic::{Diagnostic, Severity};
 use crate::diagnostic::code::Code;
-use crate::jinja::JsonMap;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::Span;
+use crate::jinja::JsonMap;
 use crate::manifest::Node;
 use crate::run::{Outcome, Status};
 

@@ -1,1 +1,7 @@
-//! (being written)
+//! What goes wrong around medal, and what must still be true afterwards.
+
+mod crashes;
+mod hostile_data;
+mod hostile_projects;
+mod scale;
+mod secrets;

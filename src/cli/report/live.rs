@@ -72,9 +72,6 @@ impl Reporter {
         if let Some(line) = node::compact(node, outcome, self.paint()) {
             self.screen.line(Stream::Err, &line);
         }
-        if index == total {
-            *progress = None;
-        }
     }
 }
 

@@ -23,6 +23,11 @@ pub enum Stream {
     Err,
 }
 
+/// How many letters a line of stdout has room for; what reads a pipe or a file has room for all.
+pub fn width_of_stdout() -> usize {
+    terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(width, _)| usize::from(width.0))
+}
+
 impl Screen {
     pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, progress: Option<MultiProgress>) -> Screen {
         Screen { out: Mutex::new(out), err: Mutex::new(err), secrets: RwLock::default(), progress }

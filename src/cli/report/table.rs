@@ -9,9 +9,10 @@ const NARROWEST: usize = 8;
 /// Digits that a number of JSON keeps in every reader.
 const SAFE_DIGITS: usize = 15;
 
-/// A table for people, about `width` letters wide: numbers to the right, nulls empty, long cells cut.
+/// A table for people, at most `width` letters wide where it can be: numbers to the right, nulls empty. The widest
+/// columns are cut first.
 pub fn table(rows: &Rows, width: usize) -> String {
-    let cap = (width / rows.columns.len().max(1)).saturating_sub(3).max(NARROWEST);
+    let cap = cap(&natural_widths(rows), width);
     let names: Vec<String> = rows.columns.iter().map(|column| cut(&column.name, cap)).collect();
     let cells: Vec<Vec<String>> =
         rows.rows.iter().map(|row| row.iter().map(|cell| cut(&cell.text(), cap)).collect()).collect();
@@ -32,6 +33,20 @@ pub fn table(rows: &Rows, width: usize) -> String {
     lines.join("\n")
 }
 
+fn natural_widths(rows: &Rows) -> Vec<usize> {
+    let whole = |text: &str| cut(text, usize::MAX).chars().count();
+    let cells = |at: usize| rows.rows.iter().map(move |row| whole(&row[at].text()));
+    rows.columns.iter().enumerate().map(|(at, column)| cells(at).max().unwrap_or(0).max(whole(&column.name))).collect()
+}
+
+/// The width that no column may exceed, so that all of them fit.
+fn cap(widths: &[usize], width: usize) -> usize {
+    let room = width.saturating_sub(3 * widths.len() + 1);
+    let fits = |cap: &usize| widths.iter().map(|width| width.min(cap)).sum::<usize>() <= room;
+    let widest = widths.iter().copied().max().unwrap_or(0).max(NARROWEST);
+    (NARROWEST..=widest).rev().find(fits).unwrap_or(NARROWEST)
+}
+
 fn is_numeric(rows: &Rows, at: usize) -> bool {
     let is_number = |cell: &Cell| matches!(cell, Cell::Int(_) | Cell::Float(_) | Cell::Decimal(_));
     let mut cells = rows.rows.iter().map(|row| &row[at]).filter(|cell| **cell != Cell::Null).peekable();
@@ -42,7 +57,7 @@ fn is_numeric(rows: &Rows, at: usize) -> bool {
 fn cut(text: &str, cap: usize) -> String {
     let shown: String = text
         .chars()
-        .take(cap + 1)
+        .take(cap.saturating_add(1))
         .flat_map(|letter| {
             let escaped = letter.is_control();
             escaped.then(|| letter.escape_default()).into_iter().flatten().chain((!escaped).then_some(letter))

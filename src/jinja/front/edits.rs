@@ -77,6 +77,10 @@ pub struct EditMap {
 }
 
 impl EditMap {
+    pub fn shrink_to_fit(&mut self) {
+        self.points.shrink_to_fit();
+    }
+
     /// The range of the source that became a range of the edited text; `None` within the prelude.
     pub fn source(&self, range: Range<usize>) -> Option<Range<usize>> {
         if range.start < self.prelude {

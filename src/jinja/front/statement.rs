@@ -89,8 +89,13 @@ impl<'a> Rewriter<'a> {
         for space in &self.lexed.odd_spaces {
             self.edits.replace(space.clone(), " ");
         }
-        let (text, map) = self.edits.apply(prelude, self.source, range);
-        let Rewriter { calls, marks, only_plain_calls, .. } = self;
+        let (mut text, mut map) = self.edits.apply(prelude, self.source, range);
+        let Rewriter { mut calls, mut marks, only_plain_calls, .. } = self;
+        // A project keeps all its templates, ten thousand perhaps.
+        text.shrink_to_fit();
+        map.shrink_to_fit();
+        calls.shrink_to_fit();
+        marks.shrink_to_fit();
         Ok(Rewritten { text, map, calls, only_plain_calls, marks })
     }
 

@@ -40,7 +40,7 @@ fn a_model_is_a_view_unless_its_config_says_table() {
 #[test]
 fn a_view_becomes_a_table_and_a_table_a_view() {
     let project = dbt(&[
-        ("models/a.sql", "{{ config(materialized=var('kind', 'view')) }} select 1 as id"),
+        ("models/a.sql", "{{ config(materialized=var('kind', 'view'), unique_key='id') }} select 1 as id"),
         ("models/b.sql", "{{ config(materialized='view') }} select * from {{ ref('a') }}"),
     ]);
     for (kind, shown) in [("view", "VIEW"), ("table", "BASE TABLE"), ("incremental", "BASE TABLE"), ("view", "VIEW")] {

@@ -1,0 +1,96 @@
+//! What is secret is in no output and in no file.
+
+use std::path::Path;
+
+use crate::suite::support::{Project, dbt};
+
+const CANARIES: [(&str, &str); 3] = [
+    ("DBT_ENV_SECRET_KEY", "canary-one-7f3a"),
+    ("DBT_ENV_SECRET_TOKEN", "canary two/7f3b"),
+    ("MEDAL_SECRET_PASSWORD", "canary'three\"7f3c"),
+];
+
+const PROFILE: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: shop.duckdb\n\
+    \x20     secrets:\n        - {type: s3, name: store, key_id: \"{{ env_var('DBT_ENV_SECRET_KEY') }}\", secret: \"{{ env_var('DBT_ENV_SECRET_TOKEN') }}\"}\n\
+    \x20     nowhere: \"{{ env_var('MEDAL_SECRET_PASSWORD') }}\"\n";
+
+/// Every text file below a folder, except those that the test wrote.
+fn texts(folder: &Path, all: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            texts(&path, all);
+        } else {
+            let bytes = std::fs::read(&path).expect("the file can be read");
+            all.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+}
+
+fn leaks(project: &Project, commands: &[&[&str]]) -> Vec<String> {
+    let mut all = Vec::new();
+    for arguments in commands {
+        let output = project.command(arguments).envs(CANARIES).output().expect("medal starts");
+        all.push((format!("stdout of {arguments:?}"), String::from_utf8_lossy(&output.stdout).into_owned()));
+        all.push((format!("stderr of {arguments:?}"), String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    texts(project.path(), &mut all);
+    // As it is, and as JSON and SQL write it.
+    let forms = |value: &str| {
+        let json = serde_json::json!(value).to_string();
+        [value.to_string(), json.trim_matches('"').to_string(), value.replace('\'', "''")]
+    };
+    let leaked = |text: &str| CANARIES.iter().any(|(_, value)| forms(value).iter().any(|form| text.contains(form)));
+    all.into_iter().filter(|(_, text)| leaked(text)).map(|(place, _)| place).collect()
+}
+
+#[test]
+fn secrets_of_the_profile_are_in_no_output_and_no_file() {
+    let project = dbt(&[
+        ("models/a.sql", "select '{{ target.name }}' as target, '{{ log(target, info=true) }}' as logged"),
+        ("models/bad.sql", "select nothing from nowhere"),
+    ]);
+    project.write("profiles.yml", PROFILE);
+    let commands: [&[&str]; 6] = [
+        &["debug"],
+        &["--debug", "build"],
+        &["--log-format", "json", "--debug", "build"],
+        &["compile"],
+        &["parse"],
+        &["ls", "--output", "json"],
+    ];
+    assert_eq!(leaks(&project, &commands), [""; 0]);
+}
+
+#[test]
+fn secrets_in_an_error_of_the_engine_are_hidden() {
+    let project = dbt(&[("models/a.sql", "select 1 as id")]);
+    project.write(
+        "profiles.yml",
+        "shop: {target: dev, outputs: {dev: {type: duckdb, path: \"no/such/{{ env_var('DBT_ENV_SECRET_KEY') }}/file.duckdb\"}}}\n",
+    );
+    assert_eq!(leaks(&project, &[&["build"], &["debug"], &["--log-format", "json", "build"]]), [""; 0]);
+}
+
+#[test]
+fn a_secret_in_sql_is_an_error_that_does_not_show_it() {
+    let project = dbt(&[
+        ("models/a.sql", "select '{{ env_var('DBT_ENV_SECRET_KEY') }}' as id"),
+        ("models/b.sql", "{{ exceptions.raise_compiler_error(env_var('DBT_ENV_SECRET_TOKEN')) }}"),
+        ("models/c.sql", "{{ log(env_var('DBT_ENV_SECRET_KEY'), info=true) }} select 1 as id"),
+    ]);
+    assert_eq!(leaks(&project, &[&["build"], &["compile"], &["--debug", "parse"]]), [""; 0]);
+    let ran = project.command(&["build"]).envs(CANARIES).output().expect("medal starts");
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("error[secret-in-sql]"));
+}
+
+#[test]
+fn values_of_vars_are_in_no_artifact() {
+    let project = dbt(&[("models/a.sql", "select length('{{ var(\"word\") }}') as n")]);
+    project.write("models/a.sql", "{% if var('word') %}select 1 as n{% endif %}");
+    project.ends(0, &["build", "--vars", "word: canary-var-7f3d"]);
+    for path in ["target/manifest.json", "target/run_results.json", "target/journal.jsonl"] {
+        assert!(!project.read(path).contains("canary-var-7f3d"), "{path}");
+    }
+}
