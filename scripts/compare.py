@@ -316,8 +316,13 @@ def is_duckdb(path):
 
 
 def read_relation(connection, schema, name, kind, ignored):
+    import duckdb
+
     quoted = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
-    result = connection.execute(f"select * from {quoted}")
+    try:
+        result = connection.execute(f"select * from {quoted}")
+    except duckdb.Error as error:  # a view over what is gone, say
+        return [kind, f"cannot be read: {type(error).__name__}"], Counter()
     columns = [(column[0], str(column[1])) for column in result.description]
     kept = [place for place, (column, _) in enumerate(columns) if column not in ignored]
     rows = Counter(repr([canonical(row[place]) for place in kept]) for row in result.fetchall())

@@ -73,6 +73,32 @@ pub struct SeedLoad {
 /// The types of targets.
 pub const KINDS: [&str; 1] = ["duckdb"];
 
+/// The keys that a target may have.
+pub const TARGET_KEYS: [&str; 22] = [
+    "type",
+    "threads",
+    "path",
+    "schema",
+    "database",
+    "extensions",
+    "settings",
+    "config_options",
+    "secrets",
+    "attach",
+    "disable_transactions",
+    "retries",
+    "plugins",
+    "filesystems",
+    "remote",
+    "module_paths",
+    "flights",
+    "is_ducklake",
+    "motherduck_token",
+    "use_credential_provider",
+    "external_root",
+    "keep_open",
+];
+
 /// Opens the warehouse of a target.
 pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {
     match target.kind.as_str() {

@@ -137,7 +137,9 @@ pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic 
         problem.message = failure.to_string();
     }
     if problem.span.is_none() && node.template.is_some() {
-        problem.span = Some(Span::start_of(node.file));
+        let spoken_of = |key: &str| problem.message.contains(key) || problem.message.contains(&key.replace('_', " "));
+        let key = node.config.written().keys().map(String::as_str).find(|key| spoken_of(key));
+        problem.span = key.and_then(|key| node.config_place(key)).or(Some(Span::start_of(node.file)));
     }
     problem
 }

@@ -17,7 +17,12 @@ pub fn verdicts(manifest: &Manifest, layers: &Layers, sink: &mut Diagnostics) {
     judge(&manifest.nodes, &manifest.sources, layers, sink);
 }
 
-fn judge(nodes: &IndexMap<String, Node>, sources: &IndexMap<String, Source>, layers: &Layers, sink: &mut Diagnostics) {
+fn judge(
+    nodes: &IndexMap<String, Box<Node>>,
+    sources: &IndexMap<String, Source>,
+    layers: &Layers,
+    sink: &mut Diagnostics,
+) {
     if !layers.enforced {
         return;
     }

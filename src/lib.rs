@@ -10,18 +10,18 @@
 //!
 //! The modules stand in layer order: each uses only those before it, which a test checks.
 
-pub mod adapter;
-pub mod artifact;
-pub mod cli;
-pub mod compile;
-pub mod diagnostic;
 pub mod files;
 pub mod hash;
-pub mod jinja;
-pub mod layer;
-pub mod manifest;
 pub mod parallel;
-pub mod plan;
-pub mod project;
-pub mod run;
+pub mod diagnostic;
 pub mod sql;
+pub mod adapter;
+pub mod jinja;
+pub mod project;
+pub mod manifest;
+pub mod layer;
+pub mod compile;
+pub mod plan;
+pub mod run;
+pub mod artifact;
+pub mod cli;

@@ -15,6 +15,7 @@ pub mod selection;
 pub mod selector;
 pub mod sources;
 pub mod unsupported;
+pub mod unused;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use crate::project::properties::{GroupProperties, MacroProperties};
 /// A project with every name bound.
 pub struct Manifest {
     /// Enabled models, seeds, snapshots, analyses and tests by unique id, in the order of their files.
-    pub nodes: IndexMap<String, Node>,
+    pub nodes: IndexMap<String, Box<Node>>,
     pub sources: IndexMap<String, Source>,
     pub exposures: IndexMap<String, Exposure>,
     pub groups: IndexMap<String, Group>,
@@ -108,6 +109,8 @@ pub struct GenericTest {
     pub attached: Option<String>,
     /// Where the test is written.
     pub span: Span,
+    /// The texts of its arguments that refer to something, and where they are written.
+    pub references: Vec<(String, Span)>,
     /// The short form of the name, for the file and the alias.
     pub short_name: String,
 }
@@ -189,6 +192,8 @@ pub struct Disabled {
     pub original_path: String,
     /// `model`, `seed`, `source` …
     pub resource_type: &'static str,
+    /// Empty for sources.
+    pub fqn: Vec<String>,
 }
 
 impl Node {
@@ -243,7 +248,7 @@ impl Node {
 
 impl Manifest {
     pub fn node(&self, id: &str) -> Option<&Node> {
-        self.nodes.get(id)
+        self.nodes.get(id).map(Box::as_ref)
     }
 }
 

@@ -139,7 +139,7 @@ struct TestMetadata<'a> {
 /// The generic tests of each node, in the order of the nodes.
 pub fn tests_by_node(manifest: &Manifest) -> BTreeMap<&str, Vec<&GenericTest>> {
     let mut tests: BTreeMap<&str, Vec<&GenericTest>> = BTreeMap::new();
-    for test in manifest.nodes.values().filter_map(Node::generic_test) {
+    for test in manifest.nodes.values().filter_map(|node| node.generic_test()) {
         if let Some(attached) = &test.attached {
             tests.entry(attached).or_default().push(test);
         }
@@ -332,6 +332,7 @@ mod tests {
             column_name: arguments["column_name"].as_str().map(str::to_string),
             attached: Some("model.shop.orders".to_string()),
             span: Span::start_of(FileId(0)),
+            references: Vec::new(),
             short_name: name.to_string(),
         };
         node(&format!("{name}_{}", arguments.as_object().unwrap().len()), Kind::GenericTest(test))

@@ -99,7 +99,10 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap
 
 /// Writes the completion script of a shell.
 pub fn completions(shell: Shell, out: &mut dyn io::Write) {
-    clap_complete::generate(shell, &mut Arguments::command(), "medal", out);
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "medal", &mut script);
+    // A closed pipe (`| head`) is no mistake of the user's.
+    let _ = out.write_all(&script);
 }
 
 /// Which nodes a command is about.

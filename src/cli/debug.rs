@@ -2,6 +2,7 @@
 
 use crate::adapter;
 use crate::cli::arguments::DebugOptions;
+use crate::cli::report::problem::plural;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
@@ -27,7 +28,7 @@ pub fn debug(context: &Context, options: &DebugOptions) -> Result<Exit, Exit> {
     let wrong = workspace::tell(context, sink);
     let target = &project.target;
     note("profile", &target.profile_name);
-    note("target", &format!("{} ({}, {} threads)", target.name, target.kind, target.threads));
+    note("target", &format!("{} ({}, {})", target.name, target.kind, plural(target.threads, "thread")));
     note("warehouse", &format!("{}.{}", target.database, target.schema));
     if let Some(path) = target.settings.get("path").and_then(serde_json::Value::as_str) {
         note("path", path);

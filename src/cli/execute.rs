@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact;
@@ -10,15 +10,14 @@ use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestO
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
-use crate::compile::session::Warehouse;
+use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
-use crate::manifest::Manifest;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::plan;
 use crate::run::journal::{self, Journal};
-use crate::run::{RunOptions, RunResults, hooks, run};
+use crate::run::{RunOptions, RunResults, Status, hooks, run};
 
 /// What a command works on.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +159,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let written = journal.finish();
 
     let end = all_hooks(workspace, |settings| &settings.on_run_end);
-    let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(manifest, &results));
+    let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(&session, &results));
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
@@ -179,7 +178,8 @@ fn all_hooks(workspace: &Workspace, of: impl Fn(&crate::project::settings::Setti
 }
 
 /// `results` and `schemas` of `on-run-end`.
-fn end_context(manifest: &Manifest, results: &RunResults) -> Vec<(&'static str, Json)> {
+fn end_context(session: &Session, results: &RunResults) -> Vec<(&'static str, Json)> {
+    let manifest = &session.manifest;
     let result = |outcome: &crate::run::Outcome| {
         let node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
         json!({
@@ -194,15 +194,16 @@ fn end_context(manifest: &Manifest, results: &RunResults) -> Vec<(&'static str, 
             "timing": [],
         })
     };
-    let relations = || results.outcomes.iter().filter_map(|outcome| Some(&manifest.node(&outcome.node)?.relation));
-    let mut schemas: Vec<Json> = relations().map(|relation| json!(relation.schema)).collect();
-    schemas.dedup();
-    let mut pairs: Vec<Json> = relations().map(|relation| json!([relation.database, relation.schema])).collect();
-    pairs.dedup();
+    let ended_well = |outcome: &&crate::run::Outcome| !outcome.status.is_bad() && outcome.status != Status::Skipped;
+    let built = results.outcomes.iter().filter(ended_well).filter_map(|outcome| manifest.node(&outcome.node));
+    let relations: Vec<_> =
+        built.filter(|node| hooks::leaves_relation(session, node)).map(|node| &node.relation).collect();
+    let schemas: IndexSet<_> = relations.iter().map(|relation| &relation.schema).collect();
+    let pairs: IndexSet<_> = relations.iter().map(|relation| (&relation.database, &relation.schema)).collect();
     vec![
         ("results", Json::Array(results.outcomes.iter().map(result).collect())),
-        ("schemas", Json::Array(schemas)),
-        ("database_schemas", Json::Array(pairs)),
+        ("schemas", json!(schemas)),
+        ("database_schemas", json!(pairs)),
     ]
 }
 

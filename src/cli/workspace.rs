@@ -142,7 +142,7 @@ fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics
         let layer = node.layer.as_ref().and_then(|name| layers.layers.get(name));
         matches!(node.kind, Kind::Model) && layer.is_some_and(|layer| layer.raw && layer.severity.is_some())
     };
-    let models: Vec<&Node> = workspace.manifest.nodes.values().filter(raw).collect();
+    let models: Vec<&Node> = workspace.manifest.nodes.values().map(Box::as_ref).filter(raw).collect();
     if !layers.enforced || models.is_empty() {
         return;
     }
@@ -260,7 +260,7 @@ pub fn write_manifest(
 
 /// Tells that a file below the target folder cannot be written.
 pub fn unwritable(context: &Context, error: &std::io::Error) -> Exit {
-    let message = format!("cannot write below the target folder: {error}");
+    let message = format!("cannot write to the target folder: {error}");
     context.error(Code::UnreadableFile, &message, None);
     Exit::Unusable
 }

@@ -259,7 +259,7 @@ pub mod tests {
         let (graph, _) = Graph::build(edges);
         Manifest {
             graph,
-            nodes: nodes.into_iter().map(|node| (node.id.clone(), node)).collect(),
+            nodes: nodes.into_iter().map(|node| (node.id.clone(), Box::new(node))).collect(),
             sources: IndexMap::new(),
             exposures: IndexMap::new(),
             groups: IndexMap::new(),

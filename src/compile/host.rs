@@ -97,8 +97,14 @@ impl NodeHost {
         match self.node() {
             Some(node) => node.depends_on.iter().filter_map(|id| self.manifest().node(id)).find(fits),
             None => {
-                let own = self.manifest().nodes.values().filter(fits).find(|node| node.package == self.package);
-                own.or_else(|| self.manifest().nodes.values().find(fits))
+                let own = self
+                    .manifest()
+                    .nodes
+                    .values()
+                    .map(Box::as_ref)
+                    .filter(fits)
+                    .find(|node| node.package == self.package);
+                own.or_else(|| self.manifest().nodes.values().map(Box::as_ref).find(fits))
             }
         }
     }

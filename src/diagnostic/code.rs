@@ -32,99 +32,185 @@ codes! {
     ///
     /// Run the command inside a project, name one with `--project-dir`, or make one with `medal init`.
     NoProject => "no-project",
-    /// A file could not be read: it is missing, too large, or not UTF-8 text.
+    /// A file could not be read or written: it is missing, too large, or not UTF-8 text.
+    ///
+    /// Save text files as UTF-8. Files of more than 16 MB are data: make them seeds, or sources. What medal writes
+    /// goes below `target/`; the folder must be one that you may write to.
     UnreadableFile => "unreadable-file",
     /// A path of the project leaves the project's folder, itself or through a symbolic link.
     ///
-    /// Paths such as `model-paths` must stay below the project, so that a project cannot read or delete what
-    /// does not belong to it.
+    /// Paths such as `model-paths` must stay below the project, so that a project cannot read or delete what does
+    /// not belong to it.
     PathOutsideProject => "path-outside-project",
     /// A YAML file cannot be parsed, or goes beyond the limits on size, depth and aliases.
+    ///
+    /// The place is where the parser gave up. The cause is often in the line before: an indentation that does not
+    /// match, a tab, a quote that is not closed, or a text with `: ` or `#` in it that needs quotes.
     InvalidYaml => "invalid-yaml",
     /// A key stands twice in one YAML mapping. dbt would silently take the last one.
+    ///
+    /// Keep one of the two. Two `models:` in one file become one list.
     DuplicateKey => "duplicate-key",
     /// A key is not known at this place. It is often a misspelling, or stands at the wrong depth.
+    ///
+    /// What medal does not know, it does not use. Keys of your own belong below `meta:`.
     UnknownKey => "unknown-key",
-    /// A value has another type than its key takes.
+    /// A value has another type than its key takes, or something that is needed has no value.
+    ///
+    /// For instance `tags: 5` is a number, where a text or a list of texts is wanted: `tags: "5"`.
     InvalidValue => "invalid-value",
     /// The same key stands in `medal.yml` and in `dbt_project.yml`.
     ///
     /// Keep it in one of them. What dbt does not know (`layers:`, `targets:`) belongs in `medal.yml`.
     KeyInBothFiles => "key-in-both-files",
-    /// The profile or the target that the project names was not found.
+    /// The profile or the target that the project names was not found, or has a type that medal does not know.
+    ///
+    /// `profile:` of the project file, or `--profile`, names a profile; `target:` of the profile, or `--target`,
+    /// one of its `outputs:`. medal looks for `profiles.yml` in `--profiles-dir`, the current folder, the project's
+    /// folder and `~/.dbt`.
     UnknownProfile => "unknown-profile",
     /// The engine could not be reached or set up: a missing file, a lock, or an extension that cannot be loaded.
+    ///
+    /// `medal debug` tries the connection alone. DuckDB lets one process at a time write to a file: end the other
+    /// one, or close the file in the tool that holds it open.
     ConnectionFailed => "connection-failed",
     /// An environment variable that the project asks for is not set, and no default is given.
+    ///
+    /// Set it, or give a default as the second argument: `env_var('REGION', 'eu')`.
     MissingEnvVar => "missing-env-var",
     /// A variable that the project asks for is not set with `--vars` or under `vars:`, and has no default.
+    ///
+    /// Set it for one call with `--vars '{start: 2024-01-01}'`, for the project under `vars:`, or give a default as
+    /// the second argument: `var('start', '2024-01-01')`.
     MissingVar => "missing-var",
     /// A secret (`DBT_ENV_SECRET_…`, `MEDAL_SECRET_…`) is used outside of `profiles.yml` and `packages.yml`.
+    ///
+    /// SQL is written to `target/`, to logs and to the history of the warehouse, where a secret must not be.
     SecretInSql => "secret-in-sql",
     /// The Jinja of a file cannot be parsed.
+    ///
+    /// Look for a block without its end (`{% if … %}` needs `{% endif %}`), a quote or bracket that is not closed,
+    /// or `{{ }}` inside of another `{{ }}`: within one, names need no braces.
     JinjaSyntax => "jinja-syntax",
     /// The Jinja of a file failed while it was rendered. Both the place in the macro and the call are shown.
+    ///
+    /// The first place is where it failed; each place after it called the one before.
     JinjaError => "jinja-error",
     /// A template ran longer or made more text than medal allows: often a loop that does not end.
+    ///
+    /// Large work belongs into SQL, where the engine does it: a template only writes the query.
     TemplateLimit => "template-limit",
-    /// Two nodes of the same kind have the same name, or would build the same relation.
+    /// Two nodes have the same name or would build the same relation, or two macros of a package have one name.
+    ///
+    /// DuckDB does not tell capital letters from small ones. Rename one, or give it another `alias` or `schema`.
     DuplicateName => "duplicate-name",
     /// A `ref()` names a model, seed or snapshot that does not exist.
+    ///
+    /// Names are those of the files, without `.sql` or `.csv`, and capital letters count. Tables that others load
+    /// are sources: declare them below `sources:` and read them with `source()`.
     UnknownRef => "unknown-ref",
-    /// A `ref()` names a model that more than one package has. Name the package: `ref('package', 'model')`.
+    /// A `ref()` names a model that more than one package has.
+    ///
+    /// Name the package: `ref('package', 'model')`.
     AmbiguousRef => "ambiguous-ref",
     /// A `source()` names a source table that no YAML file declares.
+    ///
+    /// Declare it in a property file: `sources:`, in it `- name:` of the source, in that `tables:` with `- name:`
+    /// of the table.
     UnknownSource => "unknown-source",
     /// A node depends on something that is switched off by `enabled: false`.
+    ///
+    /// Switch it on, or switch off what reads it as well. `medal ls` lists only what is switched on.
     DisabledDependency => "disabled-dependency",
     /// Models depend on each other in a circle, so that no order exists to build them in.
+    ///
+    /// Remove one of the references that are shown, or move the part that both need into a model of its own. A
+    /// model that reads its own rows of the run before does so with `{{ this }}`, in an incremental model.
     DependencyCycle => "dependency-cycle",
     /// A generic test is not defined in any package.
+    ///
+    /// `unique`, `not_null`, `accepted_values` and `relationships` are built in. Others are `{% test name(model,
+    /// column_name) %}` in a file of the macros or of `tests/generic`, or come with a package: `package.name`.
     UnknownTest => "unknown-test",
     /// A YAML file describes something that does not exist.
+    ///
+    /// The tests and descriptions that are written there have no effect. Correct the name, or delete the entry.
     UnknownPatch => "unknown-patch",
-    /// A macro that a file calls does not exist.
+    /// A macro that a file, or `run-operation`, calls does not exist.
+    ///
+    /// Macros of packages are called with the package's name: `dbt_utils.star(…)`. The package must be installed.
     UnknownMacro => "unknown-macro",
     /// A materialization that a model asks for does not exist.
+    ///
+    /// `view`, `table`, `incremental` and `ephemeral` are built in; a project defines others with `{%
+    /// materialization name, adapter='duckdb' %}`.
     UnknownMaterialization => "unknown-materialization",
     /// A model's layer is not one that the project declares.
+    ///
+    /// Without `layers:` in `medal.yml` the layers are `bronze`, `silver` and `gold`.
     UnknownLayer => "unknown-layer",
     /// A model reads a layer that its own layer must not read, for instance gold reads bronze.
     ///
-    /// Every layer says in `layers: … reads:` which layers it may read. Put the missing step between, or move
-    /// the model to the layer it belongs to.
+    /// Every layer says in `layers: … reads:` which layers it may read. Put the missing step between, or move the
+    /// model to the layer it belongs to.
     LayerReads => "layer-reads",
     /// A bronze model does more than receive: it joins, filters, aggregates or removes duplicates.
     ///
     /// Bronze keeps what was received: a projection of one source with metadata columns. Move the logic to silver.
     BronzeShape => "bronze-shape",
-    /// A model has no SQL.
+    /// A model has no SQL: it is empty, has nothing but comments, or its Jinja left nothing.
+    ///
+    /// Write a `select`. A model that is not ready can be switched off: `{{ config(enabled=false) }}`.
     EmptyModel => "empty-model",
     /// A model compiles to more than one SQL statement. A model is one `select`.
     ///
-    /// The second statement may come from data (a variable, a name); data must never become code.
+    /// The second statement may come from data (a variable, a name); data must never become code. What has to run
+    /// before or after the model is a `pre_hook` or a `post_hook`.
     ManyStatements => "many-statements",
     /// The engine refused the SQL of a node.
+    ///
+    /// The place is in your file; what the engine was sent is below `target/compiled/`. `medal show --inline '…'`
+    /// tries a query.
     SqlError => "sql-error",
     /// A data test found rows, beyond its `error_if` or `warn_if`.
+    ///
+    /// `medal show --select TEST` shows the rows, `--store-failures` keeps them as a table. With `severity: warn` a
+    /// test warns only.
     TestFailed => "test-failed",
     /// A seed file cannot be loaded: rows of different lengths, an empty or repeated column name, bad text.
+    ///
+    /// Values with a delimiter or a line end in them stand between double quotes. Another delimiter is the
+    /// configuration `delimiter`; types are `column_types`.
     InvalidSeed => "invalid-seed",
     /// A seed's values were changed by type inference as dbt does it (`01234` becomes 1234).
     ///
     /// Declare the column in `column_types` (for instance `zip: varchar`) to keep the text. A native project
     /// (`medal.yml`) keeps every value as text.
     SeedCoercion => "seed-coercion",
-    /// A selection names nothing.
+    /// A selection names nothing, or nothing that the command works on.
+    ///
+    /// `medal ls --select …` shows what a selection holds. `medal test` selects tests by what they test.
     NothingSelected => "nothing-selected",
     /// A selector cannot be parsed or uses an unknown method.
+    ///
+    /// Examples: `orders`, `+orders`, `orders+1`, `tag:daily`, `layer:silver`, `path:models/staging`, `source:raw`,
+    /// `orders,tag:daily` (both).
     InvalidSelector => "invalid-selector",
     /// A feature of dbt that medal does not have (yet). `docs/compatibility.md` lists them with the reason.
     Unsupported => "unsupported",
     /// A package that the project needs is not installed below `packages-install-path`.
+    ///
+    /// medal reads installed packages and does not fetch them: `dbt deps` does, or copy each into a folder of its
+    /// own.
     MissingPackage => "missing-package",
-    /// A name has characters that hide or reorder text (bidirectional controls).
+    /// A name has letters that cannot be seen, or that show text in another order than it has.
+    ///
+    /// Such a name can be mistaken for another one. Rename the file or the column, and look at how the letter came
+    /// there.
     HiddenCharacters => "hidden-characters",
-    /// The result of an earlier run cannot be read.
+    /// The result of an earlier run is not there, cannot be read, or is of another target.
+    ///
+    /// `medal retry` reads what the last `build`, `run`, `seed` or `test` wrote below `target/`. `medal clean`
+    /// deletes it.
     UnreadableState => "unreadable-state",
 }

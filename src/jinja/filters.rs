@@ -1,6 +1,5 @@
 //! Jinja2's filters, where minijinja has none or another result, and dbt's own.
 
-use minijinja::formatting::FormatStyle;
 use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, Output, State, Value};
 use serde_json::Value as Json;
@@ -9,6 +8,7 @@ use crate::jinja::collections::List;
 use crate::jinja::error::runtime;
 use crate::jinja::functions::Arguments;
 use crate::jinja::methods;
+use crate::jinja::operators;
 use crate::jinja::python;
 use crate::jinja::render::render;
 
@@ -355,7 +355,7 @@ fn attr(value: &Value, name: &Value) -> Result<Value, Error> {
 fn format(template: &Value, args: Rest<Value>) -> Result<String, Error> {
     let template = python::text(template);
     methods::checked_widths(&template)?;
-    minijinja::formatting::format(FormatStyle::Printf, &template, &args)
+    operators::printf(&template, args.to_vec())
 }
 
 /// Filters that take the text of any value.

@@ -157,5 +157,18 @@ fn format_percent(format: &str, value: &Value) -> Result<Value, Error> {
     if !by_name && used != args.len() && !(used == 0 && value.kind() == ValueKind::Map) {
         return Err(runtime(format!("the text has {used} places for values, and gets {}", args.len())));
     }
-    minijinja::formatting::format(FormatStyle::Printf, format, &args).map(Value::from)
+    printf(format, args).map(Value::from)
+}
+
+/// The text with the values in their places; as in Python, `%d` takes the whole part of any number.
+pub fn printf(format: &str, mut args: Vec<Value>) -> Result<String, Error> {
+    let rest = format.replace("%%", "");
+    for (place, arg) in rest.split('%').skip(1).zip(&mut args) {
+        let conversion = place.chars().find(|c| c.is_ascii_alphabetic());
+        let float = f64::try_from(arg.clone()).ok().filter(|float| float.abs() < 1e18 && !arg.is_integer());
+        if let (Some('d' | 'i'), Some(float)) = (conversion, float) {
+            *arg = Value::from(float.trunc() as i64);
+        }
+    }
+    minijinja::formatting::format(FormatStyle::Printf, format, &args)
 }

@@ -12,6 +12,7 @@ use crate::jinja::collections::{Dict, Entries, List};
 use crate::jinja::error::runtime;
 use crate::jinja::limits;
 use crate::jinja::methods;
+use crate::jinja::modules::datetime;
 use crate::jinja::objects::relation::RelationObject;
 
 /// A list that minijinja computes when it is read (a slice, a filter …); our own objects are never of this kind.
@@ -76,7 +77,10 @@ pub fn write_repr(out: &mut impl Write, value: &Value) -> fmt::Result {
         ValueKind::Seq | ValueKind::Iterable if is_native_list(value) => {
             write_items(out, "[", value.try_iter().into_iter().flatten().collect(), "]")
         }
-        _ => write!(out, "{value:?}"),
+        _ => match datetime::repr(value) {
+            Some(text) => out.write_str(&text),
+            None => write!(out, "{value:?}"),
+        },
     }
 }
 

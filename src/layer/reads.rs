@@ -13,7 +13,7 @@ use crate::project::layers::{Layer, Layers, SOURCE};
 
 /// Everything that a verdict on reading looks at.
 pub struct Reading<'a> {
-    nodes: &'a IndexMap<String, Node>,
+    nodes: &'a IndexMap<String, Box<Node>>,
     sources: &'a IndexMap<String, Source>,
     layers: &'a Layers,
     /// The models that read a node directly, in the order of the project.
@@ -32,7 +32,7 @@ struct Read<'a> {
 
 impl<'a> Reading<'a> {
     pub fn new(
-        nodes: &'a IndexMap<String, Node>,
+        nodes: &'a IndexMap<String, Box<Node>>,
         sources: &'a IndexMap<String, Source>,
         layers: &'a Layers,
     ) -> Reading<'a> {

@@ -19,7 +19,7 @@ use crate::sql;
 #[derive(Default)]
 struct Project {
     files: ProjectFiles,
-    nodes: IndexMap<String, Node>,
+    nodes: IndexMap<String, Box<Node>>,
 }
 
 impl Project {
@@ -31,12 +31,13 @@ impl Project {
         node.template = Some(Arc::new(Template::new(file, self.files.get(file).text).unwrap()));
         node.layer = layer.map(str::to_string);
         node.depends_on = reads.iter().map(|name| name.to_string()).collect();
-        self.nodes.insert(name.to_string(), node);
+        self.nodes.insert(name.to_string(), Box::new(node));
         self
     }
 
     fn seed(mut self, name: &str) -> Project {
-        self.nodes.insert(name.to_string(), node(FileId(0), name, Kind::Seed { on_disk: name.into() }, json!({})));
+        self.nodes
+            .insert(name.to_string(), Box::new(node(FileId(0), name, Kind::Seed { on_disk: name.into() }, json!({}))));
         self
     }
 

@@ -13,7 +13,7 @@ use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::manifest::nodes::Drafts;
 use crate::manifest::refable::{Binder, place, ref_span};
-use crate::manifest::{Exposure, Group, Manifest, Node, Source, names};
+use crate::manifest::{Exposure, Group, Manifest, Node, Source, names, unused};
 use crate::project::Project;
 
 type Declared = (IndexMap<String, Source>, IndexMap<String, Exposure>, IndexMap<String, Group>);
@@ -31,6 +31,7 @@ pub fn finish(
     let mut nodes = unique(drafts.nodes, files, sink);
     refuse_shared_relations(&nodes, files, sink);
     nodes.values().for_each(|node| sink.extend(hidden_letters(node)));
+    unused::folders(project, nodes.values().map(|node| node as &Node), &drafts.disabled, sink);
     let binder = Binder::new(project, &nodes, &sources, &drafts.disabled);
     let mut bound: Vec<(String, Vec<String>, bool)> = Vec::new();
     for node in nodes.values() {
@@ -68,8 +69,8 @@ fn macro_properties(project: &Project) -> IndexMap<String, crate::project::prope
 
 /// Refuses two nodes of one name. Tests may share a name, and differ by the hash in their id.
 #[expect(clippy::vec_box, reason = "boxes keep ten thousands of nodes from being moved about")]
-fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Node> {
-    let mut nodes: IndexMap<String, Node> = IndexMap::with_capacity(drafts.len());
+fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Box<Node>> {
+    let mut nodes: IndexMap<String, Box<Node>> = IndexMap::with_capacity(drafts.len());
     let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
     for node in drafts {
         let taken = nodes.get(&node.id).or_else(|| {
@@ -85,7 +86,7 @@ fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) 
         if node.is_refable() {
             names.insert((node.package.clone(), node.name.clone()), node.id.clone());
         }
-        nodes.insert(node.id.clone(), *node);
+        nodes.insert(node.id.clone(), node);
     }
     nodes
 }
@@ -121,14 +122,15 @@ fn shown_path(node: &Node, files: &ProjectFiles) -> Arc<str> {
 }
 
 fn with_other(problem: Diagnostic, other: Option<Span>) -> Diagnostic {
-    match other {
-        Some(span) => problem.related(span, "the other one"),
-        None => problem,
+    match (problem.span, other) {
+        (Some(_), Some(span)) => problem.related(span, "the other one"),
+        (None, span) => Diagnostic { span, ..problem },
+        (_, None) => problem,
     }
 }
 
 /// Refuses two nodes that would build the same table or view. Names that differ only in case are the same to DuckDB.
-fn refuse_shared_relations(nodes: &IndexMap<String, Node>, files: &ProjectFiles, sink: &mut Diagnostics) {
+fn refuse_shared_relations(nodes: &IndexMap<String, Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) {
     let mut taken: BTreeMap<String, &Node> = BTreeMap::new();
     for node in nodes.values().filter(|node| names::has_relation(node)) {
         let key = node.relation.render().to_lowercase();
@@ -143,7 +145,7 @@ fn refuse_shared_relations(nodes: &IndexMap<String, Node>, files: &ProjectFiles,
 }
 
 fn graph(
-    nodes: &IndexMap<String, Node>,
+    nodes: &IndexMap<String, Box<Node>>,
     sources: &IndexMap<String, Source>,
     exposures: &IndexMap<String, Exposure>,
     sink: &mut Diagnostics,
@@ -159,8 +161,8 @@ fn graph(
     graph
 }
 
-fn cycle_problem(nodes: &IndexMap<String, Node>, cycle: &[String]) -> Diagnostic {
-    fn name<'a>(nodes: &'a IndexMap<String, Node>, id: &'a String) -> &'a str {
+fn cycle_problem(nodes: &IndexMap<String, Box<Node>>, cycle: &[String]) -> Diagnostic {
+    fn name<'a>(nodes: &'a IndexMap<String, Box<Node>>, id: &'a String) -> &'a str {
         nodes.get(id).map_or(id.as_str(), |node| node.name.as_str())
     }
     let path: Vec<&str> = cycle.iter().chain(cycle.first()).map(|id| name(nodes, id)).collect();

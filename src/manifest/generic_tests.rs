@@ -21,7 +21,7 @@ use crate::manifest::parse::{self, Said};
 use crate::manifest::{GenericTest, Kind, Node, RefArguments, Source, python};
 use crate::parallel;
 use crate::project::Project;
-use crate::project::config::{Config, Defaults};
+use crate::project::config::{self, Config, Defaults};
 use crate::project::properties::{NodeProperties, Properties, TestProperties};
 
 /// Keys of a test that configure it. In this order they stand in the node's code.
@@ -306,6 +306,8 @@ impl Drafting<'_> {
         if let Some((_, tags)) = task.column.as_ref().filter(|(_, tags)| !tags.is_empty()) {
             node.config.merge(JsonMap::from_iter([("tags".to_string(), json!(tags))]));
         }
+        let mistakes = config::mistakes(node.config.written(), Defaults::Test).into_iter();
+        problems.extend(mistakes.map(|(_, message)| Diagnostic::error(Code::InvalidValue, task.test.span, message)));
         (Some(Box::new(node)), problems)
     }
 
@@ -351,6 +353,7 @@ impl Drafting<'_> {
             column_name: task.column.as_ref().map(|(name, _)| name.clone()),
             attached: task.subject.id.clone(),
             span: task.test.span,
+            references: task.test.references.clone(),
             short_name: short.clone(),
         };
         let target = &self.project.target;

@@ -84,6 +84,7 @@ pub fn disabled(node: &Node) -> Disabled {
         package: node.package.clone(),
         original_path: node.original_path.clone(),
         resource_type: node.resource_type(),
+        fqn: node.fqn.clone(),
     }
 }
 
@@ -162,6 +163,7 @@ impl Drafting<'_> {
         node.checksum = hash::sha256(raw_code.trim());
         node.raw_code = raw_code.trim().into();
         node.refs = said.refs;
+        node.refs.shrink_to_fit();
         node.source_refs = said.sources;
         let facts = template.facts();
         node.depends_on_macros =

@@ -18,7 +18,7 @@ pub fn parents(project: &Project, manifest: &Manifest, node: &Node, sink: &mut D
 /// Finds what a `ref` or `source` names.
 pub struct Binder<'a> {
     root: &'a str,
-    nodes: &'a IndexMap<String, Node>,
+    nodes: &'a IndexMap<String, Box<Node>>,
     sources: &'a IndexMap<String, Source>,
     disabled: &'a [Disabled],
     /// Names that a `ref` can use, with the ids of each.
@@ -35,7 +35,7 @@ pub enum Unbound<'a> {
 impl<'a> Binder<'a> {
     pub fn new(
         project: &'a Project,
-        nodes: &'a IndexMap<String, Node>,
+        nodes: &'a IndexMap<String, Box<Node>>,
         sources: &'a IndexMap<String, Source>,
         disabled: &'a [Disabled],
     ) -> Binder<'a> {
@@ -160,7 +160,7 @@ impl<'a> Binder<'a> {
             let same = |call: &&crate::jinja::SourceCall| call.source == *source && call.table == *table;
             facts.sources.iter().find(same).map(|call| call.span)
         });
-        let span = test_place(node).or(span).or_else(|| place(node));
+        let span = test_place(node, table).or(span).or_else(|| place(node));
         if self.disabled_source(&[source.clone(), table.clone()]).is_some() {
             let message = format!("{} reads the source `{source}.{table}`, which is switched off", what(node));
             return Diagnostic::error(Code::DisabledDependency, span, message);
@@ -183,8 +183,10 @@ fn what(node: &Node) -> String {
 }
 
 /// A generic test is written in YAML, not in the code that it renders to.
-fn test_place(node: &Node) -> Option<Span> {
-    node.generic_test().map(|test| test.span)
+fn test_place(node: &Node, name: &str) -> Option<Span> {
+    let test = node.generic_test()?;
+    let named = test.references.iter().find(|(text, _)| text.contains(name));
+    Some(named.map_or(test.span, |(_, span)| *span))
 }
 
 /// Where a node makes a `ref`: at the literal name if there is one.
@@ -192,7 +194,7 @@ pub fn ref_span(node: &Node, call: &RefArguments) -> Option<Span> {
     let literal = node.template.as_ref().and_then(|template| {
         template.facts().refs.iter().find(|found| found.name == call.name).map(|found| found.span)
     });
-    test_place(node).or(literal).or_else(|| place(node))
+    test_place(node, &call.name).or(literal).or_else(|| place(node))
 }
 
 /// The place of a node as a whole.

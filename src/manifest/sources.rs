@@ -80,6 +80,7 @@ fn switched_off(source: &Source) -> Disabled {
         package: source.package.clone(),
         original_path: source.path.clone(),
         resource_type: "source",
+        fqn: Vec::new(),
     }
 }
 

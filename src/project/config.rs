@@ -122,6 +122,9 @@ pub fn mistakes(written: &JsonMap, kind: Defaults) -> Vec<(String, String)> {
     wrong.collect()
 }
 
+/// What `on_schema_change` takes.
+const CHANGES: [&str; 4] = ["ignore", "fail", "append_new_columns", "sync_all_columns"];
+
 /// What a key takes, if the value is something else.
 fn wanted(key: &str, default: &Json, value: &Json) -> Option<&'static str> {
     let is_flag = |text: &str| ["true", "false"].contains(&text.to_ascii_lowercase().as_str());
@@ -132,6 +135,12 @@ fn wanted(key: &str, default: &Json, value: &Json) -> Option<&'static str> {
         (Json::Bool(_), Json::Bool(_)) => None,
         (Json::Bool(_), Json::String(text)) if is_flag(text) => None,
         (Json::Bool(_), _) => Some("true or false"),
+        (_, Json::String(word)) if key == "on_schema_change" && !CHANGES.contains(&word.as_str()) => {
+            Some("ignore, fail, append_new_columns or sync_all_columns")
+        }
+        (_, Json::String(word)) if key == "severity" && !["warn", "error"].contains(&word.to_lowercase().as_str()) => {
+            Some("warn or error")
+        }
         (Json::Object(_), Json::Object(_)) => None,
         (Json::Object(_), _) if key != "docs" => Some("a mapping"),
         (Json::Array(_), value) if key == "tags" && !value.is_string() && !texts(value) => {

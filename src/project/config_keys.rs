@@ -3,7 +3,7 @@
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
-use crate::project::yaml::Yaml;
+use crate::project::yaml::{Value, Yaml};
 
 /// Keys that dbt, dbt-duckdb or medal look at. Source: <https://docs.getdbt.com/reference/model-configs>.
 const KNOWN: [&str; 77] = [
@@ -94,6 +94,21 @@ pub fn misspelt(key: &str, span: Span) -> Option<Diagnostic> {
     let near = nearest(key, KNOWN).filter(|near| near.len() > 3 && strsim::damerau_levenshtein(key, near) <= 2)?;
     let message = format!("nothing looks at the configuration `{key}`");
     Some(Diagnostic::warning(Code::UnknownKey, span, message).help(format!("did you mean `{near}`?")))
+}
+
+/// The folders that a tree of the project file names: the path of each, and where it is written.
+pub fn folders(tree: &Yaml) -> Vec<(Vec<String>, Span)> {
+    let mut found = Vec::new();
+    for (key, value) in tree.entries() {
+        let is_folder = matches!(value.value, Value::Map(_)) && !key.name.starts_with('+');
+        if !is_folder || KNOWN.contains(&key.name.as_str()) {
+            continue;
+        }
+        found.push((vec![key.name.clone()], key.span));
+        let below = folders(value).into_iter();
+        found.extend(below.map(|(path, span)| ([vec![key.name.clone()], path].concat(), span)));
+    }
+    found
 }
 
 /// Looks through a tree of the project file for misspelt keys with a `+`.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::adapter::{self, Target};
 use crate::diagnostic::code::Code;
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::files::{ProjectFiles, Span};
 use crate::project::render::YamlRenderer;
 use crate::project::settings::{RawSettings, profile_name};
@@ -148,6 +148,9 @@ fn output(
         sink.push(problem.help(format!("the types there are: {}", adapter::KINDS.join(", "))));
         return None;
     }
+    if !check(found, &settings, sink) {
+        return None;
+    }
     let threads = settings.get("threads").and_then(threads_of);
     Some(Target {
         profile_name: profile.to_string(),
@@ -159,6 +162,33 @@ fn output(
         settings,
         base,
     })
+}
+
+/// Whether a target can be used. Tells of misspelt keys, and of values that would otherwise be passed over.
+fn check(target: &Yaml, settings: &Map<String, Json>, sink: &mut Diagnostics) -> bool {
+    let mut usable = true;
+    for (key, value) in target.entries() {
+        let wrong = |wanted: &str| {
+            let message = format!("`{}` of a target is {wanted}", key.name);
+            Some(Diagnostic::error(Code::InvalidValue, value.span, message))
+        };
+        let problem = match (key.name.as_str(), settings.get(&key.name)) {
+            ("threads", Some(value)) if threads_of(value).is_none_or(|threads| threads == 0) => {
+                wrong("a whole number from 1")
+            }
+            ("schema" | "database" | "path", Some(value)) if !value.is_string() && !value.is_null() => wrong("a text"),
+            (name, _) if !adapter::TARGET_KEYS.contains(&name) => {
+                let message = format!("`{name}` is not a key of a target");
+                let problem = Diagnostic::warning(Code::UnknownKey, key.span, message);
+                let near = nearest(name, adapter::TARGET_KEYS);
+                Some(Diagnostic { help: near.map(|near| format!("did you mean `{near}`?")), ..problem })
+            }
+            _ => None,
+        };
+        usable &= problem.as_ref().is_none_or(|problem| problem.severity == Severity::Warning);
+        sink.extend(problem);
+    }
+    usable
 }
 
 fn threads_of(value: &Json) -> Option<usize> {

@@ -68,6 +68,8 @@ pub struct TestProperties {
     pub span: Span,
     /// Arguments and configuration together, not rendered.
     pub arguments: JsonMap,
+    /// The texts in it that refer to something, as in `to: ref('orders')`, and where they are written.
+    pub references: Vec<(String, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -279,7 +281,20 @@ fn test(yaml: &Yaml, sink: &mut Diagnostics) -> Option<TestProperties> {
         },
         _ => return bad_test(yaml, sink),
     };
-    Some(TestProperties { name, span, arguments })
+    let mut references = Vec::new();
+    collect_references(yaml, &mut references);
+    Some(TestProperties { name, span, arguments, references })
+}
+
+fn collect_references(yaml: &Yaml, found: &mut Vec<(String, Span)>) {
+    match &yaml.value {
+        Value::String(text) if text.contains("ref(") || text.contains("source(") => {
+            found.push((text.clone(), yaml.span));
+        }
+        Value::List(items) => items.iter().for_each(|item| collect_references(item, found)),
+        Value::Map(entries) => entries.iter().for_each(|(_, value)| collect_references(value, found)),
+        _ => {}
+    }
 }
 
 fn bad_test(yaml: &Yaml, sink: &mut Diagnostics) -> Option<TestProperties> {

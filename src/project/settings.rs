@@ -29,6 +29,8 @@ pub struct Settings {
     pub version: Option<Json>,
     /// The project file that holds the name.
     pub file: FileId,
+    /// The folders that `models:` and the like configure, and where they are written.
+    pub config_folders: IndexMap<String, Vec<(Vec<String>, Span)>>,
     /// Where the texts of `model-paths`, `on-run-start` and the like are written.
     pub places: Vec<(String, Span)>,
     pub profile: Option<String>,
@@ -193,11 +195,12 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
     let paths = paths(&mut fields);
     let target_path = fields.text("target-path").unwrap_or_else(|| "target".to_string());
     let clean = fields.texts("clean-targets").unwrap_or_else(|| vec![target_path.clone()]);
-    let mut configs = IndexMap::new();
+    let (mut configs, mut config_folders) = (IndexMap::new(), IndexMap::new());
     for tree in CONFIG_TREES {
         configs.insert(tree.to_string(), Json::Object(fields.json_map(tree)));
         if let Some(written) = yaml.get(tree) {
             config_keys::check_tree(written, fields.sink);
+            config_folders.insert(tree.to_string(), config_keys::folders(written));
         }
     }
     if let (Some(tests), Some(Json::Object(tree))) = (yaml.get("tests"), configs.get_mut("data_tests"))
@@ -210,6 +213,7 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
         version: fields.get("version").map(Yaml::to_json),
         file: raw.file,
         places: places(&yaml),
+        config_folders,
         profile: fields.text("profile"),
         paths,
         target_path,

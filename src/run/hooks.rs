@@ -68,21 +68,24 @@ pub fn operation_scope(session: &Arc<Session>, context: &[(&str, Json)]) -> Scop
     scope
 }
 
+/// Whether a node's run leaves a table or view: a test does if it stores its failures.
+pub fn leaves_relation(session: &Session, node: &Node) -> bool {
+    let stores = || {
+        session.flags.get("STORE_FAILURES") == Some(&Json::Bool(true))
+            || node.config.flag("store_failures")
+            || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral")
+    };
+    names::has_relation(node) || (node.is_test() && stores())
+}
+
 /// Makes the schemas of some nodes. One after the other: two at a time would conflict in DuckDB.
 pub fn make_schemas<'a>(
     session: &Arc<Session>,
     warehouse: &Arc<Warehouse>,
     nodes: impl Iterator<Item = &'a Node>,
 ) -> Result<(), Diagnostic> {
-    let store = session.flags.get("STORE_FAILURES") == Some(&Json::Bool(true));
-    let stores = |node: &Node| {
-        node.is_test()
-            && (store
-                || node.config.flag("store_failures")
-                || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"))
-    };
     let wanted: BTreeSet<(String, String)> = nodes
-        .filter(|node| names::has_relation(node) || stores(node))
+        .filter(|node| leaves_relation(session, node))
         .filter_map(|node| Some((node.relation.database.clone()?, node.relation.schema.clone()?)))
         .collect();
     let library = &session.manifest.library;

@@ -34,7 +34,7 @@ impl Worker {
             Kind::Seed { .. } => None,
             _ => match self.compile(node) {
                 Ok(compiled) => Some(compiled),
-                Err(problem) => return timer.failed(None, problem),
+                Err((compiled, problem)) => return timer.failed(compiled.map(|compiled| *compiled), problem),
             },
         };
         timer.compiled();
@@ -68,8 +68,9 @@ impl Worker {
         self.session.flags.get("WARN_ERROR") == Some(&Json::Bool(true))
     }
 
-    fn compile(&self, node: &Node) -> Result<CompiledNode, Diagnostic> {
-        let compiled = compile(&self.session, &self.warehouse, node)?;
+    /// One statement; otherwise what is the matter, with what was compiled if that is worth a look.
+    fn compile(&self, node: &Node) -> Result<CompiledNode, (Option<Box<CompiledNode>>, Diagnostic)> {
+        let compiled = compile(&self.session, &self.warehouse, node).map_err(|problem| (None, problem))?;
         let count = self.warehouse.with(|connection| connection.statement_count(&compiled.sql));
         let place = match &node.kind {
             Kind::GenericTest(test) => test.span,
@@ -79,14 +80,18 @@ impl Worker {
             Ok(1) => Ok(compiled),
             Ok(0) => {
                 let message = format!("{} `{}` has no SQL", node.resource_type(), node.name);
-                Err(Diagnostic::error(Code::EmptyModel, place, message).help("write a `select`, or delete the file"))
+                let problem = Diagnostic::error(Code::EmptyModel, place, message);
+                Err((None, problem.help("write a `select`, or delete the file")))
             }
             Ok(count) => {
                 let message = format!("{} `{}` compiles to {count} statements", node.resource_type(), node.name);
                 let help = "keep one `select`; what should run before or after it is a `pre_hook` or `post_hook`";
-                Err(Diagnostic::error(Code::ManyStatements, place, message).help(help))
+                Err((Some(Box::new(compiled)), Diagnostic::error(Code::ManyStatements, place, message).help(help)))
             }
-            Err(error) => Err(sql_problem(&self.session, node, Some(&compiled), &error, &compiled.sql)),
+            Err(error) => {
+                let problem = sql_problem(&self.session, node, Some(&compiled), &error, &compiled.sql);
+                Err((Some(Box::new(compiled)), problem))
+            }
         }
     }
 

@@ -126,9 +126,9 @@ mod tests {
     fn long_cells_are_cut_to_the_width() {
         let rows = rows(&["a_long_column_name", "b"], vec![vec![Cell::Text("x".repeat(500)), Cell::Bool(true)]]);
         assert_snapshot!(table(&rows, 40), @r#"
-        | a_long_column_na… | b    |
-        | ----------------- | ---- |
-        | xxxxxxxxxxxxxxxx… | true |
+        | a_long_column_name            | b    |
+        | ----------------------------- | ---- |
+        | xxxxxxxxxxxxxxxxxxxxxxxxxxxx… | true |
         "#);
     }
 

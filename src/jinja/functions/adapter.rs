@@ -107,16 +107,25 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         }
         "expand_target_column_types" => Ok(nothing()),
         "get_column_schema_from_query" => columns(host.query_columns(&args.shown(0, "sql")?).map_err(from_host)?),
+        // While the project is parsed there is no warehouse to change.
+        "create_schema"
+        | "drop_schema"
+        | "drop_relation"
+        | "rename_relation"
+        | "truncate_relation"
+        | "check_schema_exists"
+            if !host.execute() =>
+        {
+            Ok(nothing())
+        }
         "create_schema" | "drop_schema" => schema(state, render, name, &args),
         "drop_relation" | "rename_relation" | "truncate_relation" => change_relation(state, render, name, &args),
         "check_schema_exists" => {
-            let (database, schema) = (args.optional_text(0, "database"), args.shown(1, "schema")?);
-            match call_macro(
-                state,
-                render,
-                "check_schema_exists",
-                &[Value::from(information_schema(database.as_deref())), Value::from(schema)],
-            )? {
+            let mut place = Relation::new("", "", "");
+            place.database = args.optional_text(0, "database");
+            let described = relation::information_schema(&place, None);
+            let schema = Value::from(args.shown(1, "schema")?);
+            match call_macro(state, render, "check_schema_exists", &[described, schema])? {
                 Some(result) => Ok(Value::from(first_number(&result) > 0)),
                 None => Ok(Value::from(true)),
             }
@@ -252,13 +261,6 @@ fn schema(state: &mut State, render: &Arc<Render>, name: &str, args: &Arguments)
         _ => render.host.drop_schema(database, &schema),
     };
     done.map(|()| nothing()).map_err(from_host)
-}
-
-fn information_schema(database: Option<&str>) -> String {
-    database.map_or_else(
-        || "information_schema".to_string(),
-        |database| format!("{}.information_schema", identifier(database)),
-    )
 }
 
 /// The first cell of a query result.

@@ -60,6 +60,23 @@ fn parse_moment(text: &str) -> Option<Moment> {
     Some(Moment { local, zone: None })
 }
 
+/// `repr(value)` of a date, or of a time of no zone: `datetime.date(2024, 1, 31)`.
+pub fn repr(value: &Value) -> Option<String> {
+    let day = |date: NaiveDate| format!("{}, {}, {}", date.year(), date.month(), date.day());
+    if let Some(Date(date)) = value.downcast_object_ref::<Date>() {
+        return Some(format!("datetime.date({})", day(*date)));
+    }
+    let moment = value.downcast_object_ref::<Moment>().filter(|moment| moment.zone.is_none())?;
+    let time = moment.local.time();
+    let (second, micros) = (time.second(), time.nanosecond() / 1000);
+    let rest = match (second, micros) {
+        (0, 0) => String::new(),
+        (second, 0) => format!(", {second}"),
+        (second, micros) => format!(", {second}, {micros}"),
+    };
+    Some(format!("datetime.datetime({}, {}, {}{rest})", day(moment.local.date()), time.hour(), time.minute()))
+}
+
 impl Moment {
     pub fn now(zone: Option<Zone>) -> Moment {
         match zone {

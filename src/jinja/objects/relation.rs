@@ -214,7 +214,8 @@ fn incorporate(relation: &mut Relation, args: &Arguments) {
     }
 }
 
-fn information_schema(relation: &Relation, view: Option<String>) -> Value {
+/// The schema of a relation's database that describes the database, or a view in it.
+pub fn information_schema(relation: &Relation, view: Option<String>) -> Value {
     let mut schema = Relation::new("", "information_schema", "");
     schema.database = relation.database.clone();
     schema.include.database = relation.database.is_some();

@@ -37,7 +37,7 @@ pub struct Members<'a> {
 
 impl<'a> Members<'a> {
     pub fn of(manifest: &'a Manifest, package: &'a str) -> Members<'a> {
-        let nodes = manifest.nodes.values().map(Member::node);
+        let nodes = manifest.nodes.values().map(|node| Member::node(node));
         let sources = manifest.sources.values().map(Member::source);
         let exposures = manifest.exposures.values().map(Member::exposure);
         Members::new(nodes.chain(sources).chain(exposures), &manifest.graph, package)
