@@ -217,8 +217,11 @@ def leave_unit_tests_out(dbt, medal):
 def leave_no_work_out(dbt):
     """Takes out what dbt lists in its results although there is nothing to do, for instance saved queries."""
     for outcomes in dbt.outcomes:
-        for node in [node for node, (status, _) in outcomes.items() if status == "no-op"]:
+        idle = [node for node, (status, _) in outcomes.items() if status == "no-op"]
+        for node in idle:
             del outcomes[node]
+        if idle:
+            print(f"left out, since dbt has nothing to do for them: {', '.join(idle)}")
 
 
 def numbered(dbt, medal, options):

@@ -110,7 +110,7 @@ pub struct GenericTest {
     /// Where the test is written.
     pub span: Span,
     /// The texts of its arguments that refer to something, and where they are written.
-    pub references: Vec<(String, Span)>,
+    pub references: Box<[(String, Span)]>,
     /// The short form of the name, for the file and the alias.
     pub short_name: String,
 }

@@ -191,6 +191,7 @@ pub fn run(
             .collect();
         running.into_iter().for_each(|thread| drop(thread.join()));
         shared.ended.store(true, Ordering::Relaxed);
+        watch.thread().unpark();
         drop(watch.join());
     });
     let interrupted = !shared.scheduler.unfinished().is_empty() || options.stop.load(Ordering::Relaxed);
@@ -294,7 +295,7 @@ impl Shared<'_> {
                 self.scheduler.stop();
                 adapter.interrupt();
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::park_timeout(Duration::from_millis(20));
         }
     }
 }

@@ -332,7 +332,7 @@ mod tests {
             column_name: arguments["column_name"].as_str().map(str::to_string),
             attached: Some("model.shop.orders".to_string()),
             span: Span::start_of(FileId(0)),
-            references: Vec::new(),
+            references: Box::default(),
             short_name: name.to_string(),
         };
         node(&format!("{name}_{}", arguments.as_object().unwrap().len()), Kind::GenericTest(test))

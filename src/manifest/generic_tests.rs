@@ -51,7 +51,6 @@ struct Subject<'a> {
     /// The unique id of a node or source; none if it is not there or is switched off.
     id: Option<String>,
     properties: &'a NodeProperties,
-    quote_columns: bool,
     tags: Vec<String>,
 }
 
@@ -128,7 +127,6 @@ fn subjects<'a>(
                     name: properties.name.clone(),
                     is_source: false,
                     id: node.map(|node| node.id.clone()),
-                    quote_columns: false,
                     tags: Vec::new(),
                     properties,
                 };
@@ -144,7 +142,6 @@ fn subjects<'a>(
                         source.config.texts("tags").into_iter().map(str::to_string).collect()
                     }),
                     id: Some(id).filter(|id| sources.contains_key(id)),
-                    quote_columns: false,
                     properties: &table.node,
                 };
                 subjects.push((name, file, subject));
@@ -165,7 +162,7 @@ fn unknown_patch<'a>(kind: &str, properties: &NodeProperties, known: impl Iterat
 
 fn tests_of<'a>(package: &'a str, file: &'a Properties, subject: &'a Subject<'a>, tasks: &mut Vec<Task<'a>>) {
     for column in &subject.properties.columns {
-        let quoted = column.quote.unwrap_or(subject.quote_columns);
+        let quoted = column.quote == Some(true);
         let name = if quoted { identifier(&column.name) } else { column.name.clone() };
         for test in &column.tests {
             let tags = [column.tags.clone(), subject.tags.clone()].concat();
@@ -353,7 +350,7 @@ impl Drafting<'_> {
             column_name: task.column.as_ref().map(|(name, _)| name.clone()),
             attached: task.subject.id.clone(),
             span: task.test.span,
-            references: task.test.references.clone(),
+            references: task.test.references.clone().into(),
             short_name: short.clone(),
         };
         let target = &self.project.target;

@@ -34,7 +34,10 @@ impl Worker {
             Kind::Seed { .. } => None,
             _ => match self.compile(node) {
                 Ok(compiled) => Some(compiled),
-                Err((compiled, problem)) => return timer.failed(compiled.map(|compiled| *compiled), problem),
+                Err(refused) => {
+                    let (compiled, problem) = *refused;
+                    return timer.failed(compiled, problem);
+                }
             },
         };
         timer.compiled();
@@ -69,8 +72,8 @@ impl Worker {
     }
 
     /// One statement; otherwise what is the matter, with what was compiled if that is worth a look.
-    fn compile(&self, node: &Node) -> Result<CompiledNode, (Option<Box<CompiledNode>>, Diagnostic)> {
-        let compiled = compile(&self.session, &self.warehouse, node).map_err(|problem| (None, problem))?;
+    fn compile(&self, node: &Node) -> Result<CompiledNode, Box<(Option<CompiledNode>, Diagnostic)>> {
+        let compiled = compile(&self.session, &self.warehouse, node).map_err(|problem| Box::new((None, problem)))?;
         let count = self.warehouse.with(|connection| connection.statement_count(&compiled.sql));
         let place = match &node.kind {
             Kind::GenericTest(test) => test.span,
@@ -81,16 +84,16 @@ impl Worker {
             Ok(0) => {
                 let message = format!("{} `{}` has no SQL", node.resource_type(), node.name);
                 let problem = Diagnostic::error(Code::EmptyModel, place, message);
-                Err((None, problem.help("write a `select`, or delete the file")))
+                Err(Box::new((None, problem.help("write a `select`, or delete the file"))))
             }
             Ok(count) => {
                 let message = format!("{} `{}` compiles to {count} statements", node.resource_type(), node.name);
                 let help = "keep one `select`; what should run before or after it is a `pre_hook` or `post_hook`";
-                Err((Some(Box::new(compiled)), Diagnostic::error(Code::ManyStatements, place, message).help(help)))
+                Err(Box::new((Some(compiled), Diagnostic::error(Code::ManyStatements, place, message).help(help))))
             }
             Err(error) => {
                 let problem = sql_problem(&self.session, node, Some(&compiled), &error, &compiled.sql);
-                Err((Some(Box::new(compiled)), problem))
+                Err(Box::new((Some(compiled), problem)))
             }
         }
     }
