@@ -73,7 +73,9 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, Exit> {
     }
     let begin = Instant::now();
     let mut context = context(arguments)?;
-    context.reporter.version();
+    if arguments.global.log_format == LogFormat::Json || arguments.command.runs_nodes() {
+        context.reporter.version();
+    }
     let outcome = carry_out(&arguments.command, &mut context);
     context.reporter.completed(arguments.command.name(), outcome == Ok(Exit::Fine), begin.elapsed());
     outcome

@@ -65,6 +65,19 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether the command builds or tests nodes.
+    pub fn runs_nodes(&self) -> bool {
+        matches!(
+            self,
+            Command::Seed(_)
+                | Command::Run(_)
+                | Command::Snapshot(_)
+                | Command::Test(_)
+                | Command::Build(_)
+                | Command::Retry(_)
+        )
+    }
+
     /// The command's word, as dbt's artifacts name it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -178,6 +178,7 @@ impl<'a> Binder<'a> {
 fn what(node: &Node) -> String {
     match node.generic_test() {
         Some(test) => format!("the test `{}`", test.name),
+        None if node.original_path == "--inline" => "the query".to_string(),
         None => format!("{} `{}`", node.resource_type(), node.name),
     }
 }
