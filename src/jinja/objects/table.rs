@@ -50,16 +50,17 @@ fn cell(cell: &Cell) -> Value {
     }
 }
 
-/// Whole numbers stay exact; others become floats, as long as they print the same.
+/// Digits that a float holds exactly enough to print them again.
+const FLOAT_DIGITS: usize = 15;
+
+/// Whole numbers stay exact, and others become floats. What a float cannot hold stays text: it prints as it is, and
+/// arithmetic with it fails aloud instead of losing digits.
 fn decimal(digits: &str) -> Value {
     if let Ok(int) = digits.parse::<i64>() {
         return Value::from(int);
     }
     match digits.parse::<f64>() {
-        Ok(float) if python::float_text(float) == digits.trim_end_matches('0') || float.fract() == 0.0 => {
-            Value::from(float)
-        }
-        Ok(float) if digits.len() <= 15 => Value::from(float),
+        Ok(float) if digits.bytes().filter(u8::is_ascii_digit).count() <= FLOAT_DIGITS => Value::from(float),
         _ => Value::from(digits),
     }
 }
@@ -299,5 +300,17 @@ impl Object for TableColumn {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<agate.columns.Column object>")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn a_decimal_never_loses_digits() {
+        let shown =
+            ["1.50", "2", "12345678901234567890.10", "0.1234567890123456789"].map(|text| decimal(text).to_string());
+        assert_eq!(shown, ["1.5", "2", "12345678901234567890.10", "0.1234567890123456789"]);
     }
 }
