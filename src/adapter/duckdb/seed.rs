@@ -11,12 +11,13 @@ use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
 
 /// Replaces a table by the rows of a file. A file that cannot be read whole leaves the table as it is.
 pub fn load(connection: &mut dyn Connection, relation: &Relation, seed: &SeedFile) -> Result<SeedLoad, AdapterError> {
-    let survey = survey(seed)?;
+    let mut survey = survey(seed)?;
+    let quote = quote(connection, seed, &mut survey)?;
     let own_transaction = !connection.in_transaction();
     if own_transaction {
         connection.begin()?;
     }
-    let loaded = fill(connection, relation, seed, &survey);
+    let loaded = fill(connection, relation, seed, &survey, quote);
     match &loaded {
         Ok(()) if own_transaction => connection.commit()?,
         Err(_) if own_transaction => connection.rollback()?,
@@ -33,6 +34,8 @@ struct Survey {
     /// No record takes more bytes in the file.
     longest: usize,
     coerced: Vec<(String, String)>,
+    /// The first value, with its column, that begins with a single quote.
+    single_quoted: Option<(String, String)>,
 }
 
 fn failed(message: String) -> AdapterError {
@@ -59,10 +62,14 @@ fn survey(seed: &SeedFile) -> Result<Survey, AdapterError> {
     let guess = |name| (seed.infer_types && declared(name).is_none()).then(Guess::new);
     let mut guesses = names.iter().map(guess).collect::<Vec<_>>();
     let (mut rows, mut longest) = (0, 0);
+    let mut single_quoted = None;
     while read(&mut reader, &mut record)? {
         check_row(&record, names.len())?;
         rows += 1;
         longest = longest.max(record.as_slice().len());
+        if let Some(at) = record.iter().position(|value| value.starts_with('\'')).filter(|_| single_quoted.is_none()) {
+            single_quoted = Some((names[at].clone(), record[at].to_string()));
+        }
         for (guess, value) in guesses.iter_mut().zip(&record) {
             if let Some(guess) = guess {
                 guess.see(value);
@@ -78,7 +85,7 @@ fn survey(seed: &SeedFile) -> Result<Survey, AdapterError> {
     }
     // In the file each character can be a doubled quote, and each value has quotes and a delimiter.
     let longest = 2 * longest + 4 * columns.len();
-    Ok(Survey { columns, rows, longest, coerced })
+    Ok(Survey { columns, rows, longest, coerced, single_quoted })
 }
 
 fn read(reader: &mut csv::Reader<BufReader<File>>, record: &mut StringRecord) -> Result<bool, AdapterError> {
@@ -132,8 +139,10 @@ fn fill(
     relation: &Relation,
     seed: &SeedFile,
     survey: &Survey,
+    quote: char,
 ) -> Result<(), AdapterError> {
-    let sql = format!("create or replace table {} as select * from {}", relation.render(), reading(seed, survey));
+    let sql =
+        format!("create or replace table {} as select * from {}", relation.render(), reading(seed, survey, quote));
     connection.execute(&sql).map_err(|error| match error {
         AdapterError::Sql { message, .. } => failed(condense(&message)),
         error => error,
@@ -151,17 +160,33 @@ fn fill(
     Ok(())
 }
 
+/// The character around values. dbt lets DuckDB guess it, and so `'a'` may lose its quotes: where types are inferred
+/// as dbt does it, the same guess holds, and a value that it changes is named.
+fn quote(connection: &mut dyn Connection, seed: &SeedFile, survey: &mut Survey) -> Result<char, AdapterError> {
+    let Some(changed) = survey.single_quoted.clone().filter(|_| seed.infer_types) else { return Ok('"') };
+    let path = literal(&no_pattern(&seed.path.to_string_lossy()));
+    let delimiter = literal(&seed.delimiter.to_string());
+    let guess = connection.query(&format!("select quote from sniff_csv({path}, delim = {delimiter}, header = true)"));
+    let guess = guess.ok().and_then(|rows| rows.rows.first().and_then(|row| row.first().map(|cell| cell.text())));
+    if guess.as_deref() != Some("'") {
+        return Ok('"');
+    }
+    survey.coerced.push(changed);
+    Ok('\'')
+}
+
 /// The table function that reads the file. Nothing of the file is code: names are quoted, all else is literals.
 ///
-/// The dialect is fixed: if DuckDB guesses it, as it does for dbt, then `'a'` may lose its quotes.
-fn reading(seed: &SeedFile, survey: &Survey) -> String {
+/// The dialect is fixed, the quote aside: what DuckDB guesses may change with the rows.
+fn reading(seed: &SeedFile, survey: &Survey, quote: char) -> String {
     let columns = survey.columns.iter().map(|(name, kind)| format!("{}: {}", identifier(name), literal(kind)));
     let columns = columns.collect::<Vec<_>>().join(", ");
     let path = no_pattern(&seed.path.to_string_lossy());
+    let quote = literal(&quote.to_string());
     // DuckDB's defaults are good for lines of up to 2 MB.
     let longest = survey.longest.max(2 << 20);
     format!(
-        "read_csv({}, auto_detect = false, header = true, delim = {}, quote = '\"', escape = '\"', nullstr = '', \
+        "read_csv({}, auto_detect = false, header = true, delim = {}, quote = {quote}, escape = {quote}, nullstr = '', \
          compression = 'none', max_line_size = {longest}, buffer_size = {}, \
          columns = {{{columns}}})",
         literal(&path),

@@ -136,7 +136,7 @@ const LITERALS: [(&str, &str, &str, bool); 139] = [
     ("\"line\r\nbreak\"", "VARCHAR", "line\r\nbreak", false),
     ("it's", "VARCHAR", "it's", false),
     ("a'b'c", "VARCHAR", "a'b'c", false),
-    ("'quoted'", "VARCHAR", "'quoted'", false),
+    ("'quoted'", "VARCHAR", "quoted", true),
     ("a\"b", "VARCHAR", "a\"b", false),
     ("\"\"", "INTEGER", "∅", false),
     ("\" \"", "VARCHAR", " ", false),
