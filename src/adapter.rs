@@ -120,6 +120,10 @@ pub trait Adapter: Send + Sync {
 
     /// Stops every statement that is running on any connection.
     fn interrupt(&self);
+
+    /// Tells how many workers send statements at once, so that the engine's own threads do not crowd theirs out.
+    /// With 1 it has all its threads for each statement.
+    fn share(&self, workers: usize);
 }
 
 /// One session with an engine. Statements run in order; `begin` opens a transaction.

@@ -169,6 +169,8 @@ pub fn run(
         subjects: plan.steps.iter().map(subject).collect(),
         scheduler: Scheduler::new(plan),
         begun: AtomicUsize::new(0),
+        busy: AtomicUsize::new(0),
+        workers,
         ended: AtomicBool::new(false),
         outcomes: Mutex::new(Vec::with_capacity(total)),
         session,
@@ -177,6 +179,7 @@ pub fn run(
         journal,
         listener,
     };
+    adapter.share(workers);
     std::thread::scope(|scope| {
         let watch = scope.spawn(|| shared.watch(adapter.as_ref()));
         let running: Vec<_> = (1..=workers)
@@ -199,6 +202,9 @@ pub fn run(
     RunResults { outcomes, elapsed: begin.elapsed(), interrupted }
 }
 
+/// After so many looks at an idle worker (20 ms each) the engine may use all its threads for what runs.
+const IDLE_TICKS: usize = 3;
+
 const WORKER_STACK: usize = 16 * 1024 * 1024;
 
 /// What the workers of a run share.
@@ -207,6 +213,9 @@ struct Shared<'a> {
     subjects: Vec<Option<&'a str>>,
     scheduler: Scheduler,
     begun: AtomicUsize,
+    /// Workers that have something to do.
+    busy: AtomicUsize,
+    workers: usize,
     /// Set when every worker has come to its end.
     ended: AtomicBool,
     outcomes: Mutex<Vec<Outcome>>,
@@ -226,13 +235,17 @@ impl Shared<'_> {
                     let (node, blame) = (self.node(step), self.node(blame));
                     self.ended(self.next_index(), step, node::skipped(node, blame, worker.number));
                 }
-                Next::Run(step) => match self.subjects[step] {
-                    Some(subject) => self.work_on_tests(worker, step, subject),
-                    None => {
-                        let index = self.begin(step);
-                        self.ended(index, step, worker.run(self.node(step)));
+                Next::Run(step) => {
+                    self.busy.fetch_add(1, Ordering::Relaxed);
+                    match self.subjects[step] {
+                        Some(subject) => self.work_on_tests(worker, step, subject),
+                        None => {
+                            let index = self.begin(step);
+                            self.ended(index, step, worker.run(self.node(step)));
+                        }
                     }
-                },
+                    self.busy.fetch_sub(1, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -289,7 +302,12 @@ impl Shared<'_> {
 
     /// Stops the run, and the engine's running statements, when somebody asks for it.
     fn watch(&self, adapter: &dyn Adapter) {
+        let mut idle = 0;
         while !self.ended.load(Ordering::Relaxed) {
+            idle = if self.busy.load(Ordering::Relaxed) < self.workers { idle + 1 } else { 0 };
+            if idle == IDLE_TICKS && self.workers > 1 {
+                adapter.share(1);
+            }
             // Again and again: a worker may be between two statements.
             if self.options.stop.load(Ordering::Relaxed) {
                 self.scheduler.stop();
