@@ -34,7 +34,8 @@ use crate::files::ProjectFiles;
 use crate::manifest::selector::{Indirect, Selection};
 use crate::project::profile::ProfileRequest;
 use crate::project::render::Environment;
-use crate::project::{LoadRequest, is_project, yaml};
+use crate::project::{LoadRequest, is_project};
+use crate::yaml;
 
 /// Runs one command of the command line.
 pub fn main() -> ExitCode {

@@ -14,6 +14,7 @@ pub mod files;
 pub mod hash;
 pub mod parallel;
 pub mod diagnostic;
+pub mod yaml;
 pub mod sql;
 pub mod adapter;
 pub mod jinja;

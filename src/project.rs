@@ -10,7 +10,6 @@ pub mod properties;
 pub mod render;
 pub mod settings;
 pub mod vars;
-pub mod yaml;
 
 use std::path::Path;
 
@@ -26,6 +25,7 @@ use crate::project::layers::Layers;
 use crate::project::package::Package;
 use crate::project::profile::ProfileRequest;
 use crate::project::render::{Environment, YamlRenderer};
+use crate::yaml;
 
 /// Everything that the user wrote.
 pub struct Project {

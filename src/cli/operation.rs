@@ -13,8 +13,8 @@ use crate::diagnostic::{Diagnostics, nearest};
 use crate::jinja::{Library, MacroInfo, ScopeValue};
 use crate::manifest::builtin;
 use crate::manifest::selection::NodeSet;
-use crate::project::yaml;
 use crate::run::hooks::operation_scope;
+use crate::yaml;
 
 /// Calls the macro in a transaction of its own, which is kept if it ends well, as in dbt.
 pub fn run_operation(context: &Context, options: &RunOperationOptions) -> Result<Exit, Exit> {

@@ -3,7 +3,7 @@
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
-use crate::project::yaml::{Value, Yaml};
+use crate::yaml::{Value, Yaml};
 
 /// Keys that dbt, dbt-duckdb or medal look at. Source: <https://docs.getdbt.com/reference/model-configs>.
 const KNOWN: [&str; 77] = [

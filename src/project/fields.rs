@@ -6,7 +6,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::files::Span;
 use crate::jinja::JsonMap;
-use crate::project::yaml::{Value, Yaml};
+use crate::yaml::{Value, Yaml};
 
 /// A mapping that is being read. `finish` must be called, or misspelt keys pass in silence.
 pub struct Fields<'y, 's> {

@@ -7,7 +7,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
-use crate::project::yaml::{Value, Yaml};
+use crate::yaml::{Value, Yaml};
 
 /// The layers of a project, in the order in which data flows.
 #[derive(Debug, Clone)]

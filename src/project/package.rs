@@ -13,7 +13,7 @@ use crate::jinja::{BlockKind, MacroFile, RenderError, blocks};
 use crate::project::properties::{self, Properties};
 use crate::project::render::YamlRenderer;
 use crate::project::settings::{Settings, inside};
-use crate::project::yaml;
+use crate::yaml;
 
 /// Everything that one project or installed package holds.
 pub struct Package {

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::files::{ProjectFiles, Span};
 use crate::project::render::YamlRenderer;
 use crate::project::settings::{RawSettings, profile_name};
-use crate::project::yaml::{self, Yaml};
+use crate::yaml::{self, Yaml};
 
 /// Where to look for the profile, and which one is asked for.
 #[derive(Debug, Clone, Default)]

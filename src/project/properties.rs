@@ -8,7 +8,7 @@ use crate::files::{FileId, Span};
 use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
 use crate::project::render::YamlRenderer;
-use crate::project::yaml::{Value, Yaml};
+use crate::yaml::{Value, Yaml};
 
 /// What one property file says.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::Span;
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap, Library, LibraryOptions, RenderError, Scope, ScopeValue};
-use crate::project::yaml::{Value, Yaml};
+use crate::yaml::{Value, Yaml};
 
 /// The variables of the process, given by the caller: the library reads no environment of its own.
 #[derive(Clone, Default)]
@@ -135,9 +135,7 @@ fn from_json(json: &Json, span: Span) -> Value {
         Json::String(text) => Value::String(text.clone()),
         Json::Array(items) => Value::List(items.iter().map(node).collect()),
         Json::Object(map) => Value::Map(
-            map.iter()
-                .map(|(name, value)| (crate::project::yaml::Key { name: name.clone(), span }, node(value)))
-                .collect(),
+            map.iter().map(|(name, value)| (crate::yaml::Key { name: name.clone(), span }, node(value))).collect(),
         ),
     }
 }

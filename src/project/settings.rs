@@ -12,7 +12,7 @@ use crate::jinja::JsonMap;
 use crate::project::config_keys;
 use crate::project::fields::Fields;
 use crate::project::render::YamlRenderer;
-use crate::project::yaml::{self, Value, Yaml};
+use crate::yaml::{self, Value, Yaml};
 
 /// The two names of a project file. Either may be absent, not both.
 pub const DBT_FILE: &str = "dbt_project.yml";

@@ -71,7 +71,7 @@ fn a_library_is_used_in_its_room_only() {
         ("sqlparser::", &["sql", "adapter"]),
         ("petgraph::", &["manifest"]),
         ("minijinja::", &["jinja"]),
-        ("saphyr_parser::", &["project", "jinja"]),
+        ("saphyr_parser::", &["yaml"]),
         ("std::env::", &["cli", "main"]),
         ("annotate_snippets::", &["cli"]),
     ];

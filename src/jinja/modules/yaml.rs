@@ -1,100 +1,19 @@
 //! Turns YAML text into JSON values and back, as `fromyaml` and `toyaml` do: the YAML 1.1 that Python reads.
 
-use std::collections::BTreeMap;
-use std::iter::Peekable;
-
-use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::Value as Json;
 
-use crate::jinja::JsonMap;
+use crate::diagnostic::Diagnostics;
+use crate::diagnostic::code::Code;
+use crate::files::FileId;
 use crate::jinja::python;
+use crate::yaml::{self, Value, scalar};
 
-/// The first document of a text; `None` if it is not YAML.
+/// The first document of a text; `None` if it is not YAML. Of a key that stands twice the last one counts.
 pub fn parse(text: &str) -> Option<Json> {
-    let events = Parser::new_from_str(text).map(|event| event.map(|(event, _)| event));
-    let events = events.collect::<Result<Vec<_>, _>>().ok()?;
-    let mut reader = Reader { events: events.into_iter().peekable(), anchors: BTreeMap::new() };
-    while let Some(Event::StreamStart | Event::DocumentStart(_) | Event::Nothing) = reader.events.peek() {
-        reader.events.next();
-    }
-    match reader.events.peek() {
-        Some(Event::StreamEnd) | None => Some(Json::Null),
-        Some(_) => reader.value(0),
-    }
-}
-
-struct Reader<'a, I: Iterator<Item = Event<'a>>> {
-    events: Peekable<I>,
-    anchors: BTreeMap<usize, Json>,
-}
-
-impl<'a, I: Iterator<Item = Event<'a>>> Reader<'a, I> {
-    fn value(&mut self, depth: usize) -> Option<Json> {
-        if depth > 100 {
-            return None;
-        }
-        let (anchor, value) = match self.events.next()? {
-            Event::Scalar(text, ScalarStyle::Plain, anchor, _) => (anchor, plain(&text)),
-            Event::Scalar(text, _, anchor, _) => (anchor, Json::String(text.into_owned())),
-            Event::SequenceStart(anchor, _) => {
-                let mut items = Vec::new();
-                while !matches!(self.events.peek()?, Event::SequenceEnd) {
-                    items.push(self.value(depth + 1)?);
-                }
-                self.events.next();
-                (anchor, Json::Array(items))
-            }
-            Event::MappingStart(anchor, _) => (anchor, self.mapping(depth)?),
-            Event::Alias(anchor) => return self.anchors.get(&anchor).cloned(),
-            _ => return None,
-        };
-        if anchor > 0 {
-            self.anchors.insert(anchor, value.clone());
-        }
-        Some(value)
-    }
-
-    fn mapping(&mut self, depth: usize) -> Option<Json> {
-        let mut map = JsonMap::new();
-        while !matches!(self.events.peek()?, Event::MappingEnd) {
-            let key = match self.value(depth + 1)? {
-                Json::String(text) => text,
-                other => other.to_string(),
-            };
-            match (key.as_str(), self.value(depth + 1)?) {
-                ("<<", Json::Object(merged)) => {
-                    for (key, value) in merged {
-                        map.entry(key).or_insert(value);
-                    }
-                }
-                (_, value) => drop(map.insert(key, value)),
-            }
-        }
-        self.events.next();
-        Some(Json::Object(map))
-    }
-}
-
-/// A scalar without quotes.
-fn plain(text: &str) -> Json {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Json::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Json::Bool(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Json::Bool(false),
-        _ => {}
-    }
-    let digits = text.replace('_', "");
-    if digits.starts_with(|char: char| char.is_ascii_digit() || matches!(char, '-' | '+' | '.')) {
-        if let Ok(int) = digits.parse::<i64>() {
-            return Json::from(int);
-        }
-        let is_float =
-            digits.contains('.') && digits.chars().all(|char| char.is_ascii_digit() || "+-.eE".contains(char));
-        if let (true, Ok(float)) = (is_float, digits.parse::<f64>()) {
-            return Json::from(float);
-        }
-    }
-    Json::String(text.to_string())
+    let mut problems = Diagnostics::default();
+    let value = yaml::parse(FileId(0), text, &mut problems);
+    let is_yaml = problems.iter().all(|problem| problem.code != Code::InvalidYaml);
+    is_yaml.then(|| value.map_or(Json::Null, |value| value.to_json()))
 }
 
 /// A value as YAML in block style.
@@ -176,7 +95,7 @@ fn scalar_text(json: &Json) -> String {
 }
 
 fn needs_quotes(text: &str) -> bool {
-    !plain(text).is_string()
+    !matches!(scalar::read(text), Value::String(_))
         || text.starts_with(|char: char| "-?:,[]{}#&*!|>'\"%@` ".contains(char))
         || text.ends_with([' ', ':'])
         || text.contains(": ")
