@@ -11,6 +11,26 @@ use tempfile::NamedTempFile;
 /// What stands where a secret was.
 const HIDDEN: &str = "*****";
 
+/// The file by which a folder is known to hold what can be made again (<https://bford.info/cachedir/>): backups leave
+/// such a folder out, and `medal clean` may delete it.
+const MARK: &str = "CACHEDIR.TAG";
+const MARK_TEXT: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# medal writes this folder, and `medal clean` deletes it.\n";
+
+/// Makes the target folder, and marks it as medal's own if it is new or empty.
+pub fn make_target(dir: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    if std::fs::read_dir(dir)?.next().is_none() {
+        std::fs::write(dir.join(MARK), MARK_TEXT)?;
+    }
+    Ok(())
+}
+
+/// Whether a folder has medal's mark.
+pub fn is_marked(dir: &Path) -> bool {
+    std::fs::read_to_string(dir.join(MARK)).is_ok_and(|text| text == MARK_TEXT)
+}
+
 /// Writes JSON beside the file and then takes its place, so that a reader never sees half of it.
 pub fn write_json(path: &Path, artifact: &impl Serialize, secrets: &[String]) -> io::Result<()> {
     write_whole(path, |out| {

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use crate::artifact::write::is_marked;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
 use crate::project::render::YamlRenderer;
 use crate::project::settings::{self, Settings, inside};
 
-/// Deletes the clean targets. A target that is, or holds, the project or one of its source folders is refused.
+/// Deletes the clean targets. A target that is, or holds, the project or one of its source folders is refused; in a
+/// native project so is a folder that medal did not write.
 pub fn clean(context: &Context) -> Result<Exit, Exit> {
     let mut sink = Diagnostics::default();
     let root = context.files.root();
@@ -35,6 +37,11 @@ pub fn clean(context: &Context) -> Result<Exit, Exit> {
         }
         if !path.is_dir() {
             continue;
+        }
+        if settings.native && !is_marked(&path) && *target != settings.packages_install_path {
+            let message = format!("`{target}` was not made by medal, and is not deleted");
+            context.error(Code::NotOurs, &message, Some("delete it by hand, or take it out of `clean-targets`"));
+            return Err(Exit::Unusable);
         }
         if let Err(error) = std::fs::remove_dir_all(&path) {
             context.error(Code::UnreadableFile, &format!("cannot delete `{target}`: {error}"), None);

@@ -140,7 +140,8 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
     let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
     let arguments = Json::Object(context.invocation.args.clone());
-    let journal = Journal::start(target_dir, mode.command, &project.target.name, &arguments, &nodes)
+    let journal = artifact::write::make_target(target_dir)
+        .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, &nodes))
         .map_err(|error| workspace::unwritable(context, &error))?;
     let stop_at = |problem| {
         let mut sink = Diagnostics::default();

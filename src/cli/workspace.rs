@@ -251,7 +251,8 @@ pub fn write_manifest(
     let Workspace { project, manifest, target_dir } = workspace;
     let secrets = project.environment.secrets();
     let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
-    let manifest_written = artifact::write::write_json(&target_dir.join("manifest.json"), &artifact, &secrets);
+    let manifest_written = artifact::write::make_target(target_dir)
+        .and_then(|()| artifact::write::write_json(&target_dir.join("manifest.json"), &artifact, &secrets));
     let semantic = target_dir.join("semantic_manifest.json");
     let written = manifest_written
         .and_then(|()| artifact::write::write_json(&semantic, &artifact::semantic_manifest_json(), &secrets));

@@ -42,6 +42,11 @@ codes! {
     /// Paths such as `model-paths` must stay below the project, so that a project cannot read or delete what does
     /// not belong to it.
     PathOutsideProject => "path-outside-project",
+    /// `medal clean` would delete a folder that medal did not make.
+    ///
+    /// medal marks its target folder with a file `CACHEDIR.TAG` when it makes it. In a project with a `medal.yml` only
+    /// marked folders and the folder of packages are deleted; a plain dbt project is cleaned as by dbt.
+    NotOurs => "not-ours",
     /// A YAML file cannot be parsed, or goes beyond the limits on size, depth and aliases.
     ///
     /// The place is where the parser gave up. The cause is often in the line before: an indentation that does not

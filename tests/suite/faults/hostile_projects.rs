@@ -93,6 +93,20 @@ fn clean_deletes_nothing_outside_and_no_sources() {
 }
 
 #[test]
+fn clean_of_a_native_project_deletes_only_what_medal_made() {
+    let project = Project::of(&[
+        ("medal.yml", "name: shop\ntargets: {dev: {type: duckdb}}\nclean-targets: [target, exports]\n"),
+        ("models/a.sql", "select 1 as id"),
+        ("exports/report.csv", "keep me"),
+    ]);
+    project.ends(0, &["parse"]);
+    let ran = project.ends(2, &["clean"]);
+    assert!(ran.all().contains("error[not-ours]: `exports` was not made by medal"), "{}", ran.all());
+    assert_eq!(project.read("exports/report.csv"), "keep me");
+    assert!(!project.path().join("target").exists());
+}
+
+#[test]
 fn clean_does_not_follow_a_link() {
     let outside = Project::of(&[("precious.txt", "keep me")]);
     let project = dbt(&[("models/a.sql", "select 1 as id")]);
