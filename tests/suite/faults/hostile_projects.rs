@@ -102,6 +102,8 @@ fn clean_of_a_native_project_deletes_only_what_medal_made() {
     project.ends(0, &["parse"]);
     let ran = project.ends(2, &["clean"]);
     assert!(ran.all().contains("error[not-ours]: `exports` was not made by medal"), "{}", ran.all());
+    project.write("medal.yml", "name: shop\ntargets: {dev: {type: duckdb}}\nclean-targets: [target]\n");
+    project.ends(0, &["clean"]);
     assert_eq!(project.read("exports/report.csv"), "keep me");
     assert!(!project.path().join("target").exists());
 }
