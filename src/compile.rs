@@ -19,7 +19,7 @@ use crate::files::Span;
 use crate::jinja::{RenderError, Scope, ScopeValue, SourceMap, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Kind, Node};
-use crate::manifest::{builtin, generic_tests};
+use crate::manifest::{builtin, test_code};
 
 /// A node as the SQL that will run.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ pub fn compile(session: &Arc<Session>, warehouse: &Arc<Warehouse>, node: &Node) 
 fn template(session: &Session, node: &Node) -> Result<Arc<Template>, RenderError> {
     match (&node.template, &node.kind) {
         (Some(template), _) => Ok(template.clone()),
-        (None, Kind::GenericTest(_)) => generic_tests::template(node, &session.files).map(Arc::new),
+        (None, Kind::GenericTest(_)) => test_code::template(node, &session.files).map(Arc::new),
         (None, _) => unreachable!("only seeds have no template, and seeds are not compiled"),
     }
 }

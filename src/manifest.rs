@@ -14,6 +14,8 @@ pub mod refable;
 pub mod selection;
 pub mod selector;
 pub mod sources;
+pub mod test_code;
+pub mod test_entry;
 pub mod unsupported;
 pub mod unused;
 
@@ -30,8 +32,8 @@ use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::project::Project;
-use crate::project::config::Config;
-use crate::project::properties::{GroupProperties, MacroProperties};
+use crate::project::config::{Config, Defaults};
+use crate::project::properties::{ColumnInfo, ExposureProperties, GroupProperties, MacroProperties};
 
 /// A project with every name bound.
 pub struct Manifest {
@@ -123,17 +125,6 @@ pub struct RefArguments {
     pub version: Option<Json>,
 }
 
-#[derive(Debug, Clone)]
-pub struct ColumnInfo {
-    pub name: String,
-    pub description: String,
-    pub data_type: Option<String>,
-    pub quote: Option<bool>,
-    pub meta: JsonMap,
-    pub tags: Vec<String>,
-    pub constraints: Json,
-}
-
 /// A table that something else writes.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -159,16 +150,11 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub struct Exposure {
     pub id: String,
-    pub name: String,
     pub package: String,
     pub fqn: Vec<String>,
     pub path: String,
-    pub label: Option<String>,
-    pub kind: String,
-    pub description: String,
-    pub maturity: Option<String>,
-    pub url: Option<String>,
-    pub owner: JsonMap,
+    /// What YAML says, with the description's docs blocks filled in.
+    pub properties: ExposureProperties,
     pub config: Config,
     pub depends_on: Vec<String>,
     pub refs: Vec<RefArguments>,
@@ -196,7 +182,60 @@ pub struct Disabled {
     pub fqn: Vec<String>,
 }
 
+impl Kind {
+    /// dbt's word for the kind of node.
+    pub fn resource_type(&self) -> &'static str {
+        match self {
+            Kind::Model => "model",
+            Kind::Seed { .. } => "seed",
+            Kind::Snapshot => "snapshot",
+            Kind::Analysis => "analysis",
+            Kind::SingularTest | Kind::GenericTest(_) => "test",
+            Kind::Operation => "operation",
+        }
+    }
+
+    /// The configuration of a node of which nothing is written.
+    pub fn defaults(&self) -> Defaults {
+        match self {
+            Kind::Seed { .. } => Defaults::Seed,
+            Kind::Snapshot => Defaults::Snapshot,
+            Kind::SingularTest | Kind::GenericTest(_) => Defaults::Test,
+            Kind::Model | Kind::Analysis | Kind::Operation => Defaults::Model,
+        }
+    }
+}
+
 impl Node {
+    /// A node of which only this is known: no text, no parents, nothing configured.
+    pub fn new(kind: Kind, package: &str, name: &str, relation: Relation) -> Node {
+        Node {
+            id: format!("{}.{package}.{name}", kind.resource_type()),
+            name: name.to_string(),
+            package: package.to_string(),
+            original_path: format!("{name}.sql"),
+            path: format!("{name}.sql"),
+            file: FileId(0),
+            fqn: vec![package.to_string(), name.to_string()],
+            config: Config::new(kind.defaults()),
+            kind,
+            relation,
+            description: String::new(),
+            columns: IndexMap::new(),
+            patch_path: None,
+            patch_span: None,
+            template: None,
+            raw_code: "".into(),
+            refs: Vec::new(),
+            source_refs: Vec::new(),
+            depends_on: Vec::new(),
+            depends_on_macros: Vec::new(),
+            checksum: String::new(),
+            layer: None,
+            constraints: Json::Null,
+        }
+    }
+
     /// Where the node's own `config()` gives a key, else the place of the node as a whole.
     pub fn config_place(&self, key: &str) -> Option<Span> {
         let facts = self.template.as_ref().map(|template| template.facts());
@@ -206,14 +245,7 @@ impl Node {
 
     /// dbt's word for the kind of node.
     pub fn resource_type(&self) -> &'static str {
-        match self.kind {
-            Kind::Model => "model",
-            Kind::Seed { .. } => "seed",
-            Kind::Snapshot => "snapshot",
-            Kind::Analysis => "analysis",
-            Kind::SingularTest | Kind::GenericTest(_) => "test",
-            Kind::Operation => "operation",
-        }
+        self.kind.resource_type()
     }
 
     pub fn is_test(&self) -> bool {

@@ -56,7 +56,8 @@ mod tests {
 
     use super::checksum;
     use crate::compile::context::tests::node;
-    use crate::manifest::{ColumnInfo, Kind};
+    use crate::manifest::Kind;
+    use crate::project::properties::ColumnInfo;
 
     #[test]
     fn the_checksum_is_that_of_dbt() {

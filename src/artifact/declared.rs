@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::config::{FullConfig, filled, freshness};
-use crate::artifact::parts::{self, Checksum, Columns, DependsOn, NOTHING, Ref};
+use crate::artifact::parts::{self, Checksum, Columns, DependsOn, Identity, NOTHING, Quoting, Ref};
 use crate::jinja::JsonMap;
 use crate::manifest::docs::Doc;
 use crate::manifest::{Disabled, Exposure, Group, Source};
@@ -21,12 +21,8 @@ fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str 
 pub struct SourceEntry<'a> {
     database: &'a str,
     schema: &'a str,
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     fqn: &'a [String],
     source_name: &'a str,
     source_description: &'a str,
@@ -50,27 +46,20 @@ pub struct SourceEntry<'a> {
     doc_blocks: [&'static str; 0],
 }
 
-/// Which parts of a name are quoted; null is the engine's own habit, which is to quote.
-#[derive(Serialize)]
-struct Quoting {
-    database: Option<bool>,
-    schema: Option<bool>,
-    identifier: Option<bool>,
-    column: (),
-}
-
 pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
     let quoted = source.relation.quote;
     let off = |quoted: bool| (!quoted).then_some(false);
     SourceEntry {
         database: source.relation.database.as_deref().unwrap_or_default(),
         schema: source.relation.schema.as_deref().unwrap_or_default(),
-        name: &source.name,
-        resource_type: "source",
-        package_name: &source.package,
-        path: &source.path,
-        original_file_path: &source.path,
-        unique_id: &source.id,
+        identity: Identity {
+            name: &source.name,
+            resource_type: "source",
+            package_name: &source.package,
+            path: &source.path,
+            original_file_path: &source.path,
+            unique_id: &source.id,
+        },
         fqn: &source.fqn,
         source_name: &source.source_name,
         source_description: &source.source_description,
@@ -109,12 +98,8 @@ fn external(written: &Json) -> Option<Json> {
 
 #[derive(Serialize)]
 pub struct ExposureEntry<'a> {
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     fqn: &'a [String],
     #[serde(rename = "type")]
     kind: &'a str,
@@ -140,24 +125,27 @@ fn owner(written: &JsonMap) -> Json {
 }
 
 pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) -> ExposureEntry<'a> {
+    let properties = &exposure.properties;
     ExposureEntry {
-        name: &exposure.name,
-        resource_type: "exposure",
-        package_name: &exposure.package,
-        path: below_folder(project, &exposure.package, &exposure.path),
-        original_file_path: &exposure.path,
-        unique_id: &exposure.id,
+        identity: Identity {
+            name: &properties.name,
+            resource_type: "exposure",
+            package_name: &exposure.package,
+            path: below_folder(project, &exposure.package, &exposure.path),
+            original_file_path: &exposure.path,
+            unique_id: &exposure.id,
+        },
         fqn: &exposure.fqn,
-        kind: &exposure.kind,
-        owner: owner(&exposure.owner),
-        description: &exposure.description,
-        label: exposure.label.as_deref(),
-        maturity: exposure.maturity.as_deref(),
+        kind: &properties.kind,
+        owner: owner(&properties.owner),
+        description: &properties.description,
+        label: properties.label.as_deref(),
+        maturity: properties.maturity.as_deref(),
         meta: exposure.config.get("meta"),
         tags: exposure.config.texts("tags"),
         config: FullConfig::of_exposure(&exposure.config),
         unrendered_config: exposure.config.written(),
-        url: exposure.url.as_deref(),
+        url: properties.url.as_deref(),
         depends_on: DependsOn { macros: &[], nodes: &exposure.depends_on },
         refs: parts::refs(&exposure.refs),
         sources: &exposure.source_refs,
@@ -168,12 +156,8 @@ pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) 
 
 #[derive(Serialize)]
 pub struct GroupEntry<'a> {
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     owner: Json,
     description: Option<&'a str>,
     config: Json,
@@ -182,12 +166,14 @@ pub struct GroupEntry<'a> {
 pub fn group<'a>(group: &'a Group, project: &Project) -> GroupEntry<'a> {
     let properties = &group.properties;
     GroupEntry {
-        name: &properties.name,
-        resource_type: "group",
-        package_name: &group.package,
-        path: below_folder(project, &group.package, &group.path),
-        original_file_path: &group.path,
-        unique_id: &group.id,
+        identity: Identity {
+            name: &properties.name,
+            resource_type: "group",
+            package_name: &group.package,
+            path: below_folder(project, &group.package, &group.path),
+            original_file_path: &group.path,
+            unique_id: &group.id,
+        },
         owner: owner(&properties.owner),
         description: Some(properties.description.as_str()).filter(|text| !text.is_empty()),
         config: filled(json!({"meta": {}}), &properties.config),
@@ -196,23 +182,21 @@ pub fn group<'a>(group: &'a Group, project: &Project) -> GroupEntry<'a> {
 
 #[derive(Serialize)]
 pub struct DocEntry<'a> {
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     block_contents: &'a str,
 }
 
 pub fn doc<'a>(doc: &'a Doc, project: &Project) -> DocEntry<'a> {
     DocEntry {
-        name: &doc.name,
-        resource_type: "doc",
-        package_name: &doc.package,
-        path: below_folder(project, &doc.package, &doc.path),
-        original_file_path: &doc.path,
-        unique_id: &doc.id,
+        identity: Identity {
+            name: &doc.name,
+            resource_type: "doc",
+            package_name: &doc.package,
+            path: below_folder(project, &doc.package, &doc.path),
+            original_file_path: &doc.path,
+            unique_id: &doc.id,
+        },
         block_contents: &doc.text,
     }
 }
@@ -222,12 +206,14 @@ pub const OVERVIEW_ID: &str = "doc.dbt.__overview__";
 
 /// The first page of the site for a project that does not write one.
 pub const OVERVIEW: DocEntry<'static> = DocEntry {
-    name: "__overview__",
-    resource_type: "doc",
-    package_name: "dbt",
-    path: "overview.md",
-    original_file_path: "docs/overview.md",
-    unique_id: OVERVIEW_ID,
+    identity: Identity {
+        name: "__overview__",
+        resource_type: "doc",
+        package_name: "dbt",
+        path: "overview.md",
+        original_file_path: "docs/overview.md",
+        unique_id: OVERVIEW_ID,
+    },
     block_contents: "### Documentation of this project\n\nThe tree on the left holds the project's sources, models \
         and tests. The button at the bottom right draws how they depend on each other.\n\nTo put your own text here, \
         write a docs block with the name `__overview__`.",
@@ -238,12 +224,8 @@ pub const OVERVIEW: DocEntry<'static> = DocEntry {
 pub struct DisabledEntry<'a> {
     database: &'a str,
     schema: &'a str,
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     fqn: [&'a str; 2],
     config: DisabledConfig,
     #[serde(flatten)]
@@ -276,12 +258,14 @@ pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEnt
     DisabledEntry {
         database: &project.target.database,
         schema: &project.target.schema,
-        name,
-        resource_type: disabled.resource_type,
-        package_name: &disabled.package,
-        path,
-        original_file_path: &disabled.original_path,
-        unique_id: &disabled.id,
+        identity: Identity {
+            name,
+            resource_type: disabled.resource_type,
+            package_name: &disabled.package,
+            path,
+            original_file_path: &disabled.original_path,
+            unique_id: &disabled.id,
+        },
         fqn: [&disabled.package, name],
         config: DisabledConfig { enabled: false },
         own,

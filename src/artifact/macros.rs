@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::artifact::parts::Docs;
+use crate::artifact::parts::{Docs, Identity};
 use crate::files::ProjectFiles;
 use crate::jinja::{JsonMap, MacroInfo, MacroKind};
 use crate::manifest::Manifest;
@@ -17,12 +17,8 @@ static NO_META: LazyLock<JsonMap> = LazyLock::new(JsonMap::new);
 
 #[derive(Serialize)]
 pub struct MacroEntry<'a> {
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     macro_sql: &'a str,
     depends_on: MacroDependsOn<'a>,
     description: String,
@@ -69,12 +65,14 @@ impl<'a> Macros<'a> {
         let docs = properties.map(|properties| &properties.docs);
         let meta = properties.map_or(&*NO_META, |properties| &properties.meta);
         MacroEntry {
-            name: &info.name,
-            resource_type: "macro",
-            package_name: &info.package,
-            path: &info.path,
-            original_file_path: &info.path,
-            unique_id: &info.unique_id,
+            identity: Identity {
+                name: &info.name,
+                resource_type: "macro",
+                package_name: &info.package,
+                path: &info.path,
+                original_file_path: &info.path,
+                unique_id: &info.unique_id,
+            },
             macro_sql: &info.text,
             depends_on: MacroDependsOn { macros: self.calls(info) },
             description: properties.map_or_else(String::new, |properties| {

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::artifact::declared::{self, DisabledEntry, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
 use crate::artifact::node::{Nodes, tests_by_node};
-use crate::artifact::parts::Entries;
+use crate::artifact::parts::{Entries, Quoting};
 use crate::artifact::{Invocation, Metadata, seconds};
 use crate::compile::CompiledNode;
 use crate::files::ProjectFiles;
@@ -127,14 +127,6 @@ struct ManifestMetadata<'a> {
     run_started_at: String,
 }
 
-#[derive(Serialize)]
-struct Quoting {
-    database: bool,
-    schema: bool,
-    identifier: bool,
-    column: (),
-}
-
 impl<'a> ManifestMetadata<'a> {
     fn new(project: &'a Project, invocation: &'a Invocation) -> ManifestMetadata<'a> {
         let root = project.root();
@@ -147,9 +139,9 @@ impl<'a> ManifestMetadata<'a> {
             send_anonymous_usage_stats: false,
             adapter_type: &project.target.kind,
             quoting: Quoting {
-                database: quoted.database,
-                schema: quoted.schema,
-                identifier: quoted.identifier,
+                database: Some(quoted.database),
+                schema: Some(quoted.schema),
+                identifier: Some(quoted.identifier),
                 column: (),
             },
             run_started_at: with_offset(invocation.started_at),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::artifact::config::FullConfig;
-use crate::artifact::parts::{self, Checksum, Columns, Constraint, Contract, DependsOn, Docs, NOTHING, Ref};
+use crate::artifact::parts::{self, Checksum, Columns, Constraint, Contract, DependsOn, Docs, Identity, NOTHING, Ref};
 use crate::artifact::{contract, sql};
 use crate::compile::CompiledNode;
 use crate::compile::context::alias;
@@ -30,12 +30,8 @@ pub struct Nodes<'a> {
 pub struct NodeEntry<'a> {
     database: &'a str,
     schema: &'a str,
-    name: &'a str,
-    resource_type: &'static str,
-    package_name: &'a str,
-    path: &'a str,
-    original_file_path: &'a str,
-    unique_id: &'a str,
+    #[serde(flatten)]
+    identity: Identity<'a>,
     fqn: &'a [String],
     alias: &'a str,
     checksum: Checksum<'a>,
@@ -154,12 +150,14 @@ impl<'a> Nodes<'a> {
         NodeEntry {
             database: node.relation.database.as_deref().unwrap_or(&target.database),
             schema: node.relation.schema.as_deref().unwrap_or(&target.schema),
-            name: &node.name,
-            resource_type: node.resource_type(),
-            package_name: &node.package,
-            path: &node.path,
-            original_file_path: &node.original_path,
-            unique_id: &node.id,
+            identity: Identity {
+                name: &node.name,
+                resource_type: node.resource_type(),
+                package_name: &node.package,
+                path: &node.path,
+                original_file_path: &node.original_path,
+                unique_id: &node.id,
+            },
             fqn: &node.fqn,
             alias: alias(node),
             checksum: Checksum::new(&node.checksum),

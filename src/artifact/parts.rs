@@ -6,8 +6,9 @@ use serde::ser::Serializer;
 use serde_json::Value as Json;
 
 use crate::jinja::JsonMap;
-use crate::manifest::{ColumnInfo, RefArguments};
+use crate::manifest::RefArguments;
 use crate::project::config::Config;
+use crate::project::properties::ColumnInfo;
 
 /// An empty list or mapping of things that medal does not have.
 pub const NOTHING: [&str; 0] = [];
@@ -19,6 +20,27 @@ impl<K: Serialize, V: Serialize, I: Iterator<Item = (K, V)>, F: Fn() -> I> Seria
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map((self.0)())
     }
+}
+
+/// What every resource says of itself.
+#[derive(Serialize)]
+pub struct Identity<'a> {
+    pub name: &'a str,
+    pub resource_type: &'static str,
+    pub package_name: &'a str,
+    /// Below the folder of its kind.
+    pub path: &'a str,
+    pub original_file_path: &'a str,
+    pub unique_id: &'a str,
+}
+
+/// Which parts of a name are quoted; null is the engine's own habit, which is to quote.
+#[derive(Serialize)]
+pub struct Quoting {
+    pub database: Option<bool>,
+    pub schema: Option<bool>,
+    pub identifier: Option<bool>,
+    pub column: (),
 }
 
 #[derive(Serialize)]

@@ -63,12 +63,12 @@ fn line(manifest: &Manifest, id: &str, options: &ListOptions) -> Option<String> 
     }
     let exposure = manifest.exposures.get(id)?;
     Some(match options.output {
-        ListOutput::Name => exposure.name.clone(),
+        ListOutput::Name => exposure.properties.name.clone(),
         ListOutput::Path => exposure.path.clone(),
         ListOutput::Selector => format!("exposure:{}", exposure.fqn.join(".")),
         ListOutput::Json => {
             let json = json!({
-                "name": exposure.name, "resource_type": "exposure", "package_name": exposure.package,
+                "name": exposure.properties.name, "resource_type": "exposure", "package_name": exposure.package,
                 "original_file_path": exposure.path, "unique_id": exposure.id, "tags": exposure.config.texts("tags"),
                 "config": exposure.config.full(), "depends_on": {"macros": [], "nodes": exposure.depends_on},
             });

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::jinja::JsonMap;
-use crate::manifest::{ColumnInfo, Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
+use crate::manifest::{Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
+use crate::project::properties::ColumnInfo;
 
 /// `model`: dbt's node object without its nulls, so that `model.config.get(key, default)` gives the default.
 pub fn node_json(manifest: &Manifest, node: &Node) -> Json {
@@ -158,22 +159,22 @@ fn source_json(source: &Source) -> Json {
 
 fn exposure_json(exposure: &Exposure) -> Json {
     json!({
-        "name": exposure.name,
+        "name": exposure.properties.name,
         "resource_type": "exposure",
         "package_name": exposure.package,
         "path": exposure.path,
         "original_file_path": exposure.path,
         "unique_id": exposure.id,
         "fqn": exposure.fqn,
-        "type": exposure.kind,
-        "owner": exposure.owner,
-        "description": exposure.description,
-        "label": exposure.label,
-        "maturity": exposure.maturity,
+        "type": exposure.properties.kind,
+        "owner": exposure.properties.owner,
+        "description": exposure.properties.description,
+        "label": exposure.properties.label,
+        "maturity": exposure.properties.maturity,
         "meta": exposure.config.get("meta"),
         "tags": exposure.config.texts("tags"),
         "config": exposure.config.full(),
-        "url": exposure.url,
+        "url": exposure.properties.url,
         "depends_on": {"macros": [], "nodes": exposure.depends_on},
         "refs": refs_json(&exposure.refs),
         "sources": exposure.source_refs,
@@ -216,41 +217,18 @@ pub mod tests {
 
     use super::{graph_json, node_json};
     use crate::adapter::relation::Relation;
-    use crate::files::FileId;
     use crate::jinja::{Library, LibraryOptions};
     use crate::manifest::graph::Graph;
     use crate::manifest::{Kind, Manifest, Node};
-    use crate::project::config::{Config, Defaults};
 
     /// A node of the package `shop`.
     pub fn node(name: &str, kind: Kind) -> Node {
-        let mut node = Node {
-            id: String::new(),
-            fqn: vec!["shop".to_string(), name.to_string()],
-            path: format!("{name}.sql"),
+        Node {
             original_path: format!("models/{name}.sql"),
-            name: name.to_string(),
-            package: "shop".to_string(),
-            file: FileId(0),
-            config: Config::new(if matches!(kind, Kind::Model) { Defaults::Model } else { Defaults::Test }),
-            relation: Relation::new("db", "main", name),
-            kind,
-            description: String::new(),
-            columns: IndexMap::new(),
-            patch_path: None,
-            patch_span: None,
-            template: None,
             raw_code: "select 1".into(),
-            refs: Vec::new(),
-            source_refs: Vec::new(),
-            depends_on: Vec::new(),
-            depends_on_macros: Vec::new(),
             checksum: "0a".to_string(),
-            layer: None,
-            constraints: Json::Null,
-        };
-        node.id = format!("{}.shop.{name}", node.resource_type());
-        node
+            ..Node::new(kind, "shop", name, Relation::new("db", "main", name))
+        }
     }
 
     /// A manifest of these nodes alone.

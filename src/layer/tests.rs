@@ -12,7 +12,6 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::Template;
 use crate::manifest::{Kind, Node};
-use crate::project::config::{Config, Defaults};
 use crate::project::layers::{self, Layers};
 use crate::sql;
 
@@ -61,33 +60,9 @@ fn medallion() -> Layers {
 }
 
 fn node(file: FileId, name: &str, kind: Kind, config: Json) -> Node {
-    let mut merged = Config::new(Defaults::Model);
-    merged.merge(config.as_object().unwrap().clone());
-    Node {
-        id: name.to_string(),
-        kind,
-        name: name.to_string(),
-        package: "shop".to_string(),
-        original_path: format!("{name}.sql"),
-        path: format!("{name}.sql"),
-        file,
-        fqn: vec!["shop".to_string(), name.to_string()],
-        config: merged,
-        relation: Relation::new("db", "main", name),
-        description: String::new(),
-        columns: IndexMap::new(),
-        patch_path: None,
-        patch_span: None,
-        template: None,
-        raw_code: "".into(),
-        refs: Vec::new(),
-        source_refs: Vec::new(),
-        depends_on: Vec::new(),
-        depends_on_macros: Vec::new(),
-        checksum: String::new(),
-        layer: None,
-        constraints: Json::Null,
-    }
+    let mut node = Node::new(kind, "shop", name, Relation::new("db", "main", name));
+    node.config.merge(config.as_object().unwrap().clone());
+    Node { id: name.to_string(), file, ..node }
 }
 
 fn plain() -> Json {

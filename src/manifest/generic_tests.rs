@@ -3,44 +3,23 @@
 //! Names and unique ids are those that dbt makes, because selections, artifacts and other tools use them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
 
-use fancy_regex::Regex;
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::files::ProjectFiles;
-use crate::hash;
-use crate::jinja::{JsonMap, Library, RenderError, Template};
+use crate::jinja::{JsonMap, Library};
 use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::manifest::nodes::{self, Drafts, fqn, macro_ids, merge_trees};
-use crate::manifest::parse::{self, Said};
-use crate::manifest::{GenericTest, Kind, Node, RefArguments, Source, python};
+use crate::manifest::parse;
+use crate::manifest::test_entry::{self, Parts, id_hash, synthesize};
+use crate::manifest::{GenericTest, Kind, Node, Source, test_code};
 use crate::parallel;
 use crate::project::Project;
 use crate::project::config::{self, Config, Defaults};
 use crate::project::properties::{NodeProperties, Properties, TestProperties};
-
-/// Keys of a test that configure it. In this order they stand in the node's code.
-const CONFIG_KEYS: [&str; 14] = [
-    "severity",
-    "tags",
-    "enabled",
-    "where",
-    "limit",
-    "warn_if",
-    "error_if",
-    "fail_calc",
-    "store_failures",
-    "store_failures_as",
-    "meta",
-    "database",
-    "schema",
-    "alias",
-];
 
 /// What a test is written on.
 struct Subject<'a> {
@@ -162,99 +141,16 @@ fn unknown_patch<'a>(kind: &str, properties: &NodeProperties, known: impl Iterat
 
 fn tests_of<'a>(package: &'a str, file: &'a Properties, subject: &'a Subject<'a>, tasks: &mut Vec<Task<'a>>) {
     for column in &subject.properties.columns {
-        let quoted = column.quote == Some(true);
-        let name = if quoted { identifier(&column.name) } else { column.name.clone() };
+        let quoted = column.info.quote == Some(true);
+        let name = if quoted { identifier(&column.info.name) } else { column.info.name.clone() };
         for test in &column.tests {
-            let tags = [column.tags.clone(), subject.tags.clone()].concat();
+            let tags = [column.info.tags.clone(), subject.tags.clone()].concat();
             tasks.push(Task { package, file, subject, column: Some((name.clone(), tags)), test });
         }
     }
     for test in &subject.properties.tests {
         let column = None;
         tasks.push(Task { package, file, subject, column, test });
-    }
-}
-
-/// A test's entry in YAML, taken apart.
-struct Parts {
-    namespace: Option<String>,
-    name: String,
-    arguments: JsonMap,
-    config: JsonMap,
-    description: String,
-    custom_name: Option<String>,
-}
-
-fn parts(task: &Task<'_>) -> Parts {
-    let (namespace, name) = match task.test.name.split_once('.') {
-        Some((namespace, name)) => (Some(namespace.to_string()), name.to_string()),
-        None => (None, task.test.name.clone()),
-    };
-    let mut arguments = task.test.arguments.clone();
-    if let Some((column, _)) = &task.column {
-        arguments.insert("column_name".to_string(), json!(column));
-    }
-    if let Some(Json::Object(nested)) = arguments.get("arguments").cloned() {
-        arguments.shift_remove("arguments");
-        arguments.extend(nested);
-    }
-    let mut below = match arguments.shift_remove("config") {
-        Some(Json::Object(config)) => config,
-        _ => JsonMap::new(),
-    };
-    let mut config = JsonMap::new();
-    for key in CONFIG_KEYS {
-        let value = arguments.shift_remove(key).filter(|value| !value.is_null()).or_else(|| below.shift_remove(key));
-        config.extend(value.filter(|value| !value.is_null()).map(|value| (key.to_string(), value)));
-    }
-    config.extend(below);
-    let text = |value: Option<Json>| value.map(|value| python::str(&value));
-    let description = text(arguments.shift_remove("description")).unwrap_or_default();
-    let custom_name = text(arguments.shift_remove("name"));
-    arguments.insert("model".to_string(), json!(format!("{{{{ get_where_subquery({}) }}}}", task.subject.call)));
-    Parts { namespace, name, arguments, config, description, custom_name }
-}
-
-/// The short name (for the file and the alias) and the full one.
-fn synthesize(prefix: &str, subject: &str, arguments: &JsonMap) -> (String, String) {
-    static UNCLEAN: LazyLock<Regex> = LazyLock::new(|| Regex::new("[^0-9a-zA-Z_]+").expect("the pattern is valid"));
-    let mut sorted: Vec<(&String, &Json)> = arguments.iter().filter(|(name, _)| *name != "model").collect();
-    sorted.sort_by_key(|(name, _)| *name);
-    let flat = sorted.into_iter().flat_map(|(_, value)| match value {
-        Json::Array(items) => items.iter().map(python::str).collect(),
-        Json::Object(map) => map.values().map(python::str).collect(),
-        one => vec![python::str(one)],
-    });
-    let clean: Vec<String> = flat.map(|text| UNCLEAN.replace_all(&text, "_").into_owned()).collect();
-    let start = format!("{prefix}_{subject}");
-    let full = format!("{start}_{}", clean.join("__"));
-    if full.chars().count() < 64 {
-        return (full.clone(), full);
-    }
-    let short = format!("{}_{}", start.chars().take(30).collect::<String>(), hash::md5(&full));
-    (short, full)
-}
-
-/// The last part of a test's unique id: ten digits over its name and arguments.
-fn id_hash(name: &str, parts: &Parts) -> String {
-    let as_text = |value: &Json| texts(value);
-    let kwargs: BTreeMap<&String, Json> = parts.arguments.iter().map(|(key, value)| (key, as_text(value))).collect();
-    let kwargs: JsonMap = kwargs.into_iter().map(|(key, value)| (key.clone(), value)).collect();
-    let namespace = parts.namespace.clone().unwrap_or_else(|| "None".to_string());
-    let metadata = json!({"kwargs": kwargs, "name": parts.name, "namespace": namespace});
-    let digest = hash::md5(&format!("{name}{}", python::repr(&metadata)));
-    digest[digest.len() - 10..].to_string()
-}
-
-/// A value with its keys sorted and every scalar as text, as dbt hashes it.
-fn texts(value: &Json) -> Json {
-    match value {
-        Json::Object(map) => {
-            let sorted: BTreeMap<&String, Json> = map.iter().map(|(key, value)| (key, texts(value))).collect();
-            Json::Object(sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect())
-        }
-        Json::Array(items) => Json::Array(items.iter().map(texts).collect()),
-        scalar => Json::String(python::str(scalar)),
     }
 }
 
@@ -265,19 +161,20 @@ struct Drafting<'a> {
 
 impl Drafting<'_> {
     fn draft(&self, task: &Task<'_>) -> (Option<Box<Node>>, Vec<Diagnostic>) {
-        let parts = parts(task);
+        let column = task.column.as_ref().map(|(name, _)| name.as_str());
+        let parts = test_entry::parts(task.test, column, &task.subject.call);
         let Some(found) = self.find(task.package, &parts) else {
             return (None, vec![self.unknown(task, &parts)]);
         };
         let from_medal = found.package == INTERNAL_PACKAGE;
         let mut node = self.blank(task, &parts);
-        let template = match draft_template(&node) {
+        let template = match test_code::draft_template(&node) {
             Ok(template) => template,
             Err(error) => return (None, vec![builtin::diagnostic(&error).related(task.test.span, "the test is here")]),
         };
         let mut problems = Vec::new();
         // The tests that come with medal refer to nothing besides their arguments.
-        let mut said = arguments_of(&template);
+        let mut said = test_code::arguments_of(&template);
         if !from_medal && task.subject.id.is_some() {
             let model = nodes::brief(&node);
             match parse::listen(self.project, self.library, &template, task.package, &node.relation, model) {
@@ -354,30 +251,17 @@ impl Drafting<'_> {
             short_name: short.clone(),
         };
         let target = &self.project.target;
+        let relation = Relation::new(&target.database, &target.schema, &full);
         Node {
             id: format!("test.{}.{full}.{}", task.package, id_hash(&full, parts)),
-            kind: Kind::GenericTest(test),
             fqn: fqn(task.package, below_kind, &full, false),
-            relation: Relation::new(&target.database, &target.schema, &full),
-            package: task.package.to_string(),
             original_path: task.file.path.clone(),
             path: format!("{short}.sql"),
             file: task.file.file,
             config,
             description: parts.description.clone(),
-            columns: IndexMap::new(),
-            patch_path: None,
-            patch_span: None,
-            template: None,
-            raw_code: raw_code(parts, (short != full).then_some(&short)).into(),
-            refs: Vec::new(),
-            source_refs: Vec::new(),
-            depends_on: Vec::new(),
-            depends_on_macros: Vec::new(),
-            checksum: String::new(),
-            layer: None,
-            constraints: Json::Null,
-            name: full,
+            raw_code: test_entry::raw_code(parts, (short != full).then_some(&short)).into(),
+            ..Node::new(Kind::GenericTest(test), task.package, &full, relation)
         }
     }
 }
@@ -390,123 +274,4 @@ fn unique<T: PartialEq>(items: Vec<T>) -> Vec<T> {
         }
     });
     kept
-}
-
-/// The code of the node as dbt shows it.
-fn raw_code(parts: &Parts, alias: Option<&String>) -> String {
-    let name = parts.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
-    let call = format!("{{{{ {name}test_{}(**_dbt_generic_test_kwargs) }}}}", parts.name);
-    let mut config = parts.config.clone();
-    if let Some(alias) = alias.filter(|_| !config.contains_key("alias")) {
-        config.insert("alias".to_string(), json!(alias));
-    }
-    if config.is_empty() {
-        return call;
-    }
-    let settings = config.iter().map(|(key, value)| match value {
-        Json::String(text) => format!("{key}=\"{}\"", text.replace('"', "\\\"")),
-        other => format!("{key}={}", python::str(other)),
-    });
-    format!("{call}{{{{ config({}) }}}}", settings.collect::<Vec<_>>().join(","))
-}
-
-/// The template of a generic test. It is made when it is needed: a project may have tens of thousands.
-pub fn template(node: &Node, files: &ProjectFiles) -> Result<Template, RenderError> {
-    let test = node.generic_test().expect("only generic tests are made so");
-    let code: Arc<str> = code(test).into();
-    let path = format!("{}, test `{}`", node.original_path, test.name);
-    let file = files.add_shared(&path, code.clone());
-    Template::new(file, code)
-}
-
-/// The same, for a first look: places in it mean nothing.
-fn draft_template(node: &Node) -> Result<Template, RenderError> {
-    let test = node.generic_test().expect("only generic tests are made so");
-    Template::new(node.file, code(test).into()).map_err(|error| RenderError { frames: Vec::new(), ..error })
-}
-
-/// What the arguments of a test refer to.
-fn arguments_of(template: &Template) -> Said {
-    let facts = template.facts();
-    let call = |call: &crate::jinja::RefCall| RefArguments {
-        package: call.package.clone(),
-        name: call.name.clone(),
-        version: call.version.clone(),
-    };
-    Said {
-        refs: facts.refs.iter().map(call).collect(),
-        sources: facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect(),
-        config: JsonMap::new(),
-    }
-}
-
-/// The code that medal renders: the call with its arguments written out, so that each is an expression in place.
-fn code(test: &GenericTest) -> String {
-    let name = test.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
-    let arguments = test.arguments.iter().map(|(key, value)| {
-        let value = if key == "column_name" { literal(value) } else { expression(value) };
-        format!("{key}={value}")
-    });
-    format!("{{{{ {name}test_{}({}) }}}}", test.name, arguments.collect::<Vec<_>>().join(", "))
-}
-
-/// A value as a Jinja expression; a text may itself hold Jinja, or be a bare call of `ref` and the like.
-fn expression(value: &Json) -> String {
-    static CALL: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?s)^\s*(env_var|ref|var|source|doc)\s*\(.+\)\s*$").expect("the pattern is valid")
-    });
-    match value {
-        Json::Array(items) => format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", ")),
-        Json::Object(map) => {
-            let entries = map.iter().map(|(key, value)| format!("{}: {}", quoted(key), expression(value)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
-        }
-        Json::String(text) if CALL.is_match(text).unwrap_or(false) => text.trim().to_string(),
-        Json::String(text) if text.contains("{{") || text.contains("{%") => match only_expression(text) {
-            Some(inner) => format!("({inner})"),
-            None => format!("render({})", quoted(text)),
-        },
-        other => literal(other),
-    }
-}
-
-/// The inside of a text that is one `{{ … }}` and nothing else.
-fn only_expression(text: &str) -> Option<&str> {
-    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
-    let inner = inner.trim_start_matches('-').trim_end_matches('-').trim();
-    (!inner.contains("{{") && !inner.contains("}}") && !inner.contains("{%")).then_some(inner)
-}
-
-fn literal(value: &Json) -> String {
-    match value {
-        Json::String(text) => quoted(text),
-        Json::Null => "none".to_string(),
-        Json::Bool(flag) => flag.to_string(),
-        other => python::repr(other),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{expression, synthesize};
-    use serde_json::json;
-
-    #[test]
-    fn a_long_name_is_shortened_with_a_hash() {
-        let arguments = json!({"column_name": "status", "values": ["placed", "shipped", "completed", "return_pending", "returned"]});
-        let (short, full) =
-            synthesize("accepted_values", "stg_orders", arguments.as_object().unwrap_or(&Default::default()));
-        assert_eq!(full, "accepted_values_stg_orders_status__placed__shipped__completed__return_pending__returned");
-        assert_eq!(short, "accepted_values_stg_orders_4f514bf94b77b7ea437830eec4421c58");
-    }
-
-    #[test]
-    fn a_bare_ref_is_a_call_and_a_text_is_a_text() {
-        let value = json!(["ref('a')", "it's", "{{ var('x') }}", 1, null]);
-        assert_eq!(expression(&value), r"[ref('a'), 'it\'s', (var('x')), 1, none]");
-    }
 }

@@ -17,14 +17,14 @@ use crate::manifest::builtin;
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::parse::{self, Said, merge_calls};
 use crate::manifest::refable;
-use crate::manifest::{ColumnInfo, Disabled, Kind, Node, RefArguments};
+use crate::manifest::{Disabled, Kind, Node, RefArguments};
 use crate::parallel;
 use crate::project::Project;
-use crate::project::config::{self, Config, Defaults, levels};
+use crate::project::config::{self, Config, levels};
 use crate::project::config_keys::misspelt;
 use crate::project::layers::Layer;
 use crate::project::package::{Package, SeedCsv, SqlFile};
-use crate::project::properties::{ColumnProperties, NodeProperties, Properties};
+use crate::project::properties::{ColumnInfo, ColumnProperties, NodeProperties, Properties};
 
 /// Nodes whose names are not settled and whose refs are not bound.
 #[derive(Default)]
@@ -219,42 +219,22 @@ impl Drafting<'_> {
 
     fn blank(&self, task: &Task<'_>, kind: Kind, name: &str, path: &str, relative: &str, file: FileId) -> Node {
         let package = &task.package.name;
-        let (defaults, prefix) = match kind {
-            Kind::Seed { .. } => (Defaults::Seed, "seed"),
-            Kind::Snapshot => (Defaults::Snapshot, "snapshot"),
-            Kind::Analysis => (Defaults::Model, "analysis"),
-            Kind::SingularTest | Kind::GenericTest(_) => (Defaults::Test, "test"),
-            Kind::Model | Kind::Operation => (Defaults::Model, "model"),
-        };
         let target = &self.project.target;
         let describe = |text: &str| self.docs.describe(text, package);
         let patch = task.patch.map(|(_, node)| node);
         // dbt puts analyses below a folder of that name, whatever theirs is called.
         let below = if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() };
         Node {
-            id: format!("{prefix}.{package}.{name}"),
             fqn: fqn(package, &below, name, matches!(kind, Kind::Snapshot)),
             path: below,
-            kind,
-            name: name.to_string(),
-            package: package.clone(),
             original_path: path.to_string(),
             file,
-            config: Config::new(defaults),
-            relation: Relation::new(&target.database, &target.schema, name),
             description: patch.map_or_else(String::new, |node| describe(&node.description)),
             columns: patch.map_or_else(IndexMap::new, |node| columns(&node.columns, describe)),
             patch_path: task.patch.map(|(file, _)| format!("{package}://{}", file.path)),
             patch_span: patch.map(|node| node.span),
-            template: None,
-            raw_code: "".into(),
-            refs: Vec::new(),
-            source_refs: Vec::new(),
-            depends_on: Vec::new(),
-            depends_on_macros: Vec::new(),
-            checksum: String::new(),
-            layer: None,
             constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),
+            ..Node::new(kind, package, name, Relation::new(&target.database, &target.schema, name))
         }
     }
 
@@ -304,16 +284,7 @@ fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
         let place = own(&key).or_else(|| patched(&key)).or_else(|| refable::place(node));
         Diagnostic::error(Code::InvalidValue, place, message)
     };
-    config::mistakes(node.config.written(), defaults_of(&node.kind)).into_iter().map(problem).collect()
-}
-
-fn defaults_of(kind: &Kind) -> Defaults {
-    match kind {
-        Kind::Seed { .. } => Defaults::Seed,
-        Kind::Snapshot => Defaults::Snapshot,
-        Kind::SingularTest | Kind::GenericTest(_) => Defaults::Test,
-        Kind::Model | Kind::Analysis | Kind::Operation => Defaults::Model,
-    }
+    config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem).collect()
 }
 
 /// The macros that a text calls, as unique ids.
@@ -356,16 +327,8 @@ pub fn fqn(package: &str, relative: &str, name: &str, with_file: bool) -> Vec<St
 }
 
 pub fn columns(columns: &[ColumnProperties], describe: impl Fn(&str) -> String) -> IndexMap<String, ColumnInfo> {
-    let info = |column: &ColumnProperties| ColumnInfo {
-        name: column.name.clone(),
-        description: describe(&column.description),
-        data_type: column.data_type.clone(),
-        quote: column.quote,
-        meta: column.meta.clone(),
-        tags: column.tags.clone(),
-        constraints: column.constraints.clone(),
-    };
-    columns.iter().map(|column| (column.name.clone(), info(column))).collect()
+    let described = |info: &ColumnInfo| ColumnInfo { description: describe(&info.description), ..info.clone() };
+    columns.iter().map(|column| (column.info.name.clone(), described(&column.info))).collect()
 }
 
 /// What macros such as `generate_schema_name` may look at before the node is complete.

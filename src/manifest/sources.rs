@@ -155,16 +155,13 @@ impl Place<'_> {
         let (refs, source_refs) = references(&properties.depends_on, sink);
         Exposure {
             id: format!("exposure.{}.{}", self.package, properties.name),
-            name: properties.name.clone(),
             package: self.package.to_string(),
             fqn,
             path: self.file.path.clone(),
-            label: properties.label.clone(),
-            kind: properties.kind.clone(),
-            description: self.docs.describe(&properties.description, self.package),
-            maturity: properties.maturity.clone(),
-            url: properties.url.clone(),
-            owner: properties.owner.clone(),
+            properties: ExposureProperties {
+                description: self.docs.describe(&properties.description, self.package),
+                ..properties.clone()
+            },
             config,
             depends_on: Vec::new(),
             refs,

@@ -50,15 +50,21 @@ pub struct NodeProperties {
 
 #[derive(Debug, Clone)]
 pub struct ColumnProperties {
-    pub name: String,
+    pub info: ColumnInfo,
     pub span: Span,
+    pub tests: Vec<TestProperties>,
+}
+
+/// What a column is said to be.
+#[derive(Debug, Clone)]
+pub struct ColumnInfo {
+    pub name: String,
     pub description: String,
     pub data_type: Option<String>,
     pub quote: Option<bool>,
     pub meta: JsonMap,
     pub tags: Vec<String>,
     pub constraints: Json,
-    pub tests: Vec<TestProperties>,
 }
 
 /// A generic test as written: its name, perhaps with a package, and everything below it.
@@ -243,21 +249,20 @@ fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
     if let Some(Json::Array(more)) = config.shift_remove("tags") {
         tags.extend(more.iter().filter_map(|tag| tag.as_str().map(str::to_string)));
     }
-    let column = ColumnProperties {
+    let info = ColumnInfo {
         name,
-        span,
         description: fields.text("description").unwrap_or_default(),
         data_type: fields.text("data_type"),
         quote: fields.flag("quote"),
         meta,
         tags,
         constraints: json(&mut fields, "constraints"),
-        tests: tests(&mut fields),
     };
+    let tests = tests(&mut fields);
     fields.ignore(&["granularity", "policy_tags", "dimension", "entity", "include", "exclude"]);
     let inclusion = yaml.get("include").is_some();
     fields.finish(Severity::Warning);
-    Some(column).filter(|_| !inclusion)
+    (!inclusion).then_some(ColumnProperties { info, span, tests })
 }
 
 fn tests(fields: &mut Fields<'_, '_>) -> Vec<TestProperties> {

@@ -127,7 +127,7 @@ impl<'a> Member<'a> {
             id: &exposure.id,
             kind: "exposure",
             package: &exposure.package,
-            name: &exposure.name,
+            name: &exposure.properties.name,
             fqn: &exposure.fqn,
             path: &exposure.path,
             patch: None,

@@ -1,0 +1,146 @@
+//! Turns the entry of a generic test in YAML into its arguments and configuration, and into the names that dbt makes.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
+use serde_json::{Value as Json, json};
+
+use crate::hash;
+use crate::jinja::JsonMap;
+use crate::manifest::python;
+use crate::project::properties::TestProperties;
+
+/// Keys of a test that configure it. In this order they stand in the node's code.
+const CONFIG_KEYS: [&str; 14] = [
+    "severity",
+    "tags",
+    "enabled",
+    "where",
+    "limit",
+    "warn_if",
+    "error_if",
+    "fail_calc",
+    "store_failures",
+    "store_failures_as",
+    "meta",
+    "database",
+    "schema",
+    "alias",
+];
+
+/// A test's entry in YAML, taken apart.
+pub struct Parts {
+    pub namespace: Option<String>,
+    pub name: String,
+    pub arguments: JsonMap,
+    pub config: JsonMap,
+    pub description: String,
+    pub custom_name: Option<String>,
+}
+
+pub fn parts(test: &TestProperties, column: Option<&str>, subject: &str) -> Parts {
+    let (namespace, name) = match test.name.split_once('.') {
+        Some((namespace, name)) => (Some(namespace.to_string()), name.to_string()),
+        None => (None, test.name.clone()),
+    };
+    let mut arguments = test.arguments.clone();
+    if let Some(column) = column {
+        arguments.insert("column_name".to_string(), json!(column));
+    }
+    if let Some(Json::Object(nested)) = arguments.get("arguments").cloned() {
+        arguments.shift_remove("arguments");
+        arguments.extend(nested);
+    }
+    let mut below = match arguments.shift_remove("config") {
+        Some(Json::Object(config)) => config,
+        _ => JsonMap::new(),
+    };
+    let mut config = JsonMap::new();
+    for key in CONFIG_KEYS {
+        let value = arguments.shift_remove(key).filter(|value| !value.is_null()).or_else(|| below.shift_remove(key));
+        config.extend(value.filter(|value| !value.is_null()).map(|value| (key.to_string(), value)));
+    }
+    config.extend(below);
+    let text = |value: Option<Json>| value.map(|value| python::str(&value));
+    let description = text(arguments.shift_remove("description")).unwrap_or_default();
+    let custom_name = text(arguments.shift_remove("name"));
+    arguments.insert("model".to_string(), json!(format!("{{{{ get_where_subquery({}) }}}}", subject)));
+    Parts { namespace, name, arguments, config, description, custom_name }
+}
+
+/// The short name (for the file and the alias) and the full one.
+pub fn synthesize(prefix: &str, subject: &str, arguments: &JsonMap) -> (String, String) {
+    static UNCLEAN: LazyLock<Regex> = LazyLock::new(|| Regex::new("[^0-9a-zA-Z_]+").expect("the pattern is valid"));
+    let mut sorted: Vec<(&String, &Json)> = arguments.iter().filter(|(name, _)| *name != "model").collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    let flat = sorted.into_iter().flat_map(|(_, value)| match value {
+        Json::Array(items) => items.iter().map(python::str).collect(),
+        Json::Object(map) => map.values().map(python::str).collect(),
+        one => vec![python::str(one)],
+    });
+    let clean: Vec<String> = flat.map(|text| UNCLEAN.replace_all(&text, "_").into_owned()).collect();
+    let start = format!("{prefix}_{subject}");
+    let full = format!("{start}_{}", clean.join("__"));
+    if full.chars().count() < 64 {
+        return (full.clone(), full);
+    }
+    let short = format!("{}_{}", start.chars().take(30).collect::<String>(), hash::md5(&full));
+    (short, full)
+}
+
+/// The last part of a test's unique id: ten digits over its name and arguments.
+pub fn id_hash(name: &str, parts: &Parts) -> String {
+    let as_text = |value: &Json| texts(value);
+    let kwargs: BTreeMap<&String, Json> = parts.arguments.iter().map(|(key, value)| (key, as_text(value))).collect();
+    let kwargs: JsonMap = kwargs.into_iter().map(|(key, value)| (key.clone(), value)).collect();
+    let namespace = parts.namespace.clone().unwrap_or_else(|| "None".to_string());
+    let metadata = json!({"kwargs": kwargs, "name": parts.name, "namespace": namespace});
+    let digest = hash::md5(&format!("{name}{}", python::repr(&metadata)));
+    digest[digest.len() - 10..].to_string()
+}
+
+/// A value with its keys sorted and every scalar as text, as dbt hashes it.
+fn texts(value: &Json) -> Json {
+    match value {
+        Json::Object(map) => {
+            let sorted: BTreeMap<&String, Json> = map.iter().map(|(key, value)| (key, texts(value))).collect();
+            Json::Object(sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect())
+        }
+        Json::Array(items) => Json::Array(items.iter().map(texts).collect()),
+        scalar => Json::String(python::str(scalar)),
+    }
+}
+
+/// The code of the node as dbt shows it.
+pub fn raw_code(parts: &Parts, alias: Option<&String>) -> String {
+    let name = parts.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
+    let call = format!("{{{{ {name}test_{}(**_dbt_generic_test_kwargs) }}}}", parts.name);
+    let mut config = parts.config.clone();
+    if let Some(alias) = alias.filter(|_| !config.contains_key("alias")) {
+        config.insert("alias".to_string(), json!(alias));
+    }
+    if config.is_empty() {
+        return call;
+    }
+    let settings = config.iter().map(|(key, value)| match value {
+        Json::String(text) => format!("{key}=\"{}\"", text.replace('"', "\\\"")),
+        other => format!("{key}={}", python::str(other)),
+    });
+    format!("{call}{{{{ config({}) }}}}", settings.collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::synthesize;
+    use serde_json::json;
+
+    #[test]
+    fn a_long_name_is_shortened_with_a_hash() {
+        let arguments = json!({"column_name": "status", "values": ["placed", "shipped", "completed", "return_pending", "returned"]});
+        let (short, full) =
+            synthesize("accepted_values", "stg_orders", arguments.as_object().unwrap_or(&Default::default()));
+        assert_eq!(full, "accepted_values_stg_orders_status__placed__shipped__completed__return_pending__returned");
+        assert_eq!(short, "accepted_values_stg_orders_4f514bf94b77b7ea437830eec4421c58");
+    }
+}
