@@ -89,6 +89,11 @@ pub trait Host: Send + Sync {
     fn execute(&self) -> bool {
         false
     }
+    /// Whether a variable that is not set is `none`, as in dbt while the project is parsed: what is switched off, or
+    /// never run, may lack its variables.
+    fn may_miss_vars(&self) -> bool {
+        false
+    }
     /// `ref([package,] name, version=…)`.
     fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, HostError> {
         Err(unavailable("ref"))

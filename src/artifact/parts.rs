@@ -50,9 +50,15 @@ pub struct Checksum<'a> {
 }
 
 impl<'a> Checksum<'a> {
-    /// Generic tests have no text of their own, and so no checksum.
-    pub fn new(sha256: &'a str) -> Checksum<'a> {
-        Checksum { name: if sha256.is_empty() { "none" } else { "sha256" }, checksum: sha256 }
+    /// Generic tests have no text of their own, and so no checksum; a large seed has its path.
+    pub fn new(checksum: &'a str) -> Checksum<'a> {
+        let is_digest = checksum.len() == 64 && checksum.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let name = match checksum {
+            "" => "none",
+            _ if is_digest => "sha256",
+            _ => "path",
+        };
+        Checksum { name, checksum }
     }
 }
 

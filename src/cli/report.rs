@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use chrono::{Local, Utc};
+use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::rows::Rows;
@@ -31,6 +32,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::ProjectFiles;
 use crate::manifest::{Manifest, Node};
 use crate::project::Project;
+
+/// How many warnings that say the same are shown, before they are only counted.
+const SHOWN_ALIKE: usize = 3;
 
 /// The form of everything that is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -195,15 +199,35 @@ impl Reporter {
     /// Shows diagnostics, then how many there are: `3 errors, 1 warning`.
     pub fn diagnostics<'a>(&self, diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
         let (mut errors, mut warnings) = (0, 0);
+        let mut alike: IndexMap<(&str, &str), usize> = IndexMap::new();
         for diagnostic in diagnostics {
             *if diagnostic.severity == Severity::Error { &mut errors } else { &mut warnings } += 1;
+            let seen = alike.entry((diagnostic.code.name(), diagnostic.message.as_str())).or_default();
+            *seen += 1;
+            let is_repeated = *seen > SHOWN_ALIKE && diagnostic.severity == Severity::Warning;
+            if is_repeated && !self.is_json() && self.level > LogLevel::Debug {
+                continue;
+            }
             if self.diagnostic(diagnostic) && !self.is_json() {
                 self.screen.line(Stream::Err, "");
             }
         }
+        self.left_out(&alike);
         let level = if errors > 0 { LogLevel::Error } else { LogLevel::Warn };
         if errors + warnings > 0 && !self.is_json() && level >= self.level {
             self.screen.line(Stream::Err, &count(errors, warnings));
+        }
+    }
+
+    /// Counts the warnings of which only the first were shown.
+    fn left_out(&self, alike: &IndexMap<(&str, &str), usize>) {
+        if self.is_json() || self.level > LogLevel::Warn || self.level <= LogLevel::Debug {
+            return;
+        }
+        for ((code, message), count) in alike.iter().filter(|(_, count)| **count > SHOWN_ALIKE) {
+            let more = count - SHOWN_ALIKE;
+            let line = format!("warning[{code}]: {message}: {more} more places (`--log-level debug` shows them)\n");
+            self.screen.line(Stream::Err, &line);
         }
     }
 

@@ -17,9 +17,10 @@ use crate::manifest::parse;
 use crate::manifest::test_entry::{self, Parts, id_hash, synthesize};
 use crate::manifest::{GenericTest, Kind, Node, Source, test_code};
 use crate::parallel;
-use crate::project::Project;
 use crate::project::config::{self, Config, Defaults};
 use crate::project::properties::{NodeProperties, Properties, TestProperties};
+use crate::project::render::{YamlRenderer, yaml_error};
+use crate::project::{Project, target_json};
 
 /// What a test is written on.
 struct Subject<'a> {
@@ -54,7 +55,12 @@ pub fn draft(
     for (package, file, subject) in &subjects {
         tests_of(package, file, subject, &mut tasks);
     }
-    let drafting = Drafting { project, library };
+    let renderer = |package: &str| {
+        let vars = parse::visible_vars(project, package);
+        YamlRenderer::for_project(&project.environment, &vars, &target_json(&project.target))
+    };
+    let renderers = project.packages.keys().map(|package| (package.as_str(), renderer(package))).collect();
+    let drafting = Drafting { project, library, renderers };
     drafts.nodes.reserve_exact(tasks.len());
     for (node, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
@@ -157,12 +163,15 @@ fn tests_of<'a>(package: &'a str, file: &'a Properties, subject: &'a Subject<'a>
 struct Drafting<'a> {
     project: &'a Project,
     library: &'a Library,
+    /// By package, because each sees variables of its own.
+    renderers: BTreeMap<&'a str, YamlRenderer>,
 }
 
 impl Drafting<'_> {
     fn draft(&self, task: &Task<'_>) -> (Option<Box<Node>>, Vec<Diagnostic>) {
         let column = task.column.as_ref().map(|(name, _)| name.as_str());
-        let parts = test_entry::parts(task.test, column, &task.subject.call);
+        let mut parts = test_entry::parts(task.test, column, &task.subject.call);
+        let mut problems = self.render_config(task, &mut parts.config);
         let Some(found) = self.find(task.package, &parts) else {
             return (None, vec![self.unknown(task, &parts)]);
         };
@@ -172,7 +181,6 @@ impl Drafting<'_> {
             Ok(template) => template,
             Err(error) => return (None, vec![builtin::diagnostic(&error).related(task.test.span, "the test is here")]),
         };
-        let mut problems = Vec::new();
         // The tests that come with medal refer to nothing besides their arguments.
         let mut said = test_code::arguments_of(&template);
         if !from_medal && task.subject.id.is_some() {
@@ -203,6 +211,21 @@ impl Drafting<'_> {
         let mistakes = config::mistakes(node.config.written(), Defaults::Test).into_iter();
         problems.extend(mistakes.map(|(_, message)| Diagnostic::error(Code::InvalidValue, task.test.span, message)));
         (Some(Box::new(node)), problems)
+    }
+
+    /// Renders the texts of a test's configuration, which become values of their own type.
+    fn render_config(&self, task: &Task<'_>, config: &mut JsonMap) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        let Some(renderer) = self.renderers.get(task.package) else { return problems };
+        for value in config.values_mut() {
+            match value.as_str().map(|text| renderer.text(text)) {
+                Some(Ok(rendered)) => *value = rendered,
+                Some(Err(error)) => problems.push(yaml_error(&error, task.test.span)),
+                None => {}
+            }
+        }
+        config.retain(|_, value| !value.is_null());
+        problems
     }
 
     fn find(&self, package: &str, parts: &Parts) -> Option<&crate::jinja::MacroInfo> {

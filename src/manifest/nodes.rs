@@ -204,7 +204,7 @@ impl Drafting<'_> {
     fn seed_node(&self, task: &Task<'_>, seed: &SeedCsv, problems: &mut Vec<Diagnostic>) -> Option<Node> {
         let kind = Kind::Seed { on_disk: seed.on_disk.clone() };
         let mut node = self.blank(task, kind, &seed.name, &seed.path, &seed.relative, FileId(0));
-        match std::fs::File::open(&seed.on_disk).and_then(hash::sha256_of) {
+        match seed_checksum(seed) {
             Ok(checksum) => node.checksum = checksum,
             Err(error) => {
                 let message = format!("cannot read `{}`: {error}", seed.path);
@@ -296,6 +296,18 @@ pub fn macro_ids<'a>(library: &Library, package: &str, calls: impl Iterator<Item
         }
     }
     ids
+}
+
+/// Seeds larger than this are known by their path alone, as in dbt: 1 MiB.
+const LARGE_SEED: u64 = 1 << 20;
+
+/// What tells whether a seed has changed: the digest of its text without the white space around it, or its path.
+fn seed_checksum(seed: &SeedCsv) -> std::io::Result<String> {
+    if std::fs::metadata(&seed.on_disk)?.len() > LARGE_SEED {
+        return Ok(seed.path.clone());
+    }
+    let bytes = std::fs::read(&seed.on_disk)?;
+    Ok(hash::sha256(String::from_utf8_lossy(&bytes).trim()))
 }
 
 /// The project file's levels, then what is written with the node, then (for a package) the root project's levels.
