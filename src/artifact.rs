@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod node;
 pub mod parts;
 pub mod results;
+pub mod sources;
 pub mod sql;
 pub mod write;
 
@@ -90,6 +91,14 @@ impl<'a> Metadata<'a> {
             env: &invocation.env,
         }
     }
+}
+
+/// A step of something that was run.
+#[derive(Serialize)]
+struct Timing {
+    name: &'static str,
+    started_at: String,
+    completed_at: String,
 }
 
 /// `2026-01-31T12:00:00.000000Z`.

@@ -7,6 +7,7 @@ pub mod clean;
 pub mod compile;
 pub mod debug;
 pub mod execute;
+pub mod freshness;
 pub mod init;
 pub mod list;
 pub mod operation;
@@ -26,7 +27,9 @@ use serde_json::Value as Json;
 
 use crate::artifact::{Invocation, custom_env};
 use crate::cli::arguments::global::{GlobalOptions, LogFormat};
-use crate::cli::arguments::{Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions};
+use crate::cli::arguments::{
+    Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions, SourceCommand,
+};
 use crate::cli::report::{Format, ReportOptions, Reporter};
 use crate::cli::workspace::{Context, Exit};
 use crate::diagnostic::code::Code;
@@ -102,6 +105,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Test(options) => execute::test(context, options),
         Command::Build(options) => execute::build(context, options),
         Command::Retry(options) => execute::retry(context, options),
+        Command::Source(SourceCommand::Freshness(options)) => freshness::freshness(context, options),
         Command::Explain { .. } | Command::Completions { .. } | Command::Init(_) => Ok(Exit::Fine),
     }
 }

@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod builtin;
 pub mod docs;
+pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
 pub mod inline;

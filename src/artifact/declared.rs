@@ -3,12 +3,13 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::artifact::config::{FullConfig, filled, freshness};
+use crate::artifact::config::{FullConfig, filled};
 use crate::artifact::parts::{self, Checksum, Columns, DependsOn, Identity, NOTHING, Quoting, Ref};
 use crate::jinja::JsonMap;
 use crate::manifest::docs::Doc;
 use crate::manifest::{Disabled, Exposure, Group, Source};
 use crate::project::Project;
+use crate::project::freshness::complete;
 
 /// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
 fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
@@ -73,7 +74,7 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         },
         loaded_at_field: source.config.text("loaded_at_field"),
         loaded_at_query: source.config.text("loaded_at_query"),
-        freshness: freshness(source.config.written().get("freshness")),
+        freshness: complete(source.config.written().get("freshness")),
         external: external(&source.external),
         description: &source.description,
         columns: Columns(&source.columns),

@@ -53,6 +53,9 @@ pub enum Command {
     RunOperation(RunOperationOptions),
     /// Run again what failed or was skipped in the last run
     Retry(RetryOptions),
+    /// Look at sources
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Delete the folders that `clean-targets` names
     Clean(CleanOptions),
     /// Explain an error code, or list all of them
@@ -75,6 +78,7 @@ impl Command {
                 | Command::Test(_)
                 | Command::Build(_)
                 | Command::Retry(_)
+                | Command::Source(_)
         )
     }
 
@@ -94,6 +98,7 @@ impl Command {
             Command::Show(_) => "show",
             Command::RunOperation(_) => "run-operation",
             Command::Retry(_) => "retry",
+            Command::Source(SourceCommand::Freshness(_)) => "source freshness",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",
             Command::Completions { .. } => "completions",
@@ -353,6 +358,23 @@ pub struct RetryOptions {
     /// Folder of the run to go on from, instead of the target path
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<std::path::PathBuf>,
+}
+
+/// What to do with sources.
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Say which sources were not loaded for too long
+    #[command(alias = "snapshot-freshness")]
+    Freshness(FreshnessOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct FreshnessOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// Write the results into this file, instead of `target/sources.json`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 pub mod excerpt;
 pub mod explain;
+pub mod freshness;
 pub mod live;
 pub mod node;
 pub mod paint;

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::files::{FileId, Span};
 use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
+use crate::project::freshness::{self, FreshnessProperties};
 use crate::project::render::YamlRenderer;
 use crate::yaml::{Value, Yaml};
 
@@ -98,6 +99,7 @@ pub struct SourceProperties {
     pub loader: String,
     pub quoting: JsonMap,
     pub config: JsonMap,
+    pub freshness: FreshnessProperties,
     pub meta: JsonMap,
     pub tables: Vec<SourceTable>,
 }
@@ -105,6 +107,7 @@ pub struct SourceProperties {
 #[derive(Debug, Clone)]
 pub struct SourceTable {
     pub node: NodeProperties,
+    pub freshness: FreshnessProperties,
     pub identifier: Option<String>,
     pub loader: Option<String>,
     pub quoting: JsonMap,
@@ -136,8 +139,9 @@ pub struct GroupProperties {
 }
 
 /// Keys that dbt renders only when the node is compiled, or never.
-const AS_WRITTEN: [&str; 9] = [
+const AS_WRITTEN: [&str; 10] = [
     "description",
+    "loaded_at_query",
     "tests",
     "data_tests",
     "pre-hook",
@@ -336,11 +340,10 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
     let mut fields = Fields::new(yaml, "a source", sink);
     let (name, span) = fields.name()?;
     let (mut config, _) = config(yaml, &mut fields);
-    for key in ["freshness", "loaded_at_field", "loaded_at_query", "enabled"] {
-        if let Some(value) = fields.get(key) {
-            config.entry(key).or_insert_with(|| value.to_json());
-        }
+    if let Some(enabled) = fields.get("enabled") {
+        config.entry("enabled").or_insert_with(|| enabled.to_json());
     }
+    let freshness = freshness::read(yaml, &mut fields, &mut config);
     let meta = config.get("meta").and_then(Json::as_object).cloned().unwrap_or_default();
     let source = SourceProperties {
         name,
@@ -351,6 +354,7 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
         loader: fields.text("loader").unwrap_or_default(),
         quoting: fields.json_map("quoting"),
         config,
+        freshness,
         meta,
         tables: fields.each("tables", source_table),
     };
@@ -362,13 +366,10 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
 fn source_table(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceTable> {
     let mut fields = Fields::new(yaml, "a source table", sink);
     let mut node = node_fields(yaml, &mut fields)?;
-    for key in ["freshness", "loaded_at_field", "loaded_at_query"] {
-        if let Some(value) = fields.get(key) {
-            node.config.entry(key).or_insert_with(|| value.to_json());
-        }
-    }
+    let freshness = freshness::read(yaml, &mut fields, &mut node.config);
     let table = SourceTable {
         node,
+        freshness,
         identifier: fields.text("identifier"),
         loader: fields.text("loader"),
         quoting: fields.json_map("quoting"),

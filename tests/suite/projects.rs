@@ -3,6 +3,7 @@
 mod artifacts;
 mod configuration;
 mod data_tests;
+mod freshness;
 mod macros;
 mod materializations;
 mod seeds;
