@@ -107,19 +107,10 @@ impl std::fmt::Display for Limit {
 }
 
 /// The configuration that a source and its table give in YAML, over which only that of other packages goes.
-pub fn settle(
-    source: &FreshnessProperties,
-    table: &FreshnessProperties,
-    place: Span,
-    sink: &mut Diagnostics,
-) -> JsonMap {
+pub fn settle(source: &FreshnessProperties, table: &FreshnessProperties, sink: &mut Diagnostics) -> JsonMap {
     let levels = || source.thresholds.iter().chain(&table.thresholds);
     for (written, span) in levels() {
         sink.extend(mistakes(written, *span));
-    }
-    for both in [source.both, table.both].into_iter().flatten() {
-        let message = "`loaded_at_field` and `loaded_at_query` are both given, and only one of them can count";
-        sink.push(Diagnostic::error(Code::InvalidValue, both, message).related(place, "of this table"));
     }
     let table_has_field = table.field_is_written || table.loaded_at_field.is_some();
     let field = if table_has_field { &table.loaded_at_field } else { &source.loaded_at_field };

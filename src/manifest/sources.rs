@@ -182,7 +182,7 @@ fn written(source: &SourceProperties, table: &SourceTable, sink: &mut Diagnostic
     let tags: BTreeSet<&str> = both.texts("tags").into_iter().collect();
     let more = [("meta", json!(both.get("meta"))), ("tags", json!(tags))];
     let mut config = both.written().clone();
-    config.extend(freshness::settle(&source.freshness, &table.freshness, table.node.span, sink));
+    config.extend(freshness::settle(&source.freshness, &table.freshness, sink));
     config.extend(more.map(|(key, value)| (key.to_string(), value)));
     config
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
 use crate::files::Span;
 use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
@@ -18,8 +20,6 @@ pub struct FreshnessProperties {
     pub field_is_written: bool,
     /// A query that gives the time in place of a column.
     pub loaded_at_query: Option<String>,
-    /// Where the query is written, if both it and a field are, of which only one can be meant.
-    pub both: Option<Span>,
 }
 
 /// Reads the keys, which may stand beside `config:` or below it, and takes them out of the configuration.
@@ -34,7 +34,10 @@ pub fn read(yaml: &Yaml, fields: &mut Fields<'_, '_>, config: &mut JsonMap) -> F
     let loaded_at_field = text(fields, "loaded_at_field");
     let loaded_at_query = text(fields, "loaded_at_query");
     let place = || yaml.get("loaded_at_query").or_else(|| below("loaded_at_query")).map(|value| value.span);
-    let both = if loaded_at_field.is_some() && loaded_at_query.is_some() { place() } else { None };
+    if let (Some(_), Some(_), Some(place)) = (&loaded_at_field, &loaded_at_query, place()) {
+        let message = "`loaded_at_field` and `loaded_at_query` are both given, and only one of them can count";
+        fields.sink.push(Diagnostic::error(Code::InvalidValue, place, message).help("remove one of them"));
+    }
     for key in ["freshness", "loaded_at_field", "loaded_at_query"] {
         config.shift_remove(key);
     }
@@ -43,7 +46,6 @@ pub fn read(yaml: &Yaml, fields: &mut Fields<'_, '_>, config: &mut JsonMap) -> F
         loaded_at_field,
         field_is_written: yaml.get("loaded_at_field").is_some(),
         loaded_at_query,
-        both,
     }
 }
 

@@ -89,10 +89,10 @@ fn hooks_of_the_project_see_the_results() {
         select '{{ r.node.name }}' as name, '{{ r.status }}' as status{{ ' union all ' if not loop.last }}{% endfor %}\"\n";
     let of = |flags: &str| project(&[("dbt_project.yml", &format!("{hook}{flags}"))]);
     let seen = of("");
-    seen.ends(0, &["source", "freshness", "--select", "raw.old", "raw.fresh"]);
+    seen.ends(0, &["source", "freshness", "--select", "source:raw.old", "source:raw.fresh"]);
     assert_eq!(seen.query("select * from seen order by 1"), "fresh|pass\nold|warn");
     let unseen = of("flags: {source_freshness_run_project_hooks: false}\n");
-    unseen.ends(0, &["source", "freshness", "--select", "raw.old"]);
+    unseen.ends(0, &["source", "freshness", "--select", "source:raw.old"]);
     assert_eq!(unseen.query("select count(*) from duckdb_tables() where table_name = 'seen'"), "0");
 }
 
