@@ -4,6 +4,7 @@
 //! v6) and nothing else. They borrow from the phases' own types and are written as a stream. The same inputs give
 //! the same bytes: every time in them comes from the invocation or from the outcomes, never from the clock.
 
+pub mod catalog;
 pub mod config;
 pub mod contract;
 pub mod declared;

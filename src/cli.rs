@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod clean;
 pub mod compile;
 pub mod debug;
+pub mod docs;
 pub mod execute;
 pub mod freshness;
 pub mod init;
@@ -94,6 +95,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
             Ok(Exit::Fine)
         }
         Command::Debug(options) => debug::debug(context, options),
+        Command::Docs(command) => docs::docs(context, command),
         Command::Compile(options) => compile::compile(context, options),
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
@@ -149,7 +151,13 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             env: custom_env(&environment),
         },
         request: LoadRequest { profile, cli_vars, environment },
-        flags: workspace::flags(command, false, false, false, global.warn_error()),
+        flags: workspace::flags(
+            command.rsplit(' ').next().unwrap_or(command),
+            false,
+            false,
+            false,
+            global.warn_error(),
+        ),
         target_path: global.target_path.as_ref().map(|path| root.join(path)),
         write_json: global.write_json(),
         warn_error: global.warn_error(),

@@ -1,5 +1,6 @@
 //! Turns the command line, and dbt's environment variables, into Arguments: what the user asks for, as types.
 
+pub mod docs;
 pub mod global;
 pub mod ignored;
 
@@ -10,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
 
 /// Turn a project of SQL `select`s into a tested warehouse
@@ -53,6 +55,9 @@ pub enum Command {
     RunOperation(RunOperationOptions),
     /// Run again what failed or was skipped in the last run
     Retry(RetryOptions),
+    /// Write the docs of the project
+    #[command(subcommand)]
+    Docs(DocsCommand),
     /// Look at sources
     #[command(subcommand)]
     Source(SourceCommand),
@@ -98,6 +103,7 @@ impl Command {
             Command::Show(_) => "show",
             Command::RunOperation(_) => "run-operation",
             Command::Retry(_) => "retry",
+            Command::Docs(docs) => docs.name(),
             Command::Source(SourceCommand::Freshness(_)) => "source freshness",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",

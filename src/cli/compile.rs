@@ -41,7 +41,11 @@ pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, 
 }
 
 /// Compiles nodes; every mistake is told.
-fn compile_all(context: &Context, workspace: &Workspace, nodes: &[&Node]) -> (IndexMap<String, CompiledNode>, bool) {
+pub fn compile_all(
+    context: &Context,
+    workspace: &Workspace,
+    nodes: &[&Node],
+) -> (IndexMap<String, CompiledNode>, bool) {
     let selected = nodes.iter().map(|node| node.id.clone()).collect();
     let session = workspace::session(context, workspace, &selected);
     let warehouse = Arc::new(workspace::lazy_warehouse(workspace));
@@ -56,7 +60,8 @@ fn compile_all(context: &Context, workspace: &Workspace, nodes: &[&Node]) -> (In
     (compiled, workspace::tell(context, sink))
 }
 
-fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
+/// Writes the SQL of compiled nodes, and the manifest with it.
+pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
     let secrets = workspace.project.environment.secrets();
     for (id, compiled) in compiled {
         let Some(node) = workspace.manifest.node(id) else { continue };
