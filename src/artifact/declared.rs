@@ -44,7 +44,9 @@ pub struct SourceEntry<'a> {
     unrendered_config: &'a JsonMap,
     relation_name: String,
     created_at: f64,
-    doc_blocks: [&'static str; 0],
+    unrendered_database: Option<&'a str>,
+    unrendered_schema: Option<&'a str>,
+    doc_blocks: &'a [String],
 }
 
 pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
@@ -83,10 +85,12 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         tags: source.config.texts("tags"),
         config: FullConfig::of_source(&source.config),
         patch_path: (),
-        unrendered_config: source.config.written(),
+        unrendered_config: source.config.unrendered(),
         relation_name: source.relation.render(),
         created_at,
-        doc_blocks: NOTHING,
+        unrendered_database: source.written_place[0].as_deref(),
+        unrendered_schema: source.written_place[1].as_deref(),
+        doc_blocks: &source.doc_blocks,
     }
 }
 
@@ -145,7 +149,7 @@ pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) 
         meta: exposure.config.get("meta"),
         tags: exposure.config.texts("tags"),
         config: FullConfig::of_exposure(&exposure.config),
-        unrendered_config: exposure.config.written(),
+        unrendered_config: exposure.config.unrendered(),
         url: properties.url.as_deref(),
         depends_on: DependsOn { macros: &[], nodes: &exposure.depends_on },
         refs: parts::refs(&exposure.refs),

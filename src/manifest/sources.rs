@@ -129,7 +129,8 @@ impl Place<'_> {
         quoting.extend(table.quoting.clone());
         relation.quote = names::quoting(&quoting, None);
         relation.expression = external_location(&config, source, table, schema, &identifier);
-        let describe = |text: &str| self.docs.describe(text, self.package);
+        let describe = |text: &str| (self.docs.describe(text, self.package), self.docs.quoted(text, self.package));
+        let (description, doc_blocks) = describe(&table.node.description);
         Source {
             id: format!("source.{}.{}.{}", self.package, source.name, table.node.name),
             package: self.package.to_string(),
@@ -141,8 +142,10 @@ impl Place<'_> {
             span: table.node.span,
             relation,
             loader: table.loader.clone().unwrap_or_else(|| source.loader.clone()),
-            description: describe(&table.node.description),
-            source_description: describe(&source.description),
+            description,
+            doc_blocks,
+            written_place: source.written_place.clone(),
+            source_description: describe(&source.description).0,
             source_meta: source.meta.clone(),
             columns: columns(&table.node.columns, describe),
             config,

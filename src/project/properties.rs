@@ -27,6 +27,8 @@ pub struct Properties {
     pub exposures: Vec<ExposureProperties>,
     pub groups: Vec<GroupProperties>,
     pub unit_tests: Vec<(String, Span)>,
+    /// `metrics` and the like: the key and its place.
+    pub semantics: Vec<(String, Span)>,
 }
 
 /// What YAML says of a model, seed, snapshot, analysis or source table.
@@ -66,6 +68,8 @@ pub struct ColumnInfo {
     pub meta: JsonMap,
     pub tags: Vec<String>,
     pub constraints: Json,
+    /// Unique ids of the docs blocks that the description quotes.
+    pub doc_blocks: Vec<String>,
 }
 
 /// A generic test as written: its name, perhaps with a package, and everything below it.
@@ -96,6 +100,8 @@ pub struct SourceProperties {
     pub description: String,
     pub database: Option<String>,
     pub schema: Option<String>,
+    /// `database` and `schema` as they are written, with their Jinja.
+    pub written_place: [Option<String>; 2],
     pub loader: String,
     pub quoting: JsonMap,
     pub config: JsonMap,
@@ -166,6 +172,13 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
     let analyses = list(&mut fields, "analyses", "an analysis");
     let mut singular_tests = list(&mut fields, "data_tests", "a test");
     singular_tests.extend(list(&mut fields, "tests", "a test"));
+    let mut sources = fields.each("sources", source);
+    for source in &mut sources {
+        let written = raw.get("sources").map_or(&[][..], Yaml::items).iter();
+        let own = written.into_iter().find(|own| own.get("name").and_then(Yaml::as_str) == Some(&source.name));
+        let text = |key: &str| own.and_then(|own| own.get(key)?.as_str().map(str::to_string));
+        source.written_place = [text("database"), text("schema")];
+    }
     let properties = Properties {
         file: yaml.span.file,
         path: path.to_string(),
@@ -175,13 +188,20 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
         analyses,
         singular_tests,
         macros: fields.each("macros", macro_),
-        sources: fields.each("sources", source),
+        sources,
+        semantics: semantics(&yaml),
         exposures: fields.each("exposures", exposure),
         groups: fields.each("groups", group),
         unit_tests: fields.list("unit_tests").iter().filter_map(unit_test).collect(),
     };
     fields.finish(Severity::Warning);
     properties
+}
+
+fn semantics(yaml: &Yaml) -> Vec<(String, Span)> {
+    let keys = ["metrics", "semantic_models", "saved_queries"];
+    let written = yaml.entries().iter().filter(|(key, value)| keys.contains(&key.name.as_str()) && !value.is_null());
+    written.map(|(key, _)| (key.name.clone(), key.span)).collect()
 }
 
 /// Keys that may stand beside `config:` as well as below it.
@@ -261,6 +281,7 @@ fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         meta,
         tags,
         constraints: json(&mut fields, "constraints"),
+        doc_blocks: Vec::new(),
     };
     let tests = tests(&mut fields);
     fields.ignore(&["granularity", "policy_tags", "dimension", "entity", "include", "exclude"]);
@@ -351,6 +372,7 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
         description: fields.text("description").unwrap_or_default(),
         database: fields.text("database"),
         schema: fields.text("schema"),
+        written_place: [None, None],
         loader: fields.text("loader").unwrap_or_default(),
         quoting: fields.json_map("quoting"),
         config,
