@@ -252,7 +252,7 @@ impl Drafting<'_> {
             if let Some((_, properties)) = task.patch {
                 config.merge(properties.config.clone());
             }
-            config.merge(in_file);
+            config.merge_call(in_file);
         });
         if !matches!(node.kind, Kind::Model | Kind::Snapshot) {
             return;

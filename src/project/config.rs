@@ -110,6 +110,16 @@ impl Config {
         self.merge_own(over);
     }
 
+    /// Puts what a template's own `config()` says over this one.
+    pub fn merge_call(&mut self, over: JsonMap) {
+        let dashed = |key: &String| match key.as_str() {
+            "pre_hook" | "post_hook" => key.replace('_', "-"),
+            _ => key.clone(),
+        };
+        self.unrendered.extend(over.iter().map(|(key, value)| (dashed(key), value.clone())));
+        self.merge_own(over);
+    }
+
     fn merge_own(&mut self, over: JsonMap) {
         for (key, value) in over {
             let key = match key.as_str() {

@@ -292,6 +292,16 @@ impl Settings {
     }
 }
 
+/// A folder of the project's files. In a dbt project it may be a link: orchestrators run links to a project's folders.
+pub fn folder(dir: &Path, path: &str, settings: &Settings, sink: &mut Diagnostics) -> Option<PathBuf> {
+    let is_link = || dir.join(path).symlink_metadata().is_ok_and(|found| found.is_symlink());
+    let is_name = matches!(Path::new(path).components().collect::<Vec<_>>()[..], [std::path::Component::Normal(_)]);
+    match !settings.native && is_name && is_link() {
+        true => Some(dir.join(path)),
+        false => inside(dir, path, settings.place_of(path), sink),
+    }
+}
+
 /// A path of the project, which must stay below the project's folder.
 pub fn inside(dir: &Path, path: &str, place: Span, sink: &mut Diagnostics) -> Option<PathBuf> {
     let joined = dir.join(path);

@@ -38,6 +38,7 @@ impl EventName {
     pub const SEED_RESULT: EventName = EventName("LogSeedResult", "Q016");
     pub const SKIPPED: EventName = EventName("SkippingDetails", "Q034");
     pub const COMMAND_COMPLETED: EventName = EventName("CommandCompleted", "Q039");
+    pub const SQL_QUERY: EventName = EventName("SQLQuery", "E016");
     pub const SHOW_NODE: EventName = EventName("ShowNode", "Q041");
     pub const COMPILED_NODE: EventName = EventName("CompiledNode", "Q042");
     pub const FINISHED_RUNNING: EventName = EventName("FinishedRunningStats", "E047");
