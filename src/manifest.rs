@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod builtin;
 pub mod docs;
+pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
 pub mod inline;
@@ -68,6 +69,8 @@ pub struct Node {
     /// Where the node is, or would be, in the warehouse.
     pub relation: Relation,
     pub description: String,
+    /// Unique ids of the docs blocks that the description quotes.
+    pub doc_blocks: Vec<String>,
     pub columns: IndexMap<String, ColumnInfo>,
     /// `package://path` of the property file that describes it.
     pub patch_path: Option<String>,
@@ -141,6 +144,10 @@ pub struct Source {
     pub loader: String,
     pub description: String,
     pub source_description: String,
+    /// Unique ids of the docs blocks that the description quotes.
+    pub doc_blocks: Vec<String>,
+    /// `database:` and `schema:` as they are written, with their Jinja.
+    pub written_place: [Option<String>; 2],
     pub source_meta: JsonMap,
     pub columns: IndexMap<String, ColumnInfo>,
     pub config: Config,
@@ -221,6 +228,7 @@ impl Node {
             kind,
             relation,
             description: String::new(),
+            doc_blocks: Vec::new(),
             columns: IndexMap::new(),
             patch_path: None,
             patch_span: None,

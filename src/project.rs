@@ -3,6 +3,7 @@
 pub mod config;
 pub mod config_keys;
 pub mod fields;
+pub mod freshness;
 pub mod layers;
 pub mod package;
 pub mod profile;

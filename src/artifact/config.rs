@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::jinja::JsonMap;
 use crate::manifest::{Kind, Node};
 use crate::project::config::{Config, Defaults};
+use crate::project::freshness::complete;
 
 /// A configuration, complete.
 pub struct FullConfig<'a> {
@@ -53,7 +54,7 @@ impl<'a> FullConfig<'a> {
     /// What is written, in the form in which dbt writes it; the default if nothing is.
     fn value(&self, key: &str, default: &'a Json) -> Cow<'a, Json> {
         match (key, self.config.written().get(key)) {
-            ("freshness", Some(written)) => Cow::Owned(freshness(Some(written))),
+            ("freshness", Some(written)) => Cow::Owned(complete(Some(written))),
             ("store_failures_as", None) if self.config.flag("store_failures") => Cow::Owned(json!("table")),
             (_, None | Some(Json::Null)) => Cow::Borrowed(default),
             ("enabled", _) => Cow::Owned(Json::Bool(self.config.flag("enabled"))),
@@ -73,24 +74,6 @@ impl Serialize for FullConfig<'_> {
             map.serialize_entry(key, value)?;
         }
         map.end()
-    }
-}
-
-/// `freshness` with all its keys, also if it is not written; null only if null is. That of a model has `build_after`.
-pub fn freshness(written: Option<&Json>) -> Json {
-    let get = |key: &str| written.and_then(|written| written.get(key));
-    let time = |key: &str| {
-        let nothing = JsonMap::new();
-        filled(json!({"count": null, "period": null}), get(key).and_then(Json::as_object).unwrap_or(&nothing))
-    };
-    match written {
-        Some(Json::Null) => Json::Null,
-        Some(of_model) if of_model.get("build_after").is_some() => of_model.clone(),
-        _ => json!({
-            "warn_after": time("warn_after"),
-            "error_after": time("error_after"),
-            "filter": get("filter").cloned().unwrap_or(Json::Null),
-        }),
     }
 }
 
@@ -127,7 +110,7 @@ fn analysis_defaults(kind: Defaults, more: Json) -> JsonMap {
 fn source_defaults() -> JsonMap {
     let more = json!({"static_analysis": null, "loaded_at_field": null, "loaded_at_query": null});
     let mut defaults = with(Config::new(Defaults::Source).full(), more);
-    defaults.insert("freshness".to_string(), freshness(None));
+    defaults.insert("freshness".to_string(), complete(None));
     defaults
 }
 

@@ -3,12 +3,13 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::artifact::config::{FullConfig, filled, freshness};
+use crate::artifact::config::{FullConfig, filled};
 use crate::artifact::parts::{self, Checksum, Columns, DependsOn, Identity, NOTHING, Quoting, Ref};
 use crate::jinja::JsonMap;
 use crate::manifest::docs::Doc;
 use crate::manifest::{Disabled, Exposure, Group, Source};
 use crate::project::Project;
+use crate::project::freshness::complete;
 
 /// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
 fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
@@ -43,7 +44,9 @@ pub struct SourceEntry<'a> {
     unrendered_config: &'a JsonMap,
     relation_name: String,
     created_at: f64,
-    doc_blocks: [&'static str; 0],
+    unrendered_database: Option<&'a str>,
+    unrendered_schema: Option<&'a str>,
+    doc_blocks: &'a [String],
 }
 
 pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
@@ -73,7 +76,7 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         },
         loaded_at_field: source.config.text("loaded_at_field"),
         loaded_at_query: source.config.text("loaded_at_query"),
-        freshness: freshness(source.config.written().get("freshness")),
+        freshness: complete(source.config.written().get("freshness")),
         external: external(&source.external),
         description: &source.description,
         columns: Columns(&source.columns),
@@ -82,10 +85,12 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         tags: source.config.texts("tags"),
         config: FullConfig::of_source(&source.config),
         patch_path: (),
-        unrendered_config: source.config.written(),
+        unrendered_config: source.config.unrendered(),
         relation_name: source.relation.render(),
         created_at,
-        doc_blocks: NOTHING,
+        unrendered_database: source.written_place[0].as_deref(),
+        unrendered_schema: source.written_place[1].as_deref(),
+        doc_blocks: &source.doc_blocks,
     }
 }
 
@@ -144,7 +149,7 @@ pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) 
         meta: exposure.config.get("meta"),
         tags: exposure.config.texts("tags"),
         config: FullConfig::of_exposure(&exposure.config),
-        unrendered_config: exposure.config.written(),
+        unrendered_config: exposure.config.unrendered(),
         url: properties.url.as_deref(),
         depends_on: DependsOn { macros: &[], nodes: &exposure.depends_on },
         refs: parts::refs(&exposure.refs),

@@ -6,7 +6,7 @@ use serde::ser::Serializer;
 use serde_json::Value as Json;
 
 use crate::jinja::JsonMap;
-use crate::manifest::RefArguments;
+use crate::manifest::{Kind, Node, RefArguments};
 use crate::project::config::Config;
 use crate::project::properties::ColumnInfo;
 
@@ -59,6 +59,14 @@ impl<'a> Checksum<'a> {
             _ => "path",
         };
         Checksum { name, checksum }
+    }
+
+    /// A seed that is too large to be compared has its path as its checksum.
+    pub fn of(node: &'a Node) -> Checksum<'a> {
+        match node.kind {
+            Kind::Seed { .. } if node.checksum.is_empty() => Checksum { name: "path", checksum: &node.original_path },
+            _ => Checksum::new(&node.checksum),
+        }
     }
 }
 
@@ -132,7 +140,7 @@ struct Column<'a> {
     config: ColumnConfig<'a>,
     tags: &'a [String],
     granularity: (),
-    doc_blocks: [&'static str; 0],
+    doc_blocks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -153,7 +161,7 @@ impl<'a> From<&'a ColumnInfo> for Column<'a> {
             config: ColumnConfig { meta: &column.meta, tags: &column.tags },
             tags: &column.tags,
             granularity: (),
-            doc_blocks: NOTHING,
+            doc_blocks: &column.doc_blocks,
         }
     }
 }

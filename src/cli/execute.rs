@@ -151,7 +151,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     };
     let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
     hooks::make_schemas(&session, &warehouse, planned).map_err(stop_at)?;
-    let start = all_hooks(workspace, |settings| &settings.on_run_start);
+    let start = workspace::all_hooks(workspace, |settings| &settings.on_run_start);
     hooks::run(&session, &warehouse, &context.files, &start, "on-run-start", &[]).map_err(stop_at)?;
 
     let options =
@@ -159,7 +159,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
     let written = journal.finish();
 
-    let end = all_hooks(workspace, |settings| &settings.on_run_end);
+    let end = workspace::all_hooks(workspace, |settings| &settings.on_run_end);
     let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(&session, &results));
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
@@ -169,13 +169,6 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     written.map_err(|error| workspace::unwritable(context, &error))?;
     ending.map_err(stop_at)?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
-}
-
-/// The hooks of all packages, the root project's last.
-fn all_hooks(workspace: &Workspace, of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>) -> Vec<String> {
-    let packages = workspace.project.packages.values();
-    let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
-    others.into_iter().chain(root).flat_map(|package| of(&package.settings).clone()).collect()
 }
 
 /// `results` and `schemas` of `on-run-end`.

@@ -3,6 +3,7 @@
 
 pub mod excerpt;
 pub mod explain;
+pub mod freshness;
 pub mod live;
 pub mod node;
 pub mod paint;
@@ -181,19 +182,26 @@ impl Reporter {
         self.screen.line(Stream::Out, text);
     }
 
-    /// Rows or SQL of a node (`None`: of an inline query), to stdout: as text, or as an event of the JSON log.
-    pub fn preview(&self, name: EventName, node: Option<&Node>, text: &str) {
+    /// Rows or SQL of a node (`None`: of an inline query), to stdout: as text, or as an event of the JSON log, which
+    /// has `content` by itself.
+    pub fn preview(&self, name: EventName, node: Option<&Node>, text: &str, content: &str) {
         if !self.is_json() {
             return self.data(text);
         }
         let key = if name == EventName::COMPILED_NODE { "compiled" } else { "preview" };
         let data = json!({
-            key: text,
+            key: content,
             "is_inline": node.is_none(),
             "node_name": node.map_or("inline_query", |node| &node.name),
             "unique_id": node.map(|node| &node.id),
         });
         self.write(Told::info(name, text, data));
+    }
+
+    /// A query that was sent for a node.
+    pub fn query(&self, node: &str, sql: &str) {
+        let data = json!({"conn_name": node, "sql": sql, "node_info": {"unique_id": node}});
+        self.tell(Told::new(EventName::SQL_QUERY, LogLevel::Debug, format!("On {node}: {sql}"), data));
     }
 
     /// Shows diagnostics, then how many there are: `3 errors, 1 warning`.

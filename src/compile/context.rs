@@ -129,7 +129,8 @@ fn column_json(column: &ColumnInfo) -> Json {
     })
 }
 
-fn source_json(source: &Source) -> Json {
+/// dbt's source object.
+pub fn source_json(source: &Source) -> Json {
     json!({
         "database": source.relation.database,
         "schema": source.relation.schema,
@@ -145,6 +146,7 @@ fn source_json(source: &Source) -> Json {
         "loader": source.loader,
         "identifier": source.identifier,
         "loaded_at_field": source.config.get("loaded_at_field"),
+        "loaded_at_query": source.config.get("loaded_at_query"),
         "freshness": source.config.get("freshness"),
         "external": source.external,
         "description": source.description,

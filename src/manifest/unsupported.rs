@@ -11,6 +11,14 @@ pub fn report(project: &Project, sink: &mut Diagnostics) {
         unit_tests(file, sink);
         snapshots(file, sink);
         versions(file, sink);
+        semantics(file, sink);
+    }
+}
+
+fn semantics(file: &Properties, sink: &mut Diagnostics) {
+    for (key, span) in &file.semantics {
+        let message = format!("`{key}` are left out: this version of medal has no semantic layer");
+        sink.push(Diagnostic::warning(Code::Unsupported, *span, message));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{BlockKind, MacroFile, RenderError, blocks};
 use crate::project::properties::{self, Properties};
 use crate::project::render::YamlRenderer;
-use crate::project::settings::{Settings, inside};
+use crate::project::settings::{Settings, folder};
 use crate::yaml;
 
 /// Everything that one project or installed package holds.
@@ -151,8 +151,8 @@ impl Reader<'_> {
     /// The files below some folders, in the order of their paths.
     fn found(&mut self, folders: &[String]) -> Vec<Found> {
         let mut all = Vec::new();
-        for folder in folders {
-            let Some(root) = inside(self.dir, folder, self.settings.place_of(folder), self.sink) else { continue };
+        for path in folders {
+            let Some(root) = folder(self.dir, path, self.settings, self.sink) else { continue };
             if root.is_dir() {
                 self.walk(&root, &mut all);
             }

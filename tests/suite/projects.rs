@@ -1,8 +1,10 @@
 //! What a project does to a warehouse, one behaviour a test, on small projects that are written in place.
 
 mod artifacts;
+mod catalog;
 mod configuration;
 mod data_tests;
+mod freshness;
 mod macros;
 mod materializations;
 mod seeds;

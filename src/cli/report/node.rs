@@ -116,7 +116,7 @@ fn tag(outcome: &Outcome) -> String {
     }
 }
 
-fn dotted(index: usize, total: usize, text: &str, end: &str) -> String {
+pub fn dotted(index: usize, total: usize, text: &str, end: &str) -> String {
     format!("{:.<WIDTH$} {end}", format!("{index} of {total} {text} "))
 }
 
