@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod clean;
 pub mod compile;
 pub mod debug;
+pub mod deps;
 pub mod execute;
 pub mod init;
 pub mod list;
@@ -95,6 +96,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
         Command::RunOperation(options) => operation::run_operation(context, options),
+        Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),
         Command::Seed(options) => execute::seed(context, options),
         Command::Run(options) => execute::run_models(context, options),
@@ -144,7 +146,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             args: invocation_arguments(command, global),
             env: custom_env(&environment),
         },
-        request: LoadRequest { profile, cli_vars, environment },
+        request: LoadRequest { profile, cli_vars, environment, version_check: global.version_check() },
         flags: workspace::flags(command, false, false, false, global.warn_error()),
         target_path: global.target_path.as_ref().map(|path| root.join(path)),
         write_json: global.write_json(),

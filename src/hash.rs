@@ -3,11 +3,17 @@
 use std::io::{self, Read};
 
 use md5::{Digest, Md5};
+use sha1::Sha1;
 use sha2::Sha256;
 
 /// md5, as dbt uses it for names. Not for security.
 pub fn md5(text: &str) -> String {
     hex(&Md5::digest(text.as_bytes()))
+}
+
+/// sha1, as dbt uses it for `package-lock.yml`. Not for security.
+pub fn sha1(text: &str) -> String {
+    hex(&Sha1::digest(text.as_bytes()))
 }
 
 pub fn sha256(text: &str) -> String {

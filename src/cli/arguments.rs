@@ -53,6 +53,8 @@ pub enum Command {
     RunOperation(RunOperationOptions),
     /// Run again what failed or was skipped in the last run
     Retry(RetryOptions),
+    /// Install the packages that `packages.yml` lists
+    Deps(DepsOptions),
     /// Delete the folders that `clean-targets` names
     Clean(CleanOptions),
     /// Explain an error code, or list all of them
@@ -94,6 +96,7 @@ impl Command {
             Command::Show(_) => "show",
             Command::RunOperation(_) => "run-operation",
             Command::Retry(_) => "retry",
+            Command::Deps(_) => "deps",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",
             Command::Completions { .. } => "completions",
@@ -353,6 +356,31 @@ pub struct RetryOptions {
     /// Folder of the run to go on from, instead of the target path
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<std::path::PathBuf>,
+}
+
+/// Where an added package comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DepsSource {
+    #[default]
+    Hub,
+    Git,
+    Local,
+}
+
+#[derive(Debug, Args)]
+pub struct DepsOptions {
+    /// Choose the newest versions that fit, and accept what has changed
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Write `package-lock.yml` and install nothing
+    #[arg(long)]
+    pub lock: bool,
+    /// Add this package to `packages.yml` first: `dbt-labs/dbt_utils@1.3.0`
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub add_package: Option<String>,
+    /// Where the added package comes from
+    #[arg(long, value_enum, default_value = "hub", requires = "add_package")]
+    pub source: DepsSource,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ pub fn library(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
         adapter: project.target.kind.clone(),
         dispatch: settings.dispatch.clone(),
         packages: project.packages.keys().cloned().collect(),
+        packages_override: project.packages_override(),
     };
     let (library, errors) = Library::new(&macros, options);
     sink.extend(errors.iter().map(diagnostic));

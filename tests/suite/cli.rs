@@ -32,6 +32,7 @@ fn help_names_every_command_and_fits_80_columns() {
         "show",
         "run-operation",
         "retry",
+        "deps",
         "clean",
         "explain",
         "completions",

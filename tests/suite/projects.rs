@@ -5,6 +5,7 @@ mod configuration;
 mod data_tests;
 mod macros;
 mod materializations;
+mod packages;
 mod seeds;
 mod selection;
 mod workflow;
