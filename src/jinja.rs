@@ -233,6 +233,8 @@ pub struct LibraryOptions {
     pub dispatch: Vec<(String, Vec<String>)>,
     /// The installed packages.
     pub packages: Vec<String>,
+    /// The configuration of the project, as packages read it from `builtins.ref.config`.
+    pub project: Arc<Json>,
     /// Whether a package may replace a built-in materialization.
     pub packages_override: bool,
 }

@@ -36,7 +36,7 @@ pub fn unpack(packed: impl Read, into: &Path) -> Result<(), Refused> {
         match entry.header().entry_type() {
             EntryType::Directory => std::fs::create_dir_all(&place)?,
             EntryType::Regular | EntryType::Continuous => {
-                left = left.checked_sub(write(&mut entry, &place, left)?).unwrap_or_default();
+                left = left.saturating_sub(write(&mut entry, &place, left)?);
             }
             EntryType::Symlink => write_link(&entry, &path, &place)?,
             EntryType::XGlobalHeader => {}

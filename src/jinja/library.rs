@@ -1,7 +1,7 @@
 //! Turns macro files into one index of macros, found by name in dbt's order.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::{IndexMap, IndexSet};
 use minijinja::value::{Enumerator, Object};
@@ -31,6 +31,8 @@ pub struct Shared {
     proxies: Vec<Value>,
     pub globals: IndexMap<&'static str, Value>,
     pub engine: Environment<'static>,
+    /// `graph` of a run.
+    pub graph: OnceLock<Value>,
 }
 
 impl fmt::Debug for Shared {
@@ -49,6 +51,7 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
         proxies: Vec::new(),
         globals: functions::globals(),
         engine: engine(),
+        graph: OnceLock::new(),
     };
     let mut errors = Vec::new();
     let mut texts: IndexMap<String, String> = IndexMap::new();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
@@ -17,9 +17,10 @@ use crate::manifest::parse;
 use crate::manifest::test_entry::{self, Parts, id_hash, synthesize};
 use crate::manifest::{GenericTest, Kind, Node, Source, test_code};
 use crate::parallel;
-use crate::project::Project;
 use crate::project::config::{self, Config, Defaults};
 use crate::project::properties::{NodeProperties, Properties, TestProperties};
+use crate::project::render::{YamlRenderer, yaml_error};
+use crate::project::{Project, target_json};
 
 /// What a test is written on.
 struct Subject<'a> {
@@ -161,8 +162,10 @@ struct Drafting<'a> {
 
 impl Drafting<'_> {
     fn draft(&self, task: &Task<'_>) -> (Option<Box<Node>>, Vec<Diagnostic>) {
+        let mut problems = Vec::new();
         let column = task.column.as_ref().map(|(name, _)| name.as_str());
-        let parts = test_entry::parts(task.test, column, &task.subject.call);
+        let mut parts = test_entry::parts(task.test, column, &task.subject.call);
+        self.render(&mut parts.config, task, &mut problems);
         let Some(found) = self.find(task.package, &parts) else {
             return (None, vec![self.unknown(task, &parts)]);
         };
@@ -172,7 +175,6 @@ impl Drafting<'_> {
             Ok(template) => template,
             Err(error) => return (None, vec![builtin::diagnostic(&error).related(task.test.span, "the test is here")]),
         };
-        let mut problems = Vec::new();
         // The tests that come with medal refer to nothing besides their arguments.
         let mut said = test_code::arguments_of(&template);
         if !from_medal && task.subject.id.is_some() {
@@ -203,6 +205,24 @@ impl Drafting<'_> {
         let mistakes = config::mistakes(node.config.written(), Defaults::Test).into_iter();
         problems.extend(mistakes.map(|(_, message)| Diagnostic::error(Code::InvalidValue, task.test.span, message)));
         (Some(Box::new(node)), problems)
+    }
+
+    /// Renders the configuration, as dbt does with what stands in YAML; arguments are rendered when the test is.
+    fn render(&self, config: &mut JsonMap, task: &Task<'_>, problems: &mut Vec<Diagnostic>) {
+        let has_jinja = |value: &Json| value.as_str().is_some_and(|text| text.contains("{{") || text.contains("{%"));
+        if !config.values().any(has_jinja) {
+            return;
+        }
+        let vars = parse::visible_vars(self.project, task.package);
+        let target = target_json(&self.project.target);
+        let renderer = YamlRenderer::for_project(&self.project.environment, &vars, &target);
+        for value in config.values_mut().filter(|value| has_jinja(value)) {
+            match renderer.text(value.as_str().unwrap_or_default()) {
+                Ok(rendered) => *value = rendered,
+                Err(error) => problems.push(yaml_error(&error, task.test.span)),
+            }
+        }
+        config.retain(|_, value| !value.is_null());
     }
 
     fn find(&self, package: &str, parts: &Parts) -> Option<&crate::jinja::MacroInfo> {

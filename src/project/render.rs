@@ -141,7 +141,7 @@ fn from_json(json: &Json, span: Span) -> Value {
 }
 
 /// A failed render of a YAML value, at the place of the value.
-fn yaml_error(error: &RenderError, span: Span) -> Diagnostic {
+pub fn yaml_error(error: &RenderError, span: Span) -> Diagnostic {
     let problem = Diagnostic::error(code_of(error.kind), span, error.message.clone());
     match &error.help {
         Some(help) => problem.help(help.clone()),
