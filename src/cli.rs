@@ -7,6 +7,7 @@ pub mod clean;
 pub mod compile;
 pub mod debug;
 pub mod docs;
+pub mod deps;
 pub mod execute;
 pub mod freshness;
 pub mod init;
@@ -100,6 +101,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
         Command::RunOperation(options) => operation::run_operation(context, options),
+        Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),
         Command::Seed(options) => execute::seed(context, options),
         Command::Run(options) => execute::run_models(context, options),
@@ -150,7 +152,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             args: invocation_arguments(command, global),
             env: custom_env(&environment),
         },
-        request: LoadRequest { profile, cli_vars, environment },
+        request: LoadRequest { profile, cli_vars, environment, version_check: global.version_check() },
         flags: workspace::flags(
             command.rsplit(' ').next().unwrap_or(command),
             false,

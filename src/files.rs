@@ -108,9 +108,12 @@ impl ProjectFiles {
 
     /// Reads a text file; Windows line ends become `\n` and a byte order mark is dropped, as Jinja2 does.
     pub fn read(&self, path: &Path) -> Result<FileId, ReadError> {
-        let shown = self.shown(path);
-        let text = read_text(path, &shown)?;
-        Ok(self.add(&shown, &text))
+        self.read_as(path, &self.shown(path))
+    }
+
+    /// Reads a text file that is shown under another path than its own.
+    pub fn read_as(&self, path: &Path, shown: &str) -> Result<FileId, ReadError> {
+        Ok(self.add(shown, &read_text(path, shown)?))
     }
 
     /// A path relative to the project's root, with forward slashes.

@@ -32,6 +32,8 @@ use crate::adapter::rows::Rows;
 use crate::files::{FileId, Span};
 
 pub use crate::jinja::front::blocks::BlockKind;
+pub use crate::jinja::modules::yaml::dump as python_yaml;
+pub use crate::jinja::python::dump_json as python_json;
 pub use crate::jinja::template::{Facts, RefCall, SourceCall, Template};
 
 /// Keyword arguments or a mapping, in order.
@@ -236,6 +238,10 @@ pub struct LibraryOptions {
     pub dispatch: Vec<(String, Vec<String>)>,
     /// The installed packages.
     pub packages: Vec<String>,
+    /// The configuration of the project, as packages read it from `builtins.ref.config`.
+    pub project: Arc<Json>,
+    /// Whether a package may replace a built-in materialization.
+    pub packages_override: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

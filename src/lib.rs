@@ -19,6 +19,7 @@ pub mod sql;
 pub mod adapter;
 pub mod jinja;
 pub mod project;
+pub mod deps;
 pub mod manifest;
 pub mod layer;
 pub mod compile;

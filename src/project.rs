@@ -6,13 +6,15 @@ pub mod fields;
 pub mod freshness;
 pub mod layers;
 pub mod package;
+pub mod packages;
 pub mod profile;
 pub mod properties;
 pub mod render;
 pub mod settings;
 pub mod vars;
+pub mod version;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -49,12 +51,22 @@ impl Project {
     }
 }
 
+impl Project {
+    /// Whether packages may replace built-in materializations. dbt 1.8 and later say no, unless a flag is set.
+    pub fn packages_override(&self) -> bool {
+        let flag = "require_explicit_package_overrides_for_builtin_materializations";
+        self.root().settings.flags.get(flag) == Some(&Json::Bool(false))
+    }
+}
+
 /// What a caller says about the run before the project is read.
 #[derive(Clone, Default)]
 pub struct LoadRequest {
     pub profile: ProfileRequest,
     pub cli_vars: JsonMap,
     pub environment: Environment,
+    /// Whether `require-dbt-version` counts.
+    pub version_check: bool,
 }
 
 /// Reads a project and its installed packages. `None` if it has no project file or no target, with diagnostics.
@@ -68,7 +80,10 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
     let layers = layers::read(settings.layers.as_ref(), native, sink);
 
     let mut packages = IndexMap::new();
-    let mut installed = installed(files, &settings, &renderer, sink);
+    let checks = settings.flags.get("version_check") != Some(&Json::Bool(false));
+    let request = &LoadRequest { version_check: request.version_check && checks, ..request.clone() };
+    demand_version(&settings, request.version_check, sink);
+    let mut installed = installed(files, &settings, &renderer, request, sink);
     installed.insert(0, (files.root().to_path_buf(), settings));
     let root_vars = installed[0].1.vars.clone();
     for (dir, settings) in installed {
@@ -93,9 +108,10 @@ fn installed(
     files: &ProjectFiles,
     root: &settings::Settings,
     renderer: &YamlRenderer,
+    request: &LoadRequest,
     sink: &mut Diagnostics,
 ) -> Installed {
-    let folder = files.root().join(&root.packages_install_path);
+    let folder = install_path(files.root(), root, &request.environment);
     let mut dirs: Vec<_> = std::fs::read_dir(&folder)
         .into_iter()
         .flatten()
@@ -104,37 +120,54 @@ fn installed(
         .filter(|dir| dir.join(settings::DBT_FILE).is_file() || dir.join(settings::MEDAL_FILE).is_file())
         .collect();
     dirs.sort();
+    demand_packages(files, &folder, dirs.len(), sink);
     let mut installed: Installed = Vec::new();
     for dir in dirs {
         let Some(raw) = settings::read(&dir, files, sink) else { continue };
         let settings = settings::settle(&raw, renderer, sink);
-        if settings.name != root.name && installed.iter().all(|(_, other)| other.name != settings.name) {
-            installed.push((dir, settings));
+        let known = [root].into_iter().chain(installed.iter().map(|(_, other)| other));
+        if let Some(other) = known.into_iter().find(|other| other.name == settings.name) {
+            let message = format!("two packages are called `{}`", settings.name);
+            let problem = Diagnostic::error(Code::PackageConflict, Span::start_of(settings.file), message);
+            sink.push(problem.related(Span::start_of(other.file), "the other one"));
+            continue;
         }
+        demand_version(&settings, request.version_check, sink);
+        installed.push((dir, settings));
     }
-    demand_packages(files, root, installed.len(), sink);
     installed
 }
 
-/// A project that lists packages and has none installed cannot work; say so once.
-fn demand_packages(files: &ProjectFiles, root: &settings::Settings, count: usize, sink: &mut Diagnostics) {
-    for name in ["packages.yml", "dependencies.yml"] {
-        let path = files.root().join(name);
-        if count > 0 || !path.is_file() {
-            continue;
-        }
-        let Ok(file) = files.read(&path) else { continue };
-        let lists = yaml::parse(file, &files.get(file).text, sink)
-            .and_then(|yaml| yaml.get("packages").map(|packages| !packages.items().is_empty()))
-            .unwrap_or(false);
-        if lists {
-            let message =
-                format!("packages are listed here, and none is installed in `{}`", root.packages_install_path);
-            let help =
-                format!("run `dbt deps`, or put each package into a folder below `{}/`", root.packages_install_path);
-            sink.push(Diagnostic::error(Code::MissingPackage, Span::start_of(file), message).help(help));
-        }
+/// A project that lists more packages than are installed cannot work; say so once.
+fn demand_packages(files: &ProjectFiles, folder: &Path, count: usize, sink: &mut Diagnostics) {
+    let Some((name, _, list)) = packages::find(files.root(), "", files, sink) else { return };
+    let listed = list.items().len();
+    if listed <= count {
+        return;
     }
+    let some = match count {
+        0 => "none is".to_string(),
+        1 => "1 is".to_string(),
+        _ => format!("{count} are"),
+    };
+    let (shown, s) = (files.shown(folder), if listed == 1 { "" } else { "s" });
+    let message = format!("`{name}` lists {listed} package{s}, and {some} installed in `{shown}`");
+    sink.push(Diagnostic::error(Code::MissingPackage, list.span, message).help("run `medal deps`"));
+}
+
+/// What a project says of the versions of dbt that it works with.
+fn demand_version(settings: &settings::Settings, check: bool, sink: &mut Diagnostics) {
+    let unmet = |(required, _): &&(version::Requirement, Span)| !required.is_met_by(&version::DBT_VERSION);
+    let Some((required, span)) = settings.required_versions.iter().find(unmet).filter(|_| check) else { return };
+    let message =
+        format!("`{}` works with dbt `{required}`, and medal is like dbt {}", settings.name, version::DBT_VERSION);
+    let help = "take another version of it, or use `--no-version-check`";
+    sink.push(Diagnostic::error(Code::VersionMismatch, *span, message).help(help));
+}
+
+/// Where packages are installed: `packages-install-path` of the project, or what the environment says.
+pub fn install_path(root: &Path, settings: &settings::Settings, environment: &Environment) -> PathBuf {
+    root.join(environment.get("DBT_PACKAGES_INSTALL_PATH").unwrap_or(&settings.packages_install_path))
 }
 
 /// `target` as Jinja sees it: dbt's keys, and the settings of the profile that are no secrets.

@@ -61,6 +61,8 @@ pub enum Command {
     /// Look at sources
     #[command(subcommand)]
     Source(SourceCommand),
+    /// Install the packages that `packages.yml` lists
+    Deps(DepsOptions),
     /// Delete the folders that `clean-targets` names
     Clean(CleanOptions),
     /// Explain an error code, or list all of them
@@ -105,6 +107,7 @@ impl Command {
             Command::Retry(_) => "retry",
             Command::Docs(docs) => docs.name(),
             Command::Source(SourceCommand::Freshness(_)) => "source freshness",
+            Command::Deps(_) => "deps",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",
             Command::Completions { .. } => "completions",
@@ -381,6 +384,31 @@ pub struct FreshnessOptions {
     /// Write the results into this file, instead of `target/sources.json`
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<std::path::PathBuf>,
+}
+
+/// Where an added package comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DepsSource {
+    #[default]
+    Hub,
+    Git,
+    Local,
+}
+
+#[derive(Debug, Args)]
+pub struct DepsOptions {
+    /// Choose the newest versions that fit, and accept what has changed
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Write `package-lock.yml` and install nothing
+    #[arg(long)]
+    pub lock: bool,
+    /// Add this package to `packages.yml` first: `dbt-labs/dbt_utils@1.3.0`
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub add_package: Option<String>,
+    /// Where the added package comes from
+    #[arg(long, value_enum, default_value = "hub", requires = "add_package")]
+    pub source: DepsSource,
 }
 
 #[derive(Debug, Args)]

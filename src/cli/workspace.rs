@@ -20,7 +20,7 @@ use crate::manifest::selection::{self, NodeSet, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
 use crate::project::{LoadRequest, Project, load};
-use crate::{adapter, layer, manifest, sql};
+use crate::{adapter, deps, layer, manifest, sql};
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,7 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
         return Err(Exit::Unusable);
     };
     let manifest = resolve(&project, &context.files, &mut sink);
+    deps::consent::check(&project, &context.files, &mut sink);
     layer::verdicts(&manifest, &project.layers, &mut sink);
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));

@@ -216,9 +216,37 @@ codes! {
     Unsupported => "unsupported",
     /// A package that the project needs is not installed below `packages-install-path`.
     ///
-    /// medal reads installed packages and does not fetch them: `dbt deps` does, or copy each into a folder of its
-    /// own.
+    /// `medal deps` installs what `packages.yml` lists.
     MissingPackage => "missing-package",
+    /// A package cannot be had: its folder, its archive, its repository or the hub is not there or does not answer.
+    ///
+    /// Hub packages come from <https://hub.getdbt.com/>, or from where `DBT_PACKAGE_HUB_URL` points: a URL, or a
+    /// folder with the same files. Repositories are fetched by the program `git`, with your settings and keys.
+    PackageUnavailable => "package-unavailable",
+    /// No version of a package fits all who ask for it, or two packages have one name.
+    ///
+    /// Ask for a range that all can share, or for another version of the package that asks for too much.
+    PackageConflict => "package-conflict",
+    /// The content of a package is not the one that `package-lock.yml` pins, though its address and version are.
+    ///
+    /// Packages run code in your warehouse. Look at what has changed before you accept it with `medal deps
+    /// --upgrade`.
+    PackageChanged => "package-changed",
+    /// The archive of a package holds what a package must not: a path or a link that leaves its folder, a device, or
+    /// more data than a package can have.
+    ///
+    /// Nothing of it was installed. Tell the author of the package.
+    UnsafeArchive => "unsafe-archive",
+    /// A package brings hooks, or a materialization in the place of a built-in one, and the project has not allowed
+    /// it.
+    ///
+    /// In a project with a `medal.yml` only, `allow: [hooks]` or `allow: [materializations]` at the package in
+    /// `packages.yml` says that its code may run unasked.
+    PackageConsent => "package-consent",
+    /// A project or package asks, with `require-dbt-version`, for another version of dbt than medal is like.
+    ///
+    /// Install another version of the package, or use `--no-version-check`.
+    VersionMismatch => "version-mismatch",
     /// A name has letters that cannot be seen, or that show text in another order than it has.
     ///
     /// Such a name can be mistaken for another one. Rename the file or the column, and look at how the letter came

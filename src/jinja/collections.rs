@@ -209,6 +209,12 @@ impl Object for Dict {
     }
 }
 
+/// A dict with the entries of a mapping, which stay as they are.
+pub fn shared_dict(mapping: &Value) -> Value {
+    let pairs = mapping.as_object().and_then(|object| object.try_iter_pairs());
+    Dict::value(pairs.into_iter().flatten().collect()).unwrap_or_else(|_| mapping.clone())
+}
+
 /// The value to store under a name: minijinja's own lists and dicts become ours, with everything in them.
 pub fn bind(value: Value) -> Result<Value, Error> {
     if let Some(text) = value.as_str() {

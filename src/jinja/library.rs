@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::{IndexMap, IndexSet};
 use minijinja::value::{Enumerator, Object};
@@ -32,6 +32,8 @@ pub struct Shared {
     proxies: Vec<Value>,
     pub globals: IndexMap<&'static str, Value>,
     pub engine: Environment<'static>,
+    /// `graph` of a run.
+    pub graph: OnceLock<Value>,
 }
 
 impl fmt::Debug for Shared {
@@ -50,6 +52,7 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
         proxies: Vec::new(),
         globals: functions::globals(),
         engine: engine(),
+        graph: OnceLock::new(),
     };
     let mut errors = Vec::new();
     let mut texts: IndexMap<String, String> = IndexMap::new();
@@ -231,12 +234,14 @@ impl Shared {
     }
 
     /// The implementation of a materialization: for the adapter before any; the root project before medal's own. A
-    /// package counts only for what medal does not bring along.
+    /// package counts only for what medal does not bring along, unless the project says otherwise.
     pub fn find_materialization(&self, name: &str, adapter: &str) -> Option<usize> {
         let names = [adapter, "default"].map(|adapter| format!("materialization_{name}_{adapter}"));
         let is_internal = names.iter().any(|name| self.in_package(INTERNAL, name).is_some());
-        let packages = self.packages.keys().map(String::as_str).filter(|_| !is_internal);
-        let order: Vec<&str> = [self.options.root_package.as_str(), INTERNAL].into_iter().chain(packages).collect();
+        let may = !is_internal || self.options.packages_override;
+        let packages = self.packages.keys().map(String::as_str).filter(|name| may && *name != INTERNAL);
+        let root = [self.options.root_package.as_str()].into_iter();
+        let order: Vec<&str> = root.chain(packages).chain([INTERNAL]).collect();
         names.iter().find_map(|name| order.iter().find_map(|package| self.in_package(package, name)))
     }
 

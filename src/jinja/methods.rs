@@ -160,7 +160,7 @@ pub fn dict(dict: &Dict, _state: &mut State, name: &str, args: &[Value]) -> Resu
         }
         "clear" => dict.change(&[], |entries| entries.clear()).map(|()| none()),
         "copy" => Dict::value(dict.entries()),
-        "get" | "keys" | "values" | "items" => mapping(dict.entries().into_iter().collect(), name, &args),
+        "get" | "keys" | "values" | "items" | "to_dict" => mapping(dict.entries().into_iter().collect(), name, &args),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
 }
@@ -195,6 +195,8 @@ fn mapping(entries: Vec<(Value, Value)>, name: &str, args: &Arguments) -> Result
             let items = entries.into_iter().map(|(key, value)| Value::from(Tuple::from([key, value])));
             View::value(ViewKind::Items, items.collect())
         }
+        // dbt's own objects (nodes, results, the configuration) have it; here they are mappings.
+        "to_dict" => Dict::value(entries.into_iter().collect())?,
         _ => return Err(Error::from(ErrorKind::UnknownMethod)),
     })
 }
@@ -212,7 +214,8 @@ pub fn unknown(state: &mut State, value: &Value, name: &str, args: &[Value]) -> 
             }
             if name == "get" {
                 let args = Arguments::new("get", args);
-                let found = value.as_object().and_then(|object| object.get_value(&args.positional[0].clone()));
+                let key = args.required(0)?;
+                let found = value.as_object().and_then(|object| object.get_value(&key));
                 return Ok(found.or_else(|| args.get(1, "default")).unwrap_or_else(none));
             }
             let pairs = value.as_object().and_then(|object| object.try_iter_pairs()).into_iter().flatten().collect();

@@ -2,5 +2,6 @@
 
 pub mod column;
 pub mod relation;
+pub mod runtime;
 pub mod table;
 pub mod view;

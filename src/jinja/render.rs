@@ -11,6 +11,7 @@ use minijinja::{Error, State, Value};
 use serde_json::Value as Json;
 
 use crate::adapter::relation::RelationKind;
+use crate::jinja::collections;
 use crate::jinja::error::{self, Trace, runtime};
 use crate::jinja::front::lexer;
 use crate::jinja::front::statement::{Marks, rewrite};
@@ -18,6 +19,7 @@ use crate::jinja::library::Shared;
 use crate::jinja::limits;
 use crate::jinja::modules::datetime;
 use crate::jinja::objects::relation::RelationObject;
+use crate::jinja::objects::runtime::Resolver;
 use crate::jinja::python;
 use crate::jinja::template;
 use crate::jinja::{ErrorKind, Host, HostError, Scope, ScopeValue};
@@ -130,7 +132,7 @@ impl Render {
             "context" => Value::from_object(Names(self.clone())),
             "builtins" => Value::from_object(Builtins(self.shared.clone())),
             "flags" => Value::from_object(Flags(self.host.clone())),
-            "graph" => Value::from_object(Graph { host: self.host.clone(), value: std::sync::OnceLock::new() }),
+            "graph" => Value::from_object(Graph(self.clone())),
             "__render" => Value::from_object(Handle(self.clone())),
             "project_name" => Value::from(self.shared.options.root_package.as_str()),
             _ => return None,
@@ -306,7 +308,12 @@ struct Builtins(Arc<Shared>);
 
 impl Object for Builtins {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.globals.get(key.as_str()?).cloned()
+        let name = key.as_str()?;
+        let function = self.0.globals.get(name).cloned()?;
+        Some(match name {
+            "ref" | "source" => Value::from_object(Resolver { function, config: self.0.options.project.clone() }),
+            _ => function,
+        })
     }
 }
 
@@ -329,15 +336,14 @@ impl Object for Flags {
     }
 }
 
-/// `graph`, made when something is read from it.
-struct Graph {
-    host: Arc<dyn Host>,
-    value: std::sync::OnceLock<Value>,
-}
+/// `graph`, made when something is read from it. In a run all templates share it, and can leave something there for
+/// those that come after them.
+struct Graph(Arc<Render>);
 
 impl Graph {
-    fn get(&self) -> &Value {
-        self.value.get_or_init(|| python::from_json(&self.host.graph()))
+    fn get(&self) -> Value {
+        let make = || collections::shared_dict(&python::from_json(&self.0.host.graph()));
+        if self.0.host.execute() { self.0.shared.graph.get_or_init(make).clone() } else { make() }
     }
 }
 
@@ -354,6 +360,10 @@ impl Object for Graph {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.get().try_iter().into_iter().flatten().collect())
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        self.get().call_method(state, name, args)
     }
 }
 

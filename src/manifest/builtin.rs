@@ -1,12 +1,17 @@
 //! Collects the macros of all packages, medal's own among them, into the Library.
 
+use std::sync::Arc;
+
 use include_dir::{Dir, include_dir};
+use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::ProjectFiles;
 use crate::jinja::{ErrorKind, Library, LibraryOptions, MacroFile, RenderError};
 use crate::project::Project;
+use crate::project::package::Package;
 use crate::project::render::code_of;
+use crate::project::settings::Settings;
 
 /// The name of the package that holds the macros that come with medal: dbt's name for it, so that
 /// `dbt.date_trunc(…)` works.
@@ -24,10 +29,44 @@ pub fn library(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
         adapter: project.target.kind.clone(),
         dispatch: settings.dispatch.clone(),
         packages: project.packages.keys().cloned().collect(),
+        project: Arc::new(runtime_config(project)),
+        packages_override: project.packages_override(),
     };
     let (library, errors) = Library::new(&macros, options);
     sink.extend(errors.iter().map(diagnostic));
     library
+}
+
+/// What dbt's runtime configuration says of the project and of each package. `args` stays empty: what was asked for on
+/// the command line stands in `invocation_args_dict`.
+fn runtime_config(project: &Project) -> Json {
+    let of = |package: &Package| {
+        let Settings { name, version, paths, vars, quoting, .. } = &package.settings;
+        json!({
+            "project_name": name,
+            "version": version,
+            "project_root": package.dir,
+            "model_paths": paths.models,
+            "seed_paths": paths.seeds,
+            "test_paths": paths.tests,
+            "analysis_paths": paths.analyses,
+            "macro_paths": paths.macros,
+            "snapshot_paths": paths.snapshots,
+            "target_path": package.settings.target_path,
+            "packages_install_path": package.settings.packages_install_path,
+            "config_version": 2,
+            "vars": vars,
+            "cli_vars": project.cli_vars,
+            "quoting": quoting,
+            "profile_name": project.target.profile_name,
+            "target_name": project.target.name,
+            "threads": project.target.threads,
+            "args": {},
+        })
+    };
+    let mut config = of(project.root());
+    config["dependencies"] = project.packages.iter().map(|(name, package)| (name.clone(), of(package))).collect();
+    config
 }
 
 fn internal(files: &ProjectFiles) -> Vec<MacroFile> {

@@ -310,18 +310,6 @@ pub fn macro_ids<'a>(library: &Library, package: &str, calls: impl Iterator<Item
     library.resolve_calls(package, calls).into_iter().map(|found| found.unique_id.clone()).collect()
 }
 
-/// Seeds larger than this are known by their path alone, as in dbt: 1 MiB.
-const LARGE_SEED: u64 = 1 << 20;
-
-/// What tells whether a seed has changed: the digest of its text without the white space around it, or its path.
-fn seed_checksum(seed: &SeedCsv) -> std::io::Result<String> {
-    if std::fs::metadata(&seed.on_disk)?.len() > LARGE_SEED {
-        return Ok(seed.path.clone());
-    }
-    let bytes = std::fs::read(&seed.on_disk)?;
-    Ok(hash::sha256(String::from_utf8_lossy(&bytes).trim()))
-}
-
 /// The project file's levels, then what is written with the node, then (for a package) the root project's levels.
 pub fn merge_trees(
     config: &mut Config,

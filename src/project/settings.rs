@@ -12,6 +12,7 @@ use crate::jinja::JsonMap;
 use crate::project::config_keys;
 use crate::project::fields::Fields;
 use crate::project::render::YamlRenderer;
+use crate::project::version::Requirement;
 use crate::yaml::{self, Value, Yaml};
 
 /// The two names of a project file. Either may be absent, not both.
@@ -52,6 +53,8 @@ pub struct Settings {
     /// Those of them that have Jinja in them, as written.
     pub written_configs: IndexMap<String, Json>,
     pub restrict_access: bool,
+    /// `require-dbt-version`, and where it is written.
+    pub required_versions: Vec<(Requirement, Span)>,
     /// `layers:` of `medal.yml`, as written.
     pub layers: Option<Yaml>,
     /// Whether there is a `medal.yml` and no `dbt_project.yml`: medal's own, stricter defaults hold.
@@ -174,7 +177,6 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
     let mut fields = Fields::new(&yaml, "a project file", sink);
     fields.ignore(&[
         "config-version",
-        "require-dbt-version",
         "dbt-cloud",
         "log-path",
         "asset-paths",
@@ -235,6 +237,7 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
         configs,
         written_configs,
         restrict_access: fields.flag("restrict-access").unwrap_or(false),
+        required_versions: required_versions(&mut fields),
         layers: fields.get("layers").cloned(),
         native: raw.native,
         targets: fields.get("targets").cloned(),
@@ -242,6 +245,24 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
     };
     fields.finish(Severity::Error);
     settings
+}
+
+/// A text with commas, or a list of texts.
+fn required_versions(fields: &mut Fields<'_, '_>) -> Vec<(Requirement, Span)> {
+    let Some(value) = fields.get("require-dbt-version") else { return Vec::new() };
+    let mut versions = Vec::new();
+    for item in value.items() {
+        for text in item.as_str().unwrap_or_default().split(',') {
+            match Requirement::parse(text) {
+                Some(version) => versions.push((version, item.span)),
+                None => {
+                    let message = format!("`{}` is no version: write it like `>=1.8.0`", text.trim());
+                    fields.sink.push(Diagnostic::error(Code::InvalidValue, item.span, message));
+                }
+            }
+        }
+    }
+    versions
 }
 
 fn paths(fields: &mut Fields<'_, '_>) -> Paths {

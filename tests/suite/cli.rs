@@ -34,6 +34,7 @@ fn help_names_every_command_and_fits_80_columns() {
         "retry",
         "docs",
         "source",
+        "deps",
         "clean",
         "explain",
         "completions",

@@ -1,16 +1,18 @@
 //! Every mistake that `tests/errors/*.md` shows is reported exactly as the file says.
 //!
-//! A file has blocks fenced as `file PATH`, then `run COMMAND` (the default is `parse`), then `output`. A word of the
+//! A file has blocks fenced as `file PATH` or `packed ARCHIVE PATH` (a file in a `.tar.gz`), then `run COMMAND` (the default is `parse`), then `output`. A word of the
 //! command may stand between single quotes; `run` may stand several times. Below `file`, `\r`, `\t` and `\u{…}` stand
 //! for letters that an editor would lose. Set `UPDATE_ERRORS=1` to write what medal says now into the files; read it
 //! before you commit.
 
 use std::fmt::Write;
 
-use crate::suite::support::{Project, repository};
+use crate::suite::support::{Entry, Project, repository};
 
 struct Case {
     files: Vec<(String, String)>,
+    /// An archive, the path of a file in it, and its text.
+    packed: Vec<(String, String, String)>,
     commands: Vec<Vec<String>>,
     output: String,
 }
@@ -34,10 +36,14 @@ fn blocks(markdown: &str) -> Vec<(String, String)> {
 }
 
 fn case(markdown: &str) -> Case {
-    let mut case = Case { files: Vec::new(), commands: Vec::new(), output: String::new() };
+    let mut case = Case { files: Vec::new(), packed: Vec::new(), commands: Vec::new(), output: String::new() };
     for (info, text) in blocks(markdown) {
         match info.split_once(' ').unwrap_or((&info, "")) {
             ("file", path) => case.files.push((letters(path), letters(&text))),
+            ("packed", names) => {
+                let (archive, path) = names.split_once(' ').expect("an archive and a path");
+                case.packed.push((archive.to_string(), path.to_string(), text));
+            }
             ("run", command) => case.commands.push(words(command)),
             ("output", _) => case.output = text,
             _ => {}
@@ -80,6 +86,9 @@ fn run(case: &Case) -> String {
     files.retain(|(path, _)| !named(path));
     files.extend(case.files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let project = Project::of(&files);
+    for (archive, path, text) in &case.packed {
+        project.pack(archive, path, Entry::File(text));
+    }
     let mut output = String::new();
     for command in &case.commands {
         let arguments = ["--log-level", "warn"].into_iter().chain(command.iter().map(String::as_str));

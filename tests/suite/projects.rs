@@ -7,6 +7,7 @@ mod data_tests;
 mod freshness;
 mod macros;
 mod materializations;
+mod packages;
 mod seeds;
 mod selection;
 mod workflow;

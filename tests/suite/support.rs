@@ -8,6 +8,13 @@ pub struct Project {
     dir: tempfile::TempDir,
 }
 
+/// Something in an archive.
+#[derive(Clone, Copy)]
+pub enum Entry<'a> {
+    File(&'a str),
+    Link(&'a str),
+}
+
 /// What a command printed, and how it ended.
 pub struct Ran {
     pub code: Option<i32>,
@@ -38,6 +45,27 @@ impl Project {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
         std::fs::write(path, text).expect("the file can be written");
+    }
+
+    /// Writes a `.tar.gz` with one entry, whatever its path.
+    pub fn pack(&self, archive: &str, path: &str, entry: Entry<'_>) {
+        let file = std::fs::File::create(self.path().join(archive)).expect("the file can be made");
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(file, flate2::Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().expect("the header is GNU's").name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_mode(0o644);
+        let text = match entry {
+            Entry::File(text) => text,
+            Entry::Link(target) => {
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_link_name_literal(target).expect("the link is short");
+                ""
+            }
+        };
+        header.set_size(text.len() as u64);
+        header.set_cksum();
+        tar.append(&header, text.as_bytes()).expect("the entry can be written");
+        tar.into_inner().and_then(flate2::write::GzEncoder::finish).expect("the archive can be written");
     }
 
     pub fn read(&self, path: &str) -> String {

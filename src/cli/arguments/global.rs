@@ -120,6 +120,12 @@ struct Switches {
     #[arg(long, global = true, hide = true, env = "DBT_WRITE_JSON", value_parser = FalseyValueParser::new())]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", overrides_with = "no_write_json")]
     write_json: Option<bool>,
+    /// Take a project and packages also where their `require-dbt-version` asks for another version
+    #[arg(long, global = true)]
+    no_version_check: bool,
+    #[arg(long, global = true, hide = true, env = "DBT_VERSION_CHECK", value_parser = FalseyValueParser::new())]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", overrides_with = "no_version_check")]
+    version_check: Option<bool>,
     /// Do not show what `print()` says
     #[arg(long, global = true)]
     no_print: bool,
@@ -160,6 +166,11 @@ impl GlobalOptions {
     /// Whether to write dbt's JSON files.
     pub fn write_json(&self) -> bool {
         !self.switches.no_write_json && self.switches.write_json != Some(false)
+    }
+
+    /// Whether `require-dbt-version` counts.
+    pub fn version_check(&self) -> bool {
+        !self.switches.no_version_check && self.switches.version_check != Some(false)
     }
 
     /// Whether `print(…)` of a template is shown.

@@ -20,7 +20,6 @@ const SWITCHES: &[&str] = &[
     "no-use-colors-file",
     "no-use-experimental-parser",
     "no-use-fast-test-edges",
-    "no-version-check",
 ];
 
 /// Options with a value.

@@ -1,20 +1,23 @@
 {# The functions that DuckDB writes in another way. #}
 
-{# An interval is multiplied, so that it may be any expression. #}
+{# An interval is multiplied, so that it may be any expression. DuckDB has no quarters, and its weeks are 7 days. #}
 {% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
-  {%- set part = datepart | lower -%}
-  {%- set unit = {'quarter': '3 month', 'week': '7 day'}.get(part, '1 ' ~ part) -%}
-  ({{ from_date_or_timestamp }} + cast({{ interval }} as bigint) * interval {{ unit }})
+  {%- set number = 'cast(' ~ interval ~ ' as bigint)' -%}
+  {%- set times, unit = {'quarter': (3, 'month'), 'week': (7, 'day')}.get(datepart | lower, (1, datepart | lower)) -%}
+  ({{ from_date_or_timestamp }} + {{ number if times == 1 else '(' ~ number ~ ' * ' ~ times ~ ')' }} * interval 1 {{ unit }})
 {%- endmacro %}
 
 {# Weeks start on Sunday, which `date_diff` does not know. #}
 {% macro duckdb__datediff(first_date, second_date, datepart) -%}
   {%- if datepart == 'week' -%}
-    ({{ duckdb__datediff(first_date, second_date, 'day') }} // 7
-    + (date_part('dow', ({{ first_date }})::timestamp) > date_part('dow', ({{ second_date }})::timestamp))::int
-    - (({{ first_date }}) > ({{ second_date }}))::int)
+    ({{ datediff(first_date, second_date, 'day') }} // 7 + case
+      when date_part('dow', ({{ first_date }})::timestamp) <= date_part('dow', ({{ second_date }})::timestamp) then
+        case when {{ first_date }} <= {{ second_date }} then 0 else -1 end
+      else
+        case when {{ first_date }} <= {{ second_date }} then 1 else 0 end
+    end)
   {%- else -%}
-    date_diff('{{ datepart }}', ({{ first_date }})::timestamp, ({{ second_date }})::timestamp)
+    (date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp))
   {%- endif -%}
 {%- endmacro %}
 
