@@ -66,7 +66,7 @@ fn line(manifest: &Manifest, id: &str, options: &ListOptions) -> Option<String> 
     Some(match options.output {
         ListOutput::Name => exposure.properties.name.clone(),
         ListOutput::Path => exposure.path.clone(),
-        ListOutput::Selector => format!("exposure:{}.{}", exposure.package, exposure.name),
+        ListOutput::Selector => format!("exposure:{}.{}", exposure.package, exposure.properties.name),
         ListOutput::Json => {
             let json = json!({
                 "name": exposure.properties.name, "resource_type": "exposure", "package_name": exposure.package,

@@ -69,8 +69,8 @@ impl<'a> Lookup<'a> {
 
     /// A source whose table is not there; a seed of the project may make it.
     fn of_source(&mut self, manifest: &Manifest, source: &Source) -> Result<Vec<Column>, String> {
-        let makes_it = |node: &&Box<Node>| names::has_relation(node) && node.relation.same_as(&source.relation);
-        let found = match manifest.nodes.values().find(makes_it) {
+        let makes_it = |node: &&Node| names::has_relation(node) && node.relation.same_as(&source.relation);
+        let found = match manifest.nodes.values().map(Box::as_ref).find(makes_it) {
             Some(node) => self.columns(&node.id),
             None => Err(format!("there is no table {}", source.relation)),
         };
@@ -80,7 +80,7 @@ impl<'a> Lookup<'a> {
     /// Loads the seed into a table that goes away, to see which types its columns get.
     fn of_seed(&self, node: &Node) -> Result<Vec<Column>, String> {
         let seed = SeedFile::of(node, !self.session.project.is_native()).ok_or("it is no seed")?;
-        let relation = Relation::new("temp", "main", &format!("__medal__{}", node.name));
+        let relation = Relation::temporary(&format!("__medal__{}", node.name));
         let columns = self.warehouse.with(|connection| {
             connection.load_seed(&relation, &seed)?;
             let columns = connection.columns(&relation);

@@ -190,7 +190,7 @@ impl Reader<'_> {
             };
             if record.len() > columns.len() {
                 let line = record.position().map_or(0, csv::Position::line);
-                let said = format!("line {line} has {} values, and there are {} columns", record.len(), columns.len());
+                let said = format!("line {line} has {} values, and the header has {}", record.len(), columns.len());
                 return self.bad_csv(span, line, &said, sink);
             }
             let values = record.iter().map(value).chain(std::iter::repeat(Json::Null));

@@ -9,4 +9,5 @@ mod macros;
 mod materializations;
 mod seeds;
 mod selection;
+mod unit_tests;
 mod workflow;

@@ -31,7 +31,7 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
             let package = if value == "this" { members.package } else { value };
             places(&|member| fits(package, member.package))
         }
-        Method::Config(keys) => places(&|member| member.kind != "exposure" && is_configured(member, keys, value)),
+        Method::Config(keys) => places(&|member| is_configurable(member) && is_configured(member, keys, value)),
         Method::TestName => places(&|member| tested_by(member).is_some_and(|name| fits(value, name))),
         Method::TestType => places(&|member| is_test_type(member, value)),
         Method::UnitTest => places(&|member| is_unit_test(member, value)),
@@ -41,6 +41,11 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
         Method::Version => places(&|member| member.kind == "model" && value == "none"),
         Method::Layer => places(&|member| member.layer.is_some_and(|layer| fits(value, layer))),
     }
+}
+
+/// What `config.…` looks at.
+fn is_configurable(member: &Member<'_>) -> bool {
+    !matches!(member.kind, "exposure" | "unit_test")
 }
 
 fn is_configurable_node(member: &Member<'_>) -> bool {
