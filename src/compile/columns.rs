@@ -136,9 +136,9 @@ fn empty_query(columns: &[Column]) -> String {
 /// The expression that stands for a node or source in a query.
 pub fn input_relation(manifest: &Manifest, id: &str) -> Relation {
     match (manifest.node(id), manifest.sources.get(id)) {
-        (Some(node), _) => Relation::cte(crate::compile::context::alias(node)),
-        (None, Some(source)) => Relation::cte(&format!("{}__{}", source.source_name, source.name)),
-        (None, None) => Relation::cte(id),
+        (Some(node), _) => Relation::cte("", "", crate::compile::context::alias(node)),
+        (None, Some(source)) => Relation::cte("", "", &format!("{}__{}", source.source_name, source.name)),
+        (None, None) => Relation::cte("", "", id),
     }
 }
 
