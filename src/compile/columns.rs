@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use crate::adapter::relation::{Column, Relation, identifier};
+use crate::adapter::relation::{Column, Relation};
 use crate::adapter::{AdapterError, SeedFile};
 use crate::compile::host::NodeHost;
 use crate::compile::inline;
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::stage::Stage;
 use crate::compile::{scope, template};
-use crate::jinja::Template;
+use crate::jinja::{ScopeValue, Template};
+use crate::manifest::builtin::INTERNAL_PACKAGE;
 use crate::manifest::names;
 use crate::manifest::{Kind, Manifest, Node, Source};
 use crate::project::properties::ColumnInfo;
@@ -83,11 +84,23 @@ impl<'a> Lookup<'a> {
         let relation = Relation::temporary(&format!("__medal__{}", node.name));
         let columns = self.warehouse.with(|connection| {
             connection.load_seed(&relation, &seed)?;
-            let columns = connection.columns(&relation);
-            connection.execute(&format!("drop table {relation}"))?;
-            columns
+            connection.columns(&relation)
         });
         columns.map_err(said)
+    }
+
+    /// A query without rows that has these columns.
+    fn empty_query(&self, node: &Node, columns: &[Column]) -> Result<String, String> {
+        let described = columns.iter().map(|column| {
+            let Column { name, data_type } = column;
+            (name.clone(), json!({"name": name, "data_type": data_type, "quote": true}))
+        });
+        let argument = ScopeValue::Json(Json::Object(described.collect()));
+        let library = &self.session.manifest.library;
+        let make = library.find(INTERNAL_PACKAGE, "get_empty_schema_sql").ok_or("medal lacks a macro")?;
+        let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
+        let made = library.call(&make.unique_id, &[argument], &[], &scope(self.session, node), host);
+        made.map(|made| made.text).map_err(|error| error.message)
     }
 
     /// What the query of a model gives, over empty expressions for those parents that are not built.
@@ -99,7 +112,8 @@ impl<'a> Lookup<'a> {
             if self.built(&manifest, parent).is_empty() {
                 let relation = input_relation(&manifest, parent);
                 let name = relation.identifier.clone().unwrap_or_default();
-                texts.insert(parent.clone(), inline::expression(&name, &empty_query(&self.columns(parent)?)));
+                let columns = self.columns(parent)?;
+                texts.insert(parent.clone(), inline::expression(&name, &self.empty_query(node, &columns)?));
                 inputs.insert(parent.clone(), relation);
             }
         }
@@ -124,13 +138,6 @@ fn said(error: AdapterError) -> String {
 fn declared(columns: &IndexMap<String, ColumnInfo>) -> Option<Vec<Column>> {
     let typed = |column: &ColumnInfo| Some(Column { name: column.name.clone(), data_type: column.data_type.clone()? });
     columns.values().map(typed).collect::<Option<Vec<_>>>().filter(|columns| !columns.is_empty())
-}
-
-/// A query without rows that has these columns.
-fn empty_query(columns: &[Column]) -> String {
-    let nulls =
-        columns.iter().map(|column| format!("cast(null as {}) as {}", column.data_type, identifier(&column.name)));
-    format!("select {} limit 0", nulls.collect::<Vec<_>>().join(", "))
 }
 
 /// The expression that stands for a node or source in a query.
