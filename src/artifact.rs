@@ -15,6 +15,7 @@ pub mod parts;
 pub mod results;
 pub mod sources;
 pub mod sql;
+pub mod unit_test;
 pub mod write;
 
 use std::collections::BTreeMap;

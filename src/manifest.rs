@@ -17,6 +17,8 @@ pub mod selector;
 pub mod sources;
 pub mod test_code;
 pub mod test_entry;
+pub mod unit_fixtures;
+pub mod unit_tests;
 pub mod unsupported;
 pub mod unused;
 
@@ -32,13 +34,14 @@ use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
+use crate::manifest::unit_tests::UnitTest;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
 use crate::project::properties::{ColumnInfo, ExposureProperties, GroupProperties, MacroProperties};
 
 /// A project with every name bound.
 pub struct Manifest {
-    /// Enabled models, seeds, snapshots, analyses and tests by unique id, in the order of their files.
+    /// Enabled models, seeds, snapshots, analyses, tests and unit tests by unique id, in the order of their files.
     pub nodes: IndexMap<String, Box<Node>>,
     pub sources: IndexMap<String, Source>,
     pub exposures: IndexMap<String, Exposure>,
@@ -99,6 +102,7 @@ pub enum Kind {
     Analysis,
     SingularTest,
     GenericTest(GenericTest),
+    UnitTest(Box<UnitTest>),
     /// An `on-run-start` or `on-run-end` hook.
     Operation,
 }
@@ -198,6 +202,7 @@ impl Kind {
             Kind::Snapshot => "snapshot",
             Kind::Analysis => "analysis",
             Kind::SingularTest | Kind::GenericTest(_) => "test",
+            Kind::UnitTest(_) => "unit_test",
             Kind::Operation => "operation",
         }
     }
@@ -208,6 +213,7 @@ impl Kind {
             Kind::Seed { .. } => Defaults::Seed,
             Kind::Snapshot => Defaults::Snapshot,
             Kind::SingularTest | Kind::GenericTest(_) => Defaults::Test,
+            Kind::UnitTest(_) => Defaults::UnitTest,
             Kind::Model | Kind::Analysis | Kind::Operation => Defaults::Model,
         }
     }
@@ -256,6 +262,7 @@ impl Node {
         self.kind.resource_type()
     }
 
+    /// Whether it is a data test.
     pub fn is_test(&self) -> bool {
         matches!(self.kind, Kind::SingularTest | Kind::GenericTest(_))
     }
@@ -276,6 +283,13 @@ impl Node {
 
     pub fn is_ephemeral(&self) -> bool {
         matches!(self.kind, Kind::Model) && self.materialized() == "ephemeral"
+    }
+
+    pub fn unit_test(&self) -> Option<&UnitTest> {
+        match &self.kind {
+            Kind::UnitTest(test) => Some(test),
+            _ => None,
+        }
     }
 
     pub fn generic_test(&self) -> Option<&GenericTest> {

@@ -11,6 +11,7 @@ pub mod profile;
 pub mod properties;
 pub mod render;
 pub mod settings;
+pub mod unit_tests;
 pub mod vars;
 pub mod version;
 

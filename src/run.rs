@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod catalog;
+pub mod diff;
 pub mod freshness;
 pub mod hooks;
 pub mod journal;

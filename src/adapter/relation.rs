@@ -111,6 +111,15 @@ impl Relation {
         written.collect::<Vec<_>>().join(".")
     }
 
+    /// A table that only this connection sees, and that goes away with it.
+    pub fn temporary(name: &str) -> Relation {
+        Relation::new("temp", "main", name)
+    }
+
+    pub fn is_temporary(&self) -> bool {
+        self.database.as_deref() == Some("temp")
+    }
+
     /// Whether two names are the same to an engine that ignores case in names.
     pub fn same_as(&self, other: &Relation) -> bool {
         let same = |a: &Option<String>, b: &Option<String>| match (a, b) {

@@ -29,6 +29,7 @@ enum Keys {
     Test,
     Source,
     Exposure,
+    UnitTest,
 }
 
 impl<'a> FullConfig<'a> {
@@ -39,6 +40,7 @@ impl<'a> FullConfig<'a> {
             Kind::Snapshot => Keys::Snapshot,
             Kind::Seed { .. } => Keys::Seed,
             Kind::SingularTest | Kind::GenericTest(_) => Keys::Test,
+            Kind::UnitTest(_) => Keys::UnitTest,
         };
         FullConfig { config: &node.config, defaults: defaults(keys) }
     }
@@ -86,7 +88,7 @@ pub fn filled(mut default: Json, written: &JsonMap) -> Json {
 }
 
 fn defaults(keys: Keys) -> &'static JsonMap {
-    static ALL: LazyLock<[JsonMap; 7]> = LazyLock::new(|| {
+    static ALL: LazyLock<[JsonMap; 8]> = LazyLock::new(|| {
         let of = |kind| Config::new(kind).full();
         [
             with(of(Defaults::Model), json!({"static_analysis": null})),
@@ -96,6 +98,7 @@ fn defaults(keys: Keys) -> &'static JsonMap {
             with(of(Defaults::Test), json!({"static_analysis": null})),
             source_defaults(),
             with(JsonMap::new(), json!({"enabled": true, "tags": [], "meta": {}})),
+            with(Config::new(Defaults::UnitTest).full(), json!({"static_analysis": null})),
         ]
     });
     &ALL[keys as usize]

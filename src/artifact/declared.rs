@@ -12,7 +12,7 @@ use crate::project::Project;
 use crate::project::freshness::complete;
 
 /// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
-fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
+pub fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
     let roots = project.packages.get(package).into_iter().flat_map(|package| package.settings.paths.all());
     let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/'));
     below.min_by_key(|rest| rest.len()).unwrap_or(path)
@@ -227,7 +227,8 @@ pub const OVERVIEW: DocEntry<'static> = DocEntry {
 /// What is known of a node that is switched off.
 #[derive(Serialize)]
 pub struct DisabledEntry<'a> {
-    database: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'a str>,
     schema: &'a str,
     #[serde(flatten)]
     identity: Identity<'a>,
@@ -247,6 +248,12 @@ struct DisabledConfig {
 enum DisabledOwn<'a> {
     Node { alias: &'a str, checksum: Checksum<'a> },
     Source { source_name: &'a str, source_description: &'static str, loader: &'static str, identifier: &'a str },
+    UnitTest { model: &'a str, given: [(); 0], expect: NoRows },
+}
+
+#[derive(Serialize)]
+struct NoRows {
+    rows: (),
 }
 
 pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEntry<'a> {
@@ -255,13 +262,18 @@ pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEnt
             let own = DisabledOwn::Source { source_name, source_description: "", loader: "", identifier: name };
             (name, disabled.original_path.as_str(), own)
         }
+        _ if disabled.resource_type == "unit_test" => {
+            let model = disabled.fqn.iter().rev().nth(1).map_or("", String::as_str);
+            let own = DisabledOwn::UnitTest { model, given: [], expect: NoRows { rows: () } };
+            (disabled.name.as_str(), below_folder(project, &disabled.package, &disabled.original_path), own)
+        }
         _ => {
             let own = DisabledOwn::Node { alias: &disabled.name, checksum: Checksum::new("") };
             (disabled.name.as_str(), below_folder(project, &disabled.package, &disabled.original_path), own)
         }
     };
     DisabledEntry {
-        database: &project.target.database,
+        database: Some(project.target.database.as_str()).filter(|_| disabled.resource_type != "unit_test"),
         schema: &project.target.schema,
         identity: Identity {
             name,

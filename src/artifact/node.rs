@@ -303,7 +303,7 @@ pub fn relation_name(node: &Node) -> Option<String> {
             node.config.flag("store_failures")
                 || matches!(node.config.text("store_failures_as"), Some("table" | "view"))
         }
-        Kind::Analysis | Kind::Operation => false,
+        Kind::UnitTest(_) | Kind::Analysis | Kind::Operation => false,
     };
     is_there.then(|| node.relation.render())
 }

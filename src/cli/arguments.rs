@@ -161,7 +161,7 @@ pub struct KindOptions {
 }
 
 /// dbt's words for the kinds of nodes that medal has, and `all`.
-const KINDS: [&str; 8] = ["model", "seed", "snapshot", "test", "source", "exposure", "analysis", "all"];
+const KINDS: [&str; 9] = ["model", "seed", "snapshot", "test", "unit_test", "source", "exposure", "analysis", "all"];
 
 /// How tests are chosen when their models are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -29,10 +29,11 @@ pub struct Mode {
 }
 
 pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false };
-pub const TEST: Mode = Mode { command: "test", types: &["test"], tests_gate: false };
+pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], tests_gate: false };
 pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
 pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
-pub const BUILD: Mode = Mode { command: "build", types: &["model", "snapshot", "seed", "test"], tests_gate: true };
+pub const BUILD: Mode =
+    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test"], tests_gate: true };
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {

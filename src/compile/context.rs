@@ -25,7 +25,11 @@ fn drop_nulls(object: &mut Json) {
 
 /// `graph`, which holds every node, source, exposure and group by its unique id.
 pub fn graph_json(manifest: &Manifest) -> Json {
-    let nodes = manifest.nodes.values().map(|node| (node.id.clone(), complete_node_json(manifest, node)));
+    let nodes = manifest
+        .nodes
+        .values()
+        .filter(|node| node.unit_test().is_none())
+        .map(|node| (node.id.clone(), complete_node_json(manifest, node)));
     let sources = manifest.sources.values().map(|source| (source.id.clone(), source_json(source)));
     let exposures = manifest.exposures.values().map(|exposure| (exposure.id.clone(), exposure_json(exposure)));
     let groups = manifest.groups.values().map(|group| (group.id.clone(), group_json(group)));

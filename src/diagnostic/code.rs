@@ -193,6 +193,12 @@ codes! {
     /// `loaded_on::timestamp`. `loaded_at_query` is a query that gives the time. `freshness: null` switches the
     /// check of a table off.
     UnknownFreshness => "unknown-freshness",
+    /// A unit test found other rows than it expects, or gives rows that its model does not read.
+    ///
+    /// The table has a line for each row that differs: `+++` is in the model's rows only, `---` in the expected ones
+    /// only, and `→` shows what was expected and what there is. Only the columns that `expect` names are compared, in
+    /// any order of the rows.
+    UnitTest => "unit-test",
     /// A seed file cannot be loaded: rows of different lengths, an empty or repeated column name, bad text.
     ///
     /// Values with a delimiter or a line end in them stand between double quotes. Another delimiter is the

@@ -279,7 +279,12 @@ impl Shared {
             return Some(self.proxy(id));
         }
         let (name, _) = self.packages.get_key_value(name)?;
-        Some(Value::from_object(Namespace { shared: self.clone(), package: name.clone() }))
+        Some(self.namespace(name, IndexMap::new()))
+    }
+
+    /// A package as templates see it, with values in the place of some of its macros.
+    pub fn namespace(self: &Arc<Self>, package: &str, overrides: IndexMap<String, Value>) -> Value {
+        Value::from_object(Namespace { shared: self.clone(), package: package.to_string(), overrides })
     }
 
     /// The place in the user's file that a range of a macro's template came from.
@@ -299,11 +304,14 @@ impl Shared {
 struct Namespace {
     shared: Arc<Shared>,
     package: String,
+    overrides: IndexMap<String, Value>,
 }
 
 impl Object for Namespace {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.shared.in_package(&self.package, key.as_str()?).map(|id| self.shared.proxy(id))
+        let key = key.as_str()?;
+        let overridden = self.overrides.get(key).cloned();
+        overridden.or_else(|| self.shared.in_package(&self.package, key).map(|id| self.shared.proxy(id)))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -312,6 +320,9 @@ impl Object for Namespace {
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        if let Some(value) = self.overrides.get(name) {
+            return value.call(state, args);
+        }
         match self.shared.in_package(&self.package, name) {
             Some(id) => self.shared.proxies[id].call(state, args),
             None => {

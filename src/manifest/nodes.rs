@@ -246,6 +246,7 @@ impl Drafting<'_> {
             Kind::Seed { .. } => "seeds",
             Kind::Snapshot => "snapshots",
             Kind::SingularTest | Kind::GenericTest(_) => "data_tests",
+            Kind::UnitTest(_) => "unit_tests",
             Kind::Model | Kind::Analysis | Kind::Operation => "models",
         };
         merge_trees(&mut node.config, self.project, &task.package.name, tree, &node.fqn, |config| {

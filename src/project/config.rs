@@ -188,12 +188,20 @@ pub enum Defaults {
     Seed,
     Test,
     Source,
+    UnitTest,
 }
 
 impl Defaults {
     fn map(self) -> &'static JsonMap {
-        static MAPS: LazyLock<[JsonMap; 5]> = LazyLock::new(|| {
-            [model_defaults(), snapshot_defaults(), seed_defaults(), test_defaults(), source_defaults()]
+        static MAPS: LazyLock<[JsonMap; 6]> = LazyLock::new(|| {
+            [
+                model_defaults(),
+                snapshot_defaults(),
+                seed_defaults(),
+                test_defaults(),
+                source_defaults(),
+                unit_test_defaults(),
+            ]
         });
         &MAPS[self as usize]
     }
@@ -283,6 +291,10 @@ fn snapshot_defaults() -> JsonMap {
 
 fn source_defaults() -> JsonMap {
     object(json!({"enabled": true, "tags": [], "meta": {}, "event_time": null, "freshness": null}))
+}
+
+fn unit_test_defaults() -> JsonMap {
+    object(json!({"tags": [], "meta": {}, "enabled": true}))
 }
 
 fn test_defaults() -> JsonMap {

@@ -9,6 +9,7 @@ use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
 use crate::project::freshness::{self, FreshnessProperties};
 use crate::project::render::YamlRenderer;
+use crate::project::unit_tests::{self, UnitTestProperties};
 use crate::yaml::{Value, Yaml};
 
 /// What one property file says.
@@ -26,9 +27,9 @@ pub struct Properties {
     pub sources: Vec<SourceProperties>,
     pub exposures: Vec<ExposureProperties>,
     pub groups: Vec<GroupProperties>,
-    pub unit_tests: Vec<(String, Span)>,
     /// `metrics` and the like: the key and its place.
     pub semantics: Vec<(String, Span)>,
+    pub unit_tests: Vec<UnitTestProperties>,
 }
 
 /// What YAML says of a model, seed, snapshot, analysis or source table.
@@ -192,7 +193,7 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
         semantics: semantics(&yaml),
         exposures: fields.each("exposures", exposure),
         groups: fields.each("groups", group),
-        unit_tests: fields.list("unit_tests").iter().filter_map(unit_test).collect(),
+        unit_tests: fields.each("unit_tests", unit_tests::read),
     };
     fields.finish(Severity::Warning);
     properties
@@ -437,9 +438,4 @@ fn group(yaml: &Yaml, sink: &mut Diagnostics) -> Option<GroupProperties> {
     };
     fields.finish(Severity::Warning);
     Some(group)
-}
-
-fn unit_test(yaml: &Yaml) -> Option<(String, Span)> {
-    let name = yaml.get("name")?;
-    Some((name.as_str()?.to_string(), name.span))
 }
