@@ -10,6 +10,7 @@ pub mod properties;
 pub mod render;
 pub mod settings;
 pub mod vars;
+pub mod versions;
 
 use std::path::Path;
 

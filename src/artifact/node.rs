@@ -110,9 +110,9 @@ enum Own<'a> {
 struct Model<'a> {
     access: &'a str,
     constraints: Vec<Constraint<'a>>,
-    version: (),
-    latest_version: (),
-    deprecation_date: (),
+    version: Option<&'a Json>,
+    latest_version: Option<&'a Json>,
+    deprecation_date: Option<String>,
     primary_key: Vec<&'a str>,
     time_spine: (),
 }
@@ -219,9 +219,9 @@ impl<'a> Nodes<'a> {
             Kind::Model => Own::Model(Box::new(Model {
                 access: node.config.text("access").unwrap_or("protected"),
                 constraints: parts::model_constraints(&node.constraints).collect(),
-                version: (),
-                latest_version: (),
-                deprecation_date: (),
+                version: node.version.as_ref().map(|version| &version.v),
+                latest_version: node.version.as_ref().map(|version| &version.latest),
+                deprecation_date: node.deprecation_date.map(|date| date.to_rfc3339()),
                 primary_key: self.primary_key(node),
                 time_spine: (),
             })),

@@ -90,9 +90,9 @@ fn own_json(manifest: &Manifest, node: &Node) -> JsonMap {
         Kind::Model => object(json!({
             "access": node.config.text("access").unwrap_or("protected"),
             "constraints": or_list(&node.constraints),
-            "version": null,
-            "latest_version": null,
-            "deprecation_date": null,
+            "version": node.version.as_ref().map(|version| &version.v),
+            "latest_version": node.version.as_ref().map(|version| &version.latest),
+            "deprecation_date": node.deprecation_date.map(|date| date.to_rfc3339()),
         })),
         Kind::GenericTest(test) => object(json!({
             "column_name": test.column_name,

@@ -10,7 +10,7 @@ use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::session::{Session, Warehouse};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Kind, Manifest, Node, parse};
+use crate::manifest::{Kind, Manifest, Node, RefArguments, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -90,10 +90,8 @@ impl NodeHost {
     }
 
     /// The node that a `ref` of this node names. Operations may name any node.
-    fn referenced(&self, package: Option<&str>, name: &str) -> Option<&Node> {
-        let fits = |node: &&Node| {
-            node.is_refable() && node.name == name && package.is_none_or(|package| node.package == package)
-        };
+    fn referenced(&self, call: &RefArguments) -> Option<&Node> {
+        let fits = |node: &&Node| node.answers_to(call);
         match self.node() {
             Some(node) => node.depends_on.iter().filter_map(|id| self.manifest().node(id)).find(fits),
             None => {
@@ -115,8 +113,9 @@ impl Host for NodeHost {
         true
     }
 
-    fn reference(&self, package: Option<&str>, name: &str, _version: Option<&Json>) -> Result<Relation, HostError> {
-        let Some(node) = self.referenced(package, name) else {
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, HostError> {
+        let (package, version) = (package.map(str::to_string), version.cloned());
+        let Some(node) = self.referenced(&RefArguments { package, name: name.to_string(), version }) else {
             return Err(HostError {
                 kind: ErrorKind::UnknownRef,
                 message: format!("`ref('{name}')` was not known when the project was parsed"),

@@ -114,6 +114,15 @@ codes! {
     /// Names are those of the files, without `.sql` or `.csv`, and capital letters count. Tables that others load
     /// are sources: declare them below `sources:` and read them with `source()`.
     UnknownRef => "unknown-ref",
+    /// A `ref()` or `latest_version` names a version that the model does not have.
+    ///
+    /// The versions of a model stand below `versions:` in its property file. Without a version, `ref()` takes the
+    /// latest one.
+    UnknownVersion => "unknown-version",
+    /// A model has a `deprecation_date`, and it has passed, or another model still reads it.
+    ///
+    /// Read a newer version of it, `ref('model', v=2)`, or move the date.
+    DeprecatedModel => "deprecated-model",
     /// A `ref()` names a model that more than one package has.
     ///
     /// Name the package: `ref('package', 'model')`.

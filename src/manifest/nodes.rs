@@ -32,8 +32,6 @@ pub struct Drafts {
     /// In boxes, because they are moved from phase to phase by the ten thousand.
     pub nodes: Vec<Box<Node>>,
     pub disabled: Vec<Disabled>,
-    /// Places of property entries that described a node, by span.
-    pub used_patches: Vec<Span>,
 }
 
 /// Everything that drafting a node needs to look at.
@@ -71,7 +69,6 @@ pub fn draft(
     for (drafted, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
         let Some(node) = drafted else { continue };
-        drafts.used_patches.extend(node.patch_span);
         if node.config.flag("enabled") { drafts.nodes.push(node) } else { drafts.disabled.push(disabled(&node)) }
     }
     drafts
@@ -88,11 +85,24 @@ pub fn disabled(node: &Node) -> Disabled {
     }
 }
 
-type Patches<'a> = BTreeMap<&'a str, (&'a Properties, &'a NodeProperties)>;
+/// What property files say, by the name of the file that they speak of.
+type Patches<'a> = BTreeMap<String, (&'a Properties, &'a NodeProperties)>;
 
 fn patches<'a>(package: &'a Package, of: fn(&Properties) -> &Vec<NodeProperties>) -> Patches<'a> {
     let all = package.properties.iter().flat_map(|file| of(file).iter().map(move |node| (file, node)));
-    all.map(|(file, node)| (node.name.as_str(), (file, node))).collect()
+    let mut patches = Patches::new();
+    for (file, node) in all {
+        patches.entry(described_file(package, node)).or_insert((file, node));
+    }
+    patches
+}
+
+/// A version is in the file `name_vN`, or where it says; the latest one may be in the file `name`.
+fn described_file(package: &Package, node: &NodeProperties) -> String {
+    let Some(version) = &node.version else { return node.name.clone() };
+    let file = version.file_name(&node.name);
+    let is_there = package.models.iter().any(|model| model.name == file);
+    if is_there || !version.is_latest() { file } else { node.name.clone() }
 }
 
 fn tasks(package: &Package) -> Vec<Task<'_>> {
@@ -181,11 +191,7 @@ impl Drafting<'_> {
         let facts = template.facts();
         if facts.is_static && !self.library.overrides_references() {
             let mut said = Said::default();
-            said.refs.extend(facts.refs.iter().map(|call| RefArguments {
-                package: call.package.clone(),
-                name: call.name.clone(),
-                version: call.version.clone(),
-            }));
+            said.refs.extend(facts.refs.iter().map(RefArguments::from));
             said.sources.extend(facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]));
             facts.configs.iter().for_each(|(values, _)| merge_calls(&mut said.config, values.clone()));
             return said;
@@ -224,8 +230,11 @@ impl Drafting<'_> {
         let patch = task.patch.map(|(_, node)| node);
         // dbt puts analyses below a folder of that name, whatever theirs is called.
         let below = if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() };
-        Node {
-            fqn: fqn(package, &below, name, matches!(kind, Kind::Snapshot)),
+        let version = patch.and_then(|node| node.version.as_ref());
+        let name = patch.filter(|_| version.is_some()).map_or(name, |node| &node.name);
+        let with_version = version.map(ToString::to_string);
+        let mut node = Node {
+            fqn: fqn(package, &below, name, matches!(kind, Kind::Snapshot)).into_iter().chain(with_version).collect(),
             path: below,
             original_path: path.to_string(),
             file,
@@ -234,8 +243,14 @@ impl Drafting<'_> {
             patch_path: task.patch.map(|(file, _)| format!("{package}://{}", file.path)),
             patch_span: patch.map(|node| node.span),
             constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),
+            version: version.cloned(),
+            deprecation_date: patch.and_then(|node| node.deprecation_date),
             ..Node::new(kind, package, name, Relation::new(&target.database, &target.schema, name))
+        };
+        if let Some(version) = &node.version {
+            node.id = format!("{}.{version}", node.id);
         }
+        node
     }
 
     /// Merges the configuration from all its places, and finds the layer.
@@ -345,6 +360,6 @@ pub fn brief(node: &Node) -> Json {
         "tags": node.config.texts("tags"),
         "meta": node.config.get("meta").cloned().unwrap_or(json!({})),
         "alias": node.name,
-        "version": null,
+        "version": node.version.as_ref().map(|version| &version.v),
     })
 }

@@ -181,11 +181,7 @@ fn references(texts: &[(String, Span)], sink: &mut Diagnostics) -> (Vec<RefArgum
             sink.push(Diagnostic::error(Code::InvalidValue, *span, message));
             continue;
         };
-        refs.extend(facts.refs.into_iter().map(|call| RefArguments {
-            package: call.package,
-            name: call.name,
-            version: call.version,
-        }));
+        refs.extend(facts.refs.iter().map(RefArguments::from));
         sources.extend(facts.sources.into_iter().map(|call| [call.source, call.table]));
     }
     (refs, sources)

@@ -10,7 +10,6 @@ pub fn report(project: &Project, sink: &mut Diagnostics) {
     for file in project.packages.values().flat_map(|package| &package.properties) {
         unit_tests(file, sink);
         snapshots(file, sink);
-        versions(file, sink);
     }
 }
 
@@ -27,14 +26,5 @@ fn snapshots(file: &Properties, sink: &mut Diagnostics) {
             format!("the snapshot `{}` is written in YAML, which this version of medal does not build", snapshot.name);
         let help = "write it as a `{% snapshot %}` block";
         sink.push(Diagnostic::error(Code::Unsupported, snapshot.span, message).help(help));
-    }
-}
-
-fn versions(file: &Properties, sink: &mut Diagnostics) {
-    for model in file.models.iter().filter(|model| model.versions.as_array().is_some_and(|list| !list.is_empty())) {
-        let message = format!("`{}` has versions, which this version of medal does not know", model.name);
-        sink.push(
-            Diagnostic::error(Code::Unsupported, model.span, message).help("give each version a name of its own"),
-        );
     }
 }

@@ -3,6 +3,7 @@
 mod artifacts;
 mod configuration;
 mod data_tests;
+mod governance;
 mod macros;
 mod materializations;
 mod seeds;
