@@ -14,6 +14,7 @@ pub mod python;
 pub mod refable;
 pub mod selection;
 pub mod selector;
+pub mod snapshots;
 pub mod sources;
 pub mod test_code;
 pub mod test_entry;
@@ -302,6 +303,11 @@ impl Node {
     /// Whether a `ref` without a version means this one.
     pub fn is_unversioned_or_latest(&self) -> bool {
         self.version.as_ref().is_none_or(ModelVersion::is_latest)
+    }
+
+    /// A snapshot without a file of its own: `patch_span` is what it reads.
+    pub fn is_yaml_snapshot(&self) -> bool {
+        matches!(self.kind, Kind::Snapshot) && !self.original_path.ends_with(".sql")
     }
 
     /// Whether it has SQL of its own.

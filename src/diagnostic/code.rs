@@ -191,6 +191,11 @@ codes! {
     /// `medal show --select TEST` shows the rows, `--store-failures` keeps them as a table. With `severity: warn` a
     /// test warns only.
     TestFailed => "test-failed",
+    /// A snapshot lacks what its strategy needs, or has what contradicts it.
+    ///
+    /// Every snapshot has a `unique_key` and a `strategy`. The strategy `timestamp` needs `updated_at`, the strategy
+    /// `check` needs `check_cols`: a list of columns, or `all`.
+    SnapshotConfig => "snapshot-config",
     /// A seed file cannot be loaded: rows of different lengths, an empty or repeated column name, bad text.
     ///
     /// Values with a delimiter or a line end in them stand between double quotes. Another delimiter is the

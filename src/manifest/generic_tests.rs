@@ -101,6 +101,9 @@ fn subjects<'a>(
                 }
                 let is_on = enabled.contains_key(id.as_str());
                 if !is_on && !disabled.contains(id.as_str()) {
+                    if properties.relation.is_some() {
+                        continue;
+                    }
                     let alike = enabled.iter().filter(|(id, _)| id.starts_with(&format!("{kind}.")));
                     sink.push(unknown_patch(kind, properties, alike.map(|(_, name)| *name)));
                     continue;

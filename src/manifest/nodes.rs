@@ -17,6 +17,7 @@ use crate::manifest::builtin;
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::parse::{self, Said, merge_calls};
 use crate::manifest::refable;
+use crate::manifest::snapshots;
 use crate::manifest::{Disabled, Kind, Node, RefArguments};
 use crate::parallel;
 use crate::project::Project;
@@ -44,8 +45,14 @@ struct Drafting<'a> {
 
 /// One file, or block of a file, that becomes a node.
 enum Item<'a> {
-    Sql { file: &'a SqlFile, kind: Box<Kind>, body: Option<Span> },
+    Sql {
+        file: &'a SqlFile,
+        kind: Box<Kind>,
+        body: Option<Span>,
+    },
     Seed(&'a SeedCsv),
+    /// A snapshot that is written in YAML alone: its name, what it reads, and the place of that.
+    Yaml(&'a str, &'a (String, Span)),
 }
 
 struct Task<'a> {
@@ -136,6 +143,11 @@ fn tasks(package: &Package) -> Vec<Task<'_>> {
         patch: seeds.get(seed.name.as_str()).copied(),
         item: Item::Seed(seed),
     }));
+    let in_yaml = package.properties.iter().flat_map(|file| file.snapshots.iter().map(move |node| (file, node)));
+    tasks.extend(in_yaml.filter_map(|(file, node)| {
+        let item = Item::Yaml(&node.name, node.relation.as_ref()?);
+        Some(Task { package, patch: Some((file, node)), item })
+    }));
     tasks
 }
 
@@ -146,6 +158,7 @@ impl Drafting<'_> {
         let node = match &task.item {
             Item::Sql { file, kind, body } => self.sql_node(task, file, kind, *body, &mut problems),
             Item::Seed(seed) => self.seed_node(task, seed, &mut problems),
+            Item::Yaml(name, relation) => self.yaml_snapshot(task, name, relation, &mut problems),
         };
         (node.map(Box::new), problems)
     }
@@ -170,8 +183,8 @@ impl Drafting<'_> {
         };
         let mut node = self.blank(task, kind.clone(), &file.name, &file.path, &file.relative, file.file);
         let said = self.said(&template, &node, problems);
-        node.checksum = hash::sha256(raw_code.trim());
-        node.raw_code = raw_code.trim().into();
+        node.checksum = hash::sha256(text.trim());
+        node.raw_code = if body.is_some() { raw_code } else { raw_code.trim().into() };
         node.refs = said.refs;
         node.refs.shrink_to_fit();
         node.source_refs = said.sources;
@@ -205,6 +218,38 @@ impl Drafting<'_> {
                 Said::default()
             }
         }
+    }
+
+    fn yaml_snapshot(
+        &self,
+        task: &Task<'_>,
+        name: &str,
+        (relation, span): &(String, Span),
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Node> {
+        let (properties, _) = task.patch?;
+        let code: Arc<str> = format!("select * from {{{{ {relation} }}}}").into();
+        let file = self.files.add_shared(&format!("{}, snapshot `{name}`", properties.path), code.clone());
+        let template = Template::new(file, code.clone()).ok();
+        let facts = template.as_ref().map(|template| template.facts());
+        let Some(facts) = facts.filter(|facts| facts.is_static && facts.refs.len() + facts.sources.len() == 1) else {
+            let message = format!("`relation` is a `ref(…)` or a `source(…)`, and this is `{relation}`");
+            problems.push(Diagnostic::error(Code::InvalidValue, *span, message));
+            return None;
+        };
+        let relative = task.package.below_folder(&properties.path);
+        let mut node = self.blank(task, Kind::Snapshot, name, &properties.path, relative, file);
+        node.refs = facts.refs.iter().map(RefArguments::from).collect();
+        node.source_refs = facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect();
+        node.fqn = fqn(&task.package.name, relative, name, false);
+        node.path = format!("{relative}/{name}.sql");
+        node.checksum = hash::sha256(self.files.get(properties.file).text.trim());
+        node.raw_code = code;
+        node.patch_span = Some(*span);
+        node.template = template.map(Arc::new);
+        self.configure(&mut node, task, JsonMap::new());
+        problems.extend(config_problems(&node, task));
+        Some(node)
     }
 
     fn seed_node(&self, task: &Task<'_>, seed: &SeedCsv, problems: &mut Vec<Diagnostic>) -> Option<Node> {
@@ -295,11 +340,10 @@ fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
         facts.config_keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
     };
     let patched = |key: &str| task.patch?.1.config_spans.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
-    let problem = |(key, message): (String, String)| {
-        let place = own(&key).or_else(|| patched(&key)).or_else(|| refable::place(node));
-        Diagnostic::error(Code::InvalidValue, place, message)
-    };
-    config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem).collect()
+    let place = |key: &str| own(key).or_else(|| patched(key)).or_else(|| refable::place(node));
+    let problem = |(key, message): (String, String)| Diagnostic::error(Code::InvalidValue, place(&key), message);
+    let mistakes = config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem);
+    mistakes.chain(snapshots::problems(node, place)).collect()
 }
 
 /// The macros that a text calls, as unique ids.

@@ -190,7 +190,7 @@ impl<'a> Binder<'a> {
             let same = |call: &&crate::jinja::SourceCall| call.source == *source && call.table == *table;
             facts.sources.iter().find(same).map(|call| call.span)
         });
-        let span = test_place(node, table).or(span).or_else(|| place(node));
+        let span = yaml_place(node, table).or(span).or_else(|| place(node));
         if self.disabled_source(&[source.clone(), table.clone()]).is_some() {
             let message = format!("{} reads the source `{source}.{table}`, which is switched off", what(node));
             return Diagnostic::error(Code::DisabledDependency, span, message);
@@ -213,8 +213,11 @@ fn what(node: &Node) -> String {
     }
 }
 
-/// A generic test is written in YAML, not in the code that it renders to.
-fn test_place(node: &Node, name: &str) -> Option<Span> {
+/// What is written in YAML has its place there, not in the code that is made of it.
+fn yaml_place(node: &Node, name: &str) -> Option<Span> {
+    if node.is_yaml_snapshot() {
+        return node.patch_span;
+    }
     let test = node.generic_test()?;
     let named = test.references.iter().find(|(text, _)| text.contains(name));
     Some(named.map_or(test.span, |(_, span)| *span))
@@ -226,7 +229,7 @@ pub fn ref_span(node: &Node, call: &RefArguments) -> Option<Span> {
         let same = |found: &&RefCall| RefArguments::from(*found).search_name() == call.search_name();
         template.facts().refs.iter().find(same).map(|found| found.span)
     });
-    test_place(node, &call.name).or(literal).or_else(|| place(node))
+    yaml_place(node, &call.name).or(literal).or_else(|| place(node))
 }
 
 /// Where a node makes a `ref` to another.
@@ -237,5 +240,6 @@ pub fn ref_span_to(node: &Node, to: &Node) -> Option<Span> {
 
 /// The place of a node as a whole.
 pub fn place(node: &Node) -> Option<Span> {
-    node.template.as_ref().map(|_| Span::start_of(node.file)).or(node.patch_span)
+    let own = node.template.as_ref().filter(|_| !node.is_yaml_snapshot());
+    own.map(|_| Span::start_of(node.file)).or(node.patch_span)
 }

@@ -86,10 +86,7 @@ fn switched_off(source: &Source) -> Disabled {
 
 /// The folders of a property file below the folder of its kind.
 fn folders(package: &crate::project::package::Package, path: &str) -> Vec<String> {
-    let roots = package.settings.paths.all();
-    let below =
-        roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/')).min_by_key(|rest| rest.len());
-    let mut parts: Vec<String> = below.unwrap_or(path).split('/').map(str::to_string).collect();
+    let mut parts: Vec<String> = package.below_folder(path).split('/').map(str::to_string).collect();
     parts.pop();
     parts
 }

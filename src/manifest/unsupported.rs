@@ -9,7 +9,6 @@ use crate::project::properties::Properties;
 pub fn report(project: &Project, sink: &mut Diagnostics) {
     for file in project.packages.values().flat_map(|package| &package.properties) {
         unit_tests(file, sink);
-        snapshots(file, sink);
     }
 }
 
@@ -17,14 +16,5 @@ fn unit_tests(file: &Properties, sink: &mut Diagnostics) {
     for (name, span) in &file.unit_tests {
         let message = format!("the unit test `{name}` is left out: this version of medal has no unit tests");
         sink.push(Diagnostic::warning(Code::Unsupported, *span, message));
-    }
-}
-
-fn snapshots(file: &Properties, sink: &mut Diagnostics) {
-    for snapshot in file.snapshots.iter().filter(|snapshot| snapshot.has_relation) {
-        let message =
-            format!("the snapshot `{}` is written in YAML, which this version of medal does not build", snapshot.name);
-        let help = "write it as a `{% snapshot %}` block";
-        sink.push(Diagnostic::error(Code::Unsupported, snapshot.span, message).help(help));
     }
 }

@@ -46,8 +46,8 @@ pub struct NodeProperties {
     pub version: Option<ModelVersion>,
     pub deprecation_date: Option<DateTime<Utc>>,
     pub time_spine: Json,
-    /// A snapshot that is written in YAML alone.
-    pub has_relation: bool,
+    /// Of a snapshot that is written in YAML alone: the `ref(…)` or `source(…)` that it reads, and its place.
+    pub relation: Option<(String, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -218,8 +218,13 @@ fn node_fields(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> Option<NodePropertie
         version: None,
         deprecation_date: date(fields, "deprecation_date"),
         time_spine: json(fields, "time_spine"),
-        has_relation: fields.get("relation").is_some(),
+        relation: relation(fields),
     })
+}
+
+fn relation(fields: &mut Fields<'_, '_>) -> Option<(String, Span)> {
+    let span = fields.get("relation")?.span;
+    Some((fields.text("relation")?, span))
 }
 
 pub fn json(fields: &mut Fields<'_, '_>, key: &'static str) -> Json {

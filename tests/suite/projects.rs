@@ -8,4 +8,5 @@ mod macros;
 mod materializations;
 mod seeds;
 mod selection;
+mod snapshots;
 mod workflow;
