@@ -136,6 +136,10 @@ pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic 
         problem.code = Code::SqlError;
         problem.message = failure.to_string();
     }
+    if let (Code::BrokenContract, Some(contract)) = (problem.code, node.patch_span) {
+        problem.span = Some(Span::start_of(node.file));
+        problem = problem.related(contract, "its contract is here");
+    }
     if problem.span.is_none() && node.template.is_some() {
         let spoken_of = |key: &str| problem.message.contains(key) || problem.message.contains(&key.replace('_', " "));
         let key = node.config.written().keys().map(String::as_str).find(|key| spoken_of(key));

@@ -1,7 +1,9 @@
 //! Turns a Project into a Manifest: every name bound, every configuration merged, no cycles.
 
+pub mod access;
 pub mod bind;
 pub mod builtin;
+pub mod contracts;
 pub mod deprecations;
 pub mod docs;
 pub mod generic_tests;
@@ -347,6 +349,7 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
     let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    access::report(project, &manifest, sink);
     deprecations::report(&manifest, sink);
     manifest
 }

@@ -12,6 +12,7 @@ use crate::artifact::{contract, sql};
 use crate::compile::CompiledNode;
 use crate::compile::context::alias;
 use crate::jinja::JsonMap;
+use crate::manifest::access;
 use crate::manifest::{GenericTest, Kind, Manifest, Node};
 use crate::project::Project;
 
@@ -166,7 +167,7 @@ impl<'a> Nodes<'a> {
             description: &node.description,
             columns: Columns(&node.columns),
             meta: node.config.get("meta"),
-            group: node.config.text("group"),
+            group: access::group(self.manifest, node),
             docs: Docs::new(node.config.get("docs").and_then(Json::as_object)),
             patch_path: node.patch_path.as_deref(),
             build_path: (),

@@ -199,6 +199,12 @@ impl Host for NodeHost {
         self.session.messages.warning(self.node.as_deref(), message);
     }
 
+    fn warn_once(&self, message: &str) {
+        if self.session.is_new(message) {
+            self.session.messages.warning(None, message);
+        }
+    }
+
     fn graph(&self) -> Json {
         self.session.graph()
     }

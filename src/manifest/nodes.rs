@@ -13,7 +13,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::hash;
 use crate::jinja::{JsonMap, Library, Template};
+use crate::manifest::access;
 use crate::manifest::builtin;
+use crate::manifest::contracts;
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::parse::{self, Said, merge_calls};
 use crate::manifest::refable;
@@ -185,9 +187,10 @@ impl Drafting<'_> {
         let said = self.said(&template, &node, problems);
         node.checksum = hash::sha256(text.trim());
         node.raw_code = if body.is_some() { raw_code } else { raw_code.trim().into() };
-        node.refs = said.refs;
+        let (refs, sources) = contracts::references(&node);
+        node.refs = [said.refs, refs].concat();
         node.refs.shrink_to_fit();
-        node.source_refs = said.sources;
+        node.source_refs = [said.sources, sources].concat();
         let facts = template.facts();
         node.depends_on_macros =
             macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
@@ -195,7 +198,7 @@ impl Drafting<'_> {
         let in_yaml = task.patch.into_iter().flat_map(|(_, patch)| &patch.config_spans);
         problems.extend(facts.config_keys.iter().chain(in_yaml).filter_map(|(key, span)| misspelt(key, *span)));
         self.configure(&mut node, task, said.config);
-        problems.extend(config_problems(&node, task));
+        problems.extend(config_problems(self.project, &node, task));
         Some(node)
     }
 
@@ -248,7 +251,7 @@ impl Drafting<'_> {
         node.patch_span = Some(*span);
         node.template = template.map(Arc::new);
         self.configure(&mut node, task, JsonMap::new());
-        problems.extend(config_problems(&node, task));
+        problems.extend(config_problems(self.project, &node, task));
         Some(node)
     }
 
@@ -264,7 +267,7 @@ impl Drafting<'_> {
             }
         }
         self.configure(&mut node, task, JsonMap::new());
-        problems.extend(config_problems(&node, task));
+        problems.extend(config_problems(self.project, &node, task));
         Some(node)
     }
 
@@ -334,7 +337,7 @@ impl Drafting<'_> {
 }
 
 /// Configurations of a node with a value that means nothing, where they are written.
-fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
+fn config_problems(project: &Project, node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
     let own = |key: &str| {
         let facts = node.template.as_ref().map(|template| template.facts())?;
         facts.config_keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
@@ -343,7 +346,11 @@ fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
     let place = |key: &str| own(key).or_else(|| patched(key)).or_else(|| refable::place(node));
     let problem = |(key, message): (String, String)| Diagnostic::error(Code::InvalidValue, place(&key), message);
     let mistakes = config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem);
-    mistakes.chain(snapshots::problems(node, place)).collect()
+    mistakes
+        .chain(snapshots::problems(node, place))
+        .chain(contracts::problems(node, task.patch.map(|(_, patch)| patch), place))
+        .chain(access::problems(project, node, place))
+        .collect()
 }
 
 /// The macros that a text calls, as unique ids.

@@ -205,7 +205,8 @@ impl<'a> Binder<'a> {
     }
 }
 
-fn what(node: &Node) -> String {
+/// The node as a message speaks of it: model `orders`.
+pub fn what(node: &Node) -> String {
     match node.generic_test() {
         Some(test) => format!("the test `{}`", test.name),
         None if node.original_path == "--inline" => "the query".to_string(),

@@ -89,3 +89,68 @@ fn the_manifest_has_a_node_for_each_version() {
         Some(vec!["id".to_string()])
     );
 }
+
+const CONTRACT: &str = "models:
+  - name: customers
+    config: {materialized: table, contract: {enforced: true}}
+    constraints: [{type: primary_key, columns: [id]}]
+    columns: [{name: id, data_type: int}, {name: name, data_type: text}]
+  - name: orders
+    config: {materialized: table, contract: {enforced: true}}
+    constraints: [{type: unique, columns: [id, line]}]
+    columns:
+      - {name: id, data_type: bigint, constraints: [{type: not_null}, {type: check, expression: id > 0}]}
+      - {name: line, data_type: int}
+      - name: customer
+        data_type: int
+        constraints: [{type: foreign_key, to: ref('customers'), to_columns: [id]}]
+";
+
+#[test]
+fn the_engine_holds_the_constraints_of_a_contract() {
+    let project = dbt(&[
+        ("models/customers.sql", "select 'ann' as name, 1 as id"),
+        ("models/orders.sql", "select 7::bigint as id, 1 as line, {{ var('customer', 1) }} as customer"),
+        ("models/schema.yml", CONTRACT),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select * from customers"), "1|ann");
+    let kinds = "select table_name, string_agg(constraint_type, ', ' order by constraint_type) from duckdb_constraints() \
+                 group by all order by all";
+    assert_eq!(project.query(kinds), "customers|NOT NULL, PRIMARY KEY\norders|CHECK, FOREIGN KEY, NOT NULL, UNIQUE");
+    let ran = project.ends(1, &["run", "--select", "orders", "--vars", "customer: 2"]);
+    assert!(ran.all().contains("foreign key constraint"), "{}", ran.all());
+    assert_eq!(project.query("select id, customer from orders"), "7|1");
+}
+
+#[test]
+fn a_broken_contract_leaves_the_old_table() {
+    let schema = "models: [{name: a, config: {contract: {enforced: true}}, columns: [{name: id, data_type: int}]}]";
+    let project = dbt(&[
+        ("models/a.sql", "{{ config(materialized='table') }} select {{ var('id', '1') }} as id"),
+        ("models/schema.yml", schema),
+    ]);
+    project.ends(0, &["build"]);
+    let ran = project.ends(1, &["run", "--vars", "id: \"'x'\""]);
+    assert!(ran.all().contains("other type"), "{}", ran.all());
+    assert_eq!(project.query("select * from a"), "1");
+}
+
+#[test]
+fn a_private_model_is_read_in_its_group_and_by_its_tests() {
+    let schema = "groups: [{name: finance, owner: {name: Finance}}]
+models:
+  - name: ledger
+    config: {group: finance, access: private}
+    columns: [{name: id, data_tests: [unique]}]
+  - {name: balance, config: {group: finance}}
+";
+    let project = dbt(&[
+        ("models/ledger.sql", "select 1 as id"),
+        ("models/balance.sql", "select * from {{ ref('ledger') }}"),
+        ("models/schema.yml", schema),
+    ]);
+    project.ends(0, &["build"]);
+    let members = project.json("target/manifest.json")["group_map"]["finance"].as_array().map(Vec::len);
+    assert_eq!(members, Some(3));
+}
