@@ -1,5 +1,6 @@
 //! Turns nodes of a Manifest into SQL: templates rendered, ephemeral models inlined, every name a relation.
 
+pub mod comment;
 pub mod context;
 pub mod host;
 pub mod inline;

@@ -1,6 +1,7 @@
 //! What a template of a node gets when it asks medal, once the project is parsed.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::{Value as Json, json};
 
@@ -8,6 +9,7 @@ use crate::adapter::AdapterError;
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
+use crate::compile::comment::{self, Comment};
 use crate::compile::session::{Session, Warehouse};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
 use crate::manifest::{Kind, Manifest, Node, RefArguments, parse};
@@ -20,6 +22,8 @@ pub struct NodeHost {
     node: Option<String>,
     package: String,
     vars: JsonMap,
+    /// Made when the first statement is sent.
+    comment: OnceLock<Option<Comment>>,
     seen: Mutex<Seen>,
 }
 
@@ -39,7 +43,8 @@ impl NodeHost {
     pub fn new(session: Arc<Session>, warehouse: Arc<Warehouse>, node: Option<&Node>) -> NodeHost {
         let package = node.map_or_else(|| session.project.root().name.clone(), |node| node.package.clone());
         let vars = parse::visible_vars(&session.project, &package);
-        NodeHost { session, warehouse, node: node.map(|node| node.id.clone()), package, vars, seen: Mutex::default() }
+        let node = node.map(|node| node.id.clone());
+        NodeHost { session, warehouse, node, package, vars, comment: OnceLock::new(), seen: Mutex::default() }
     }
 
     /// The ephemeral models that the template named, by unique id.
@@ -71,6 +76,18 @@ impl NodeHost {
 
     fn manifest(&self) -> &Manifest {
         &self.session.manifest
+    }
+
+    /// A statement with the comment that the project asks for.
+    fn commented<'s>(&self, sql: &'s str) -> Result<Cow<'s, str>, HostError> {
+        let comment = match self.comment.get() {
+            Some(comment) => comment,
+            None => {
+                let made = comment::render(&self.session, self.node())?;
+                self.comment.get_or_init(|| made)
+            }
+        };
+        Ok(comment.as_ref().map_or(Cow::Borrowed(sql), |comment| Cow::Owned(comment.add(sql))))
     }
 
     fn database(&self, given: Option<&str>) -> String {
@@ -210,6 +227,7 @@ impl Host for NodeHost {
     }
 
     fn run(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<(String, Rows), HostError> {
+        let sql = &*self.commented(sql)?;
         let rows = self.engine(sql, |connection| {
             if auto_begin && !connection.in_transaction() {
                 connection.begin()?;

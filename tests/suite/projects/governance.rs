@@ -154,3 +154,21 @@ models:
     let members = project.json("target/manifest.json")["group_map"]["finance"].as_array().map(Vec::len);
     assert_eq!(members, Some(3));
 }
+
+#[test]
+fn statements_carry_the_comment_that_the_project_asks_for() {
+    let settings = |comment: &str| format!("name: shop\nprofile: shop\n{comment}\n");
+    let project = dbt(&[
+        ("models/a.sql", "{{ config(materialized='table') }} select current_query() as sent"),
+        ("macros/note.sql", "{% macro note(node) %}for {{ node.name }} in {{ target.name }}{% endmacro %}"),
+    ]);
+    let sent = "select split_part(sent, chr(10), 1), split_part(sent, chr(10), -1) from a";
+    project.write("dbt_project.yml", &settings("query-comment: '{{ note(node) }}'"));
+    project.ends(0, &["build"]);
+    assert!(project.query(sent).starts_with("/* for a in dev */|"), "{}", project.query(sent));
+    project.write("dbt_project.yml", &settings("query-comment: {comment: '{{ note(node) }}', append: true}"));
+    project.ends(0, &["build"]);
+    assert!(project.query(sent).contains("|/* for a in dev */"), "{}", project.query(sent));
+    project.write("dbt_project.yml", &settings("query-comment: 'ends */ early'"));
+    assert!(project.ends(1, &["build"]).all().contains("would end it"));
+}
