@@ -1,6 +1,7 @@
 //! Turns nodes of a Manifest into SQL: templates rendered, ephemeral models inlined, every name a relation.
 
 pub mod columns;
+pub mod comment;
 pub mod context;
 pub mod host;
 pub mod inline;
@@ -145,6 +146,10 @@ pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic 
     if let Some((failure, _)) = host.take_failure() {
         problem.code = Code::SqlError;
         problem.message = failure.to_string();
+    }
+    if let (Code::BrokenContract, Some(contract)) = (problem.code, node.patch_span) {
+        problem.span = Some(Span::start_of(node.file));
+        problem = problem.related(contract, "its contract is here");
     }
     if problem.span.is_none() && node.template.is_some() {
         let spoken_of = |key: &str| problem.message.contains(key) || problem.message.contains(&key.replace('_', " "));

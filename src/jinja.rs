@@ -53,6 +53,8 @@ pub struct HostError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     Syntax,
+    /// The columns of a query are not those of the contract.
+    Contract,
     /// An undefined name was called or looked into, a wrong argument, …
     Runtime,
     /// `exceptions.raise_compiler_error(…)` or a sibling of it.
@@ -121,6 +123,8 @@ pub trait Host: Send + Sync {
     fn log(&self, message: &str, info: bool) {}
     /// `exceptions.warn(…)`.
     fn warn(&self, message: &str) {}
+    /// `adapter.warn_once(…)`: the same message only once in a run.
+    fn warn_once(&self, message: &str) {}
     /// `graph`, made when it is first asked for.
     fn graph(&self) -> Json {
         Json::Null

@@ -1,7 +1,10 @@
 //! Turns a Project into a Manifest: every name bound, every configuration merged, no cycles.
 
+pub mod access;
 pub mod bind;
 pub mod builtin;
+pub mod contracts;
+pub mod deprecations;
 pub mod docs;
 pub mod freshness;
 pub mod generic_tests;
@@ -14,6 +17,7 @@ pub mod python;
 pub mod refable;
 pub mod selection;
 pub mod selector;
+pub mod snapshots;
 pub mod sources;
 pub mod test_code;
 pub mod test_entry;
@@ -22,22 +26,25 @@ pub mod unit_tests;
 pub mod unsupported;
 pub mod unused;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::Relation;
 use crate::diagnostic::Diagnostics;
 use crate::files::{FileId, ProjectFiles, Span};
-use crate::jinja::{JsonMap, Library, Template};
+use crate::jinja::{JsonMap, Library, RefCall, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::manifest::unit_tests::UnitTest;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
 use crate::project::properties::{ColumnInfo, ExposureProperties, GroupProperties, MacroProperties};
+use crate::project::versions::{self, ModelVersion};
 
 /// A project with every name bound.
 pub struct Manifest {
@@ -90,6 +97,9 @@ pub struct Node {
     pub checksum: String,
     pub layer: Option<String>,
     pub constraints: Json,
+    /// Of a model that has versions.
+    pub version: Option<ModelVersion>,
+    pub deprecation_date: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone)]
@@ -156,6 +166,23 @@ pub struct Source {
     pub columns: IndexMap<String, ColumnInfo>,
     pub config: Config,
     pub external: Json,
+}
+
+impl RefArguments {
+    /// The name that the node must have: with a version, `orders.v2`.
+    pub fn search_name(&self) -> Cow<'_, str> {
+        match &self.version {
+            Some(version) => Cow::Owned(format!("{}.v{}", self.name, versions::text(version))),
+            None => Cow::Borrowed(&self.name),
+        }
+    }
+}
+
+impl From<&RefCall> for RefArguments {
+    fn from(call: &RefCall) -> RefArguments {
+        let version = call.version.clone().filter(|version| !version.is_null());
+        RefArguments { package: call.package.clone(), name: call.name.clone(), version }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -247,6 +274,8 @@ impl Node {
             checksum: String::new(),
             layer: None,
             constraints: Json::Null,
+            version: None,
+            deprecation_date: None,
         }
     }
 
@@ -270,6 +299,32 @@ impl Node {
     /// Whether a `ref` can name it.
     pub fn is_refable(&self) -> bool {
         matches!(self.kind, Kind::Model | Kind::Seed { .. } | Kind::Snapshot)
+    }
+
+    /// The name that no other node has: of a version, `orders.v2`.
+    pub fn search_name(&self) -> Cow<'_, str> {
+        match &self.version {
+            Some(version) => Cow::Owned(format!("{}.{version}", self.name)),
+            None => Cow::Borrowed(&self.name),
+        }
+    }
+
+    /// Whether a `ref` of its package names it.
+    pub fn answers_to(&self, call: &RefArguments) -> bool {
+        let wanted = call.search_name();
+        self.is_refable()
+            && call.package.as_ref().is_none_or(|package| *package == self.package)
+            && (self.search_name() == wanted || (self.name == wanted && self.is_unversioned_or_latest()))
+    }
+
+    /// Whether a `ref` without a version means this one.
+    pub fn is_unversioned_or_latest(&self) -> bool {
+        self.version.as_ref().is_none_or(ModelVersion::is_latest)
+    }
+
+    /// A snapshot without a file of its own: `patch_span` is what it reads.
+    pub fn is_yaml_snapshot(&self) -> bool {
+        matches!(self.kind, Kind::Snapshot) && !self.original_path.ends_with(".sql")
     }
 
     /// Whether it has SQL of its own.
@@ -315,5 +370,8 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
-    bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink)
+    let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    access::report(project, &manifest, sink);
+    deprecations::report(&manifest, sink);
+    manifest
 }

@@ -14,6 +14,7 @@ pub mod settings;
 pub mod unit_tests;
 pub mod vars;
 pub mod version;
+pub mod versions;
 
 use std::path::{Path, PathBuf};
 

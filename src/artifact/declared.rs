@@ -13,9 +13,7 @@ use crate::project::freshness::complete;
 
 /// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
 pub fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
-    let roots = project.packages.get(package).into_iter().flat_map(|package| package.settings.paths.all());
-    let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/'));
-    below.min_by_key(|rest| rest.len()).unwrap_or(path)
+    project.packages.get(package).map_or(path, |package| package.below_folder(path))
 }
 
 #[derive(Serialize)]

@@ -15,7 +15,7 @@ use crate::artifact::{Invocation, Metadata, seconds, unit_test};
 use crate::compile::CompiledNode;
 use crate::files::ProjectFiles;
 use crate::hash;
-use crate::manifest::{Manifest, names};
+use crate::manifest::{Manifest, access, names};
 use crate::project::Project;
 
 const SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
@@ -109,7 +109,7 @@ fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&str>> {
     let mut groups: IndexMap<&str, Vec<&str>> =
         manifest.groups.values().map(|group| (group.properties.name.as_str(), Vec::new())).collect();
     for node in manifest.nodes.values() {
-        if let Some(members) = node.config.text("group").and_then(|group| groups.get_mut(group)) {
+        if let Some(members) = access::group(manifest, node).and_then(|group| groups.get_mut(group)) {
             members.push(&node.id);
         }
     }

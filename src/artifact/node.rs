@@ -12,6 +12,7 @@ use crate::artifact::{contract, sql};
 use crate::compile::CompiledNode;
 use crate::compile::context::alias;
 use crate::jinja::JsonMap;
+use crate::manifest::access;
 use crate::manifest::{GenericTest, Kind, Manifest, Node};
 use crate::project::Project;
 
@@ -110,9 +111,9 @@ enum Own<'a> {
 struct Model<'a> {
     access: &'a str,
     constraints: Vec<Constraint<'a>>,
-    version: (),
-    latest_version: (),
-    deprecation_date: (),
+    version: Option<&'a Json>,
+    latest_version: Option<&'a Json>,
+    deprecation_date: Option<String>,
     primary_key: Vec<&'a str>,
     time_spine: (),
 }
@@ -166,7 +167,7 @@ impl<'a> Nodes<'a> {
             description: &node.description,
             columns: Columns(&node.columns),
             meta: node.config.get("meta"),
-            group: node.config.text("group"),
+            group: access::group(self.manifest, node),
             docs: Docs::new(node.config.get("docs").and_then(Json::as_object)),
             patch_path: node.patch_path.as_deref(),
             build_path: (),
@@ -219,9 +220,9 @@ impl<'a> Nodes<'a> {
             Kind::Model => Own::Model(Box::new(Model {
                 access: node.config.text("access").unwrap_or("protected"),
                 constraints: parts::model_constraints(&node.constraints).collect(),
-                version: (),
-                latest_version: (),
-                deprecation_date: (),
+                version: node.version.as_ref().map(|version| &version.v),
+                latest_version: node.version.as_ref().map(|version| &version.latest),
+                deprecation_date: node.deprecation_date.map(|date| date.to_rfc3339()),
                 primary_key: self.primary_key(node),
                 time_spine: (),
             })),

@@ -47,7 +47,7 @@ pub fn list(context: &Context, options: &ListOptions) -> Result<Exit, Exit> {
 fn line(manifest: &Manifest, id: &str, options: &ListOptions) -> Option<String> {
     if let Some(node) = manifest.node(id) {
         return Some(match options.output {
-            ListOutput::Name => node.name.clone(),
+            ListOutput::Name => node.search_name().into_owned(),
             ListOutput::Path => node.original_path.clone(),
             ListOutput::Selector if node.unit_test().is_some() => format!("unit_test:{}.{}", node.package, node.name),
             ListOutput::Selector => node.fqn.join("."),

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::jinja::JsonMap;
+use crate::manifest::contracts;
 use crate::manifest::{Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
 use crate::project::properties::ColumnInfo;
 
@@ -80,7 +81,11 @@ fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
     // Moved in: `json!` would copy them.
     let mut put = |key: &str, value: Json| drop(dict.insert(key.to_string(), value));
     put("config", Json::Object(config.full()));
-    put("columns", Json::Object(columns_json(&node.columns)));
+    let mut columns = columns_json(&node.columns);
+    for constraints in columns.values_mut().filter_map(|column| column.get_mut("constraints")) {
+        *constraints = contracts::resolved(manifest, node, constraints.take());
+    }
+    put("columns", Json::Object(columns));
     for key in ["meta", "docs", "contract"] {
         put(key, config.get(key).cloned().unwrap_or_else(|| json!({})));
     }
@@ -93,10 +98,10 @@ fn own_json(manifest: &Manifest, node: &Node) -> JsonMap {
     match &node.kind {
         Kind::Model => object(json!({
             "access": node.config.text("access").unwrap_or("protected"),
-            "constraints": or_list(&node.constraints),
-            "version": null,
-            "latest_version": null,
-            "deprecation_date": null,
+            "constraints": contracts::resolved(manifest, node, or_list(&node.constraints)),
+            "version": node.version.as_ref().map(|version| &version.v),
+            "latest_version": node.version.as_ref().map(|version| &version.latest),
+            "deprecation_date": node.deprecation_date.map(|date| date.to_rfc3339()),
         })),
         Kind::GenericTest(test) => object(json!({
             "column_name": test.column_name,

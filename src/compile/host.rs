@@ -1,6 +1,7 @@
 //! What a template of a node gets when it asks medal, once the project is parsed.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::{Value as Json, json};
 
@@ -8,10 +9,11 @@ use crate::adapter::AdapterError;
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
+use crate::compile::comment::{self, Comment};
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::stage::{self, Stage};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Manifest, Node, Source, parse};
+use crate::manifest::{Manifest, Node, RefArguments, Source, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -22,6 +24,8 @@ pub struct NodeHost {
     package: String,
     vars: JsonMap,
     stage: Stage,
+    /// Made when the first statement is sent.
+    comment: OnceLock<Option<Comment>>,
     seen: Mutex<Seen>,
 }
 
@@ -42,7 +46,8 @@ impl NodeHost {
         let package = node.map_or_else(|| session.project.root().name.clone(), |node| node.package.clone());
         let vars = parse::visible_vars(&session.project, &package);
         let node = node.map(|node| node.id.clone());
-        NodeHost { session, warehouse, node, package, vars, stage: Stage::default(), seen: Mutex::default() }
+        let (stage, comment) = (Stage::default(), OnceLock::new());
+        NodeHost { session, warehouse, node, package, vars, stage, comment, seen: Mutex::default() }
     }
 
     /// A host whose templates see something else than the warehouse.
@@ -102,6 +107,18 @@ impl NodeHost {
         &self.session.manifest
     }
 
+    /// A statement with the comment that the project asks for.
+    fn commented<'s>(&self, sql: &'s str) -> Result<Cow<'s, str>, HostError> {
+        let comment = match self.comment.get() {
+            Some(comment) => comment,
+            None => {
+                let made = comment::render(&self.session, self.node())?;
+                self.comment.get_or_init(|| made)
+            }
+        };
+        Ok(comment.as_ref().map_or(Cow::Borrowed(sql), |comment| Cow::Owned(comment.add(sql))))
+    }
+
     fn database(&self, given: Option<&str>) -> String {
         given.unwrap_or(&self.session.project.target.database).to_string()
     }
@@ -119,10 +136,8 @@ impl NodeHost {
     }
 
     /// The node that a `ref` of this node names. Operations may name any node.
-    fn referenced(&self, package: Option<&str>, name: &str) -> Option<&Node> {
-        let fits = |node: &&Node| {
-            node.is_refable() && node.name == name && package.is_none_or(|package| node.package == package)
-        };
+    fn referenced(&self, call: &RefArguments) -> Option<&Node> {
+        let fits = |node: &&Node| node.answers_to(call);
         match self.node() {
             Some(node) => node.depends_on.iter().filter_map(|id| self.manifest().node(id)).find(fits),
             None => {
@@ -144,16 +159,17 @@ impl Host for NodeHost {
         true
     }
 
-    fn reference(&self, package: Option<&str>, name: &str, _version: Option<&Json>) -> Result<Relation, HostError> {
-        let fits = |node: &Node| node.name == name && package.is_none_or(|package| node.package == package);
-        let staged = self.staged(|id| self.manifest().node(id).is_some_and(fits));
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, HostError> {
+        let (package, version) = (package.map(str::to_string), version.cloned());
+        let call = RefArguments { package, name: name.to_string(), version };
+        let staged = self.staged(|id| self.manifest().node(id).is_some_and(|node| node.answers_to(&call)));
         if let Some(relation) = staged {
             return Ok(relation);
         }
         if self.stage.complete {
             return Err(self.not_given(ErrorKind::UnknownRef, &format!("ref('{name}')")));
         }
-        let Some(node) = self.referenced(package, name) else {
+        let Some(node) = self.referenced(&call) else {
             return Err(HostError {
                 kind: ErrorKind::UnknownRef,
                 message: format!("`ref('{name}')` was not known when the project was parsed"),
@@ -253,11 +269,18 @@ impl Host for NodeHost {
         self.session.messages.warning(self.node.as_deref(), message);
     }
 
+    fn warn_once(&self, message: &str) {
+        if self.session.is_new(message) {
+            self.session.messages.warning(None, message);
+        }
+    }
+
     fn graph(&self) -> Json {
         self.session.graph()
     }
 
     fn run(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<(String, Rows), HostError> {
+        let sql = &*self.commented(sql)?;
         let rows = self.engine(sql, |connection| {
             if auto_begin && !connection.in_transaction() {
                 connection.begin()?;

@@ -1,6 +1,6 @@
 //! What all renders of one invocation share: the project, what exists in the warehouse, and where messages go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::Value as Json;
@@ -34,6 +34,8 @@ pub struct Session {
     pub selected: Vec<String>,
     pub invocation: Invocation,
     graph: OnceLock<Json>,
+    /// What was told and need not be told again.
+    told: Mutex<BTreeSet<String>>,
     /// Ephemeral models that have been compiled.
     inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
 }
@@ -66,6 +68,7 @@ impl Session {
             selected,
             invocation,
             graph: OnceLock::new(),
+            told: Mutex::default(),
             inlined: Mutex::default(),
         }
     }
@@ -73,6 +76,11 @@ impl Session {
     /// `graph` of Jinja, made once.
     pub fn graph(&self) -> Json {
         self.graph.get_or_init(|| context::graph_json(&self.manifest)).clone()
+    }
+
+    /// Whether this is the first time that something is told.
+    pub fn is_new(&self, message: &str) -> bool {
+        self.told.lock().expect("nobody panics while holding the lock").insert(message.to_string())
     }
 
     pub fn inlined(&self, id: &str) -> Option<Arc<CompiledNode>> {

@@ -114,6 +114,15 @@ codes! {
     /// Names are those of the files, without `.sql` or `.csv`, and capital letters count. Tables that others load
     /// are sources: declare them below `sources:` and read them with `source()`.
     UnknownRef => "unknown-ref",
+    /// A `ref()` or `latest_version` names a version that the model does not have.
+    ///
+    /// The versions of a model stand below `versions:` in its property file. Without a version, `ref()` takes the
+    /// latest one.
+    UnknownVersion => "unknown-version",
+    /// A model has a `deprecation_date`, and it has passed, or another model still reads it.
+    ///
+    /// Read a newer version of it, `ref('model', v=2)`, or move the date.
+    DeprecatedModel => "deprecated-model",
     /// A `ref()` names a model that more than one package has.
     ///
     /// Name the package: `ref('package', 'model')`.
@@ -199,6 +208,29 @@ codes! {
     /// only, and `→` shows what was expected and what there is. Only the columns that `expect` names are compared, in
     /// any order of the rows.
     UnitTest => "unit-test",
+    /// A snapshot lacks what its strategy needs, or has what contradicts it.
+    ///
+    /// Every snapshot has a `unique_key` and a `strategy`. The strategy `timestamp` needs `updated_at`, the strategy
+    /// `check` needs `check_cols`: a list of columns, or `all`.
+    SnapshotConfig => "snapshot-config",
+    /// What a property file says of a model's columns and constraints cannot be a contract.
+    ///
+    /// A contract (`contract: {enforced: true}`) lists every column with its `data_type`. Constraints are check,
+    /// not_null, unique, primary_key, foreign_key and custom, on a column or, with `columns`, on the model.
+    InvalidContract => "invalid-contract",
+    /// The query of a model gives other columns, or other types, than its contract says.
+    ///
+    /// Nothing was written. Change the query, with `cast(… as …)` for a type, or change the contract.
+    BrokenContract => "broken-contract",
+    /// A node reads a model that is private to another group, or protected by another package.
+    ///
+    /// `access` of the model that is read says who may: private is for its group, protected for its project, and
+    /// public for all.
+    AccessDenied => "access-denied",
+    /// A `group` that no property file declares.
+    ///
+    /// Groups are declared below `groups:`, each with a `name` and an `owner`.
+    UnknownGroup => "unknown-group",
     /// A seed file cannot be loaded: rows of different lengths, an empty or repeated column name, bad text.
     ///
     /// Values with a delimiter or a line end in them stand between double quotes. Another delimiter is the

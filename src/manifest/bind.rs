@@ -12,7 +12,7 @@ use crate::jinja::Library;
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::manifest::nodes::Drafts;
-use crate::manifest::refable::{Binder, place, ref_span};
+use crate::manifest::refable::{Binder, place, ref_span_to};
 use crate::manifest::{Exposure, Group, Manifest, Node, Source, names, unit_tests, unused};
 use crate::project::Project;
 
@@ -77,7 +77,7 @@ fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) 
     let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
     for node in drafts {
         let taken = nodes.get(&node.id).or_else(|| {
-            let key = (node.package.clone(), node.name.clone());
+            let key = (node.package.clone(), node.search_name().into_owned());
             node.is_refable().then(|| names.get(&key)).flatten().and_then(|id| nodes.get(id))
         });
         if let Some(other) = taken {
@@ -87,7 +87,7 @@ fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) 
             continue;
         }
         if node.is_refable() {
-            names.insert((node.package.clone(), node.name.clone()), node.id.clone());
+            names.insert((node.package.clone(), node.search_name().into_owned()), node.id.clone());
         }
         nodes.insert(node.id.clone(), node);
     }
@@ -169,11 +169,7 @@ fn cycle_problem(nodes: &IndexMap<String, Box<Node>>, cycle: &[String]) -> Diagn
         nodes.get(id).map_or(id.as_str(), |node| node.name.as_str())
     }
     let path: Vec<&str> = cycle.iter().chain(cycle.first()).map(|id| name(nodes, id)).collect();
-    let span_between = |from: &String, to: &String| {
-        let node = nodes.get(from)?;
-        let call = node.refs.iter().find(|call| call.name == name(nodes, to))?;
-        ref_span(node, call)
-    };
+    let span_between = |from: &String, to: &String| ref_span_to(nodes.get(from)?, nodes.get(to)?);
     let pairs = cycle.iter().zip(cycle.iter().cycle().skip(1));
     let mut spans = pairs.filter_map(|(from, to)| Some((span_between(from, to)?, from, to)));
     let first = spans.next();

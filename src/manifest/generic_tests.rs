@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::files::Span;
 use crate::jinja::{JsonMap, Library};
 use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::manifest::nodes::{self, Drafts, fqn, macro_ids, merge_trees};
@@ -20,6 +21,7 @@ use crate::parallel;
 use crate::project::config::{self, Config, Defaults};
 use crate::project::properties::{NodeProperties, Properties, TestProperties};
 use crate::project::render::{YamlRenderer, yaml_error};
+use crate::project::versions;
 use crate::project::{Project, target_json};
 
 /// What a test is written on.
@@ -82,13 +84,10 @@ fn subjects<'a>(
     drafts: &Drafts,
     sink: &mut Diagnostics,
 ) -> Subjects<'a> {
-    let enabled: BTreeMap<(&str, &str, &str), &Node> = drafts
-        .nodes
-        .iter()
-        .map(|node| ((node.package.as_str(), node.resource_type(), node.name.as_str()), node.as_ref()))
-        .collect();
-    let disabled: BTreeSet<(&str, &str, &str)> =
-        drafts.disabled.iter().map(|node| (node.package.as_str(), node.resource_type, node.name.as_str())).collect();
+    let enabled: BTreeMap<&str, &str> =
+        drafts.nodes.iter().map(|node| (node.id.as_str(), node.name.as_str())).collect();
+    let disabled: BTreeSet<&str> = drafts.disabled.iter().map(|node| node.id.as_str()).collect();
+    let mut described: BTreeMap<String, Span> = BTreeMap::new();
     let mut subjects = Vec::new();
     for package in project.packages.values() {
         let name = package.name.as_str();
@@ -101,17 +100,31 @@ fn subjects<'a>(
                 ("test", &file.singular_tests),
             ];
             for (kind, properties) in kinds.into_iter().flat_map(|(kind, all)| all.iter().map(move |p| (kind, p))) {
-                let key = (name, kind, properties.name.as_str());
-                let node = enabled.get(&key);
-                if node.is_none() && !disabled.contains(&key) {
-                    sink.push(unknown_patch(kind, properties, enabled.keys().filter(|k| k.1 == kind).map(|k| k.2)));
+                let id = unique_id(kind, name, properties);
+                if let Some(other) = described.insert(id.clone(), properties.span) {
+                    sink.push(described_twice(properties, other));
                     continue;
                 }
+                let is_on = enabled.contains_key(id.as_str());
+                if !is_on && !disabled.contains(id.as_str()) {
+                    if properties.relation.is_some() {
+                        continue;
+                    }
+                    let alike = enabled.iter().filter(|(id, _)| id.starts_with(&format!("{kind}.")));
+                    sink.push(unknown_patch(kind, properties, alike.map(|(_, name)| *name)));
+                    continue;
+                }
+                let version = properties.version.as_ref();
                 let subject = Subject {
-                    call: format!("ref('{}')", properties.name),
-                    name: properties.name.clone(),
+                    call: match version {
+                        Some(version) => {
+                            format!("ref('{}', version='{}')", properties.name, versions::text(&version.v))
+                        }
+                        None => format!("ref('{}')", properties.name),
+                    },
+                    name: version.map_or(properties.name.clone(), |version| format!("{}_{version}", properties.name)),
                     is_source: false,
-                    id: node.map(|node| node.id.clone()),
+                    id: Some(id).filter(|_| is_on),
                     tags: Vec::new(),
                     properties,
                 };
@@ -136,7 +149,29 @@ fn subjects<'a>(
     subjects
 }
 
+/// Of what a property file describes: `model.shop.orders`, or `model.shop.orders.v2`.
+fn unique_id(kind: &str, package: &str, properties: &NodeProperties) -> String {
+    let version = properties.version.as_ref().map_or(String::new(), |version| format!(".{version}"));
+    format!("{kind}.{package}.{}{version}", properties.name)
+}
+
+fn described_twice(properties: &NodeProperties, other: Span) -> Diagnostic {
+    let message = format!("`{}` is described twice", properties.name);
+    let problem = Diagnostic::error(Code::DuplicateName, properties.span, message);
+    problem.related(other, "it is described here too").help("move all of it into one of the two entries")
+}
+
 fn unknown_patch<'a>(kind: &str, properties: &NodeProperties, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    if let Some(version) = &properties.version {
+        let file = version.file_name(&properties.name);
+        let message = format!(
+            "no model is in a file `{file}.sql`, for version {} of `{}`",
+            versions::text(&version.v),
+            properties.name
+        );
+        return Diagnostic::warning(Code::UnknownPatch, properties.span, message)
+            .help("add that file, or name another with `defined_in`");
+    }
     let message = format!("no {kind} is called `{}`", properties.name);
     let problem = Diagnostic::warning(Code::UnknownPatch, properties.span, message).label("described here only");
     match nearest(&properties.name, known) {
@@ -198,6 +233,11 @@ impl Drafting<'_> {
         node.depends_on_macros = vec![found.unique_id.clone()];
         node.depends_on_macros.extend(macro_ids(self.library, task.package, ["get_where_subquery"].into_iter()));
         node.refs = unique(said.refs);
+        // For these two dbt notes the version as it is written, for others the text of their code.
+        if from_medal && matches!(parts.name.as_str(), "unique" | "not_null") {
+            let version = task.subject.properties.version.as_ref().map(|version| &version.v);
+            node.refs.iter_mut().for_each(|call| call.version = version.cloned());
+        }
         node.source_refs = unique(said.sources);
         let written = parts.config.clone();
         let fqn = node.fqn.clone();

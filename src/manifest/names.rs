@@ -66,7 +66,7 @@ impl<'a> Naming<'a> {
             Some(custom) => format!("{}_{}", project.target.schema, custom.trim()),
             None => project.target.schema.clone(),
         });
-        let alias = part(2, |_, given, node| given.unwrap_or(&node.name).trim().to_string());
+        let alias = part(2, |_, given, node| given.map_or_else(|| own_alias(node), |given| given.trim().to_string()));
         if node.is_ephemeral() {
             return (Relation::cte(&database, &schema, &alias), problems);
         }
@@ -89,6 +89,14 @@ impl<'a> Naming<'a> {
         let scope = base_scope(self.project, &self.project.root().name, &node.relation);
         let result = self.library.call(&found.unique_id, &args, &[], &scope, host)?;
         Ok(result.text.trim().to_string())
+    }
+}
+
+/// `orders`; of a version, `orders_v2`.
+fn own_alias(node: &Node) -> String {
+    match &node.version {
+        Some(version) => format!("{}_{}", node.name, version.to_string().replace('.', "_")),
+        None => node.name.clone(),
     }
 }
 

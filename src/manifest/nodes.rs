@@ -13,10 +13,13 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::hash;
 use crate::jinja::{JsonMap, Library, Template};
+use crate::manifest::access;
 use crate::manifest::builtin;
+use crate::manifest::contracts;
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::parse::{self, Said, merge_calls};
 use crate::manifest::refable;
+use crate::manifest::snapshots;
 use crate::manifest::{Disabled, Kind, Node, RefArguments};
 use crate::parallel;
 use crate::project::Project;
@@ -32,8 +35,6 @@ pub struct Drafts {
     /// In boxes, because they are moved from phase to phase by the ten thousand.
     pub nodes: Vec<Box<Node>>,
     pub disabled: Vec<Disabled>,
-    /// Places of property entries that described a node, by span.
-    pub used_patches: Vec<Span>,
 }
 
 /// Everything that drafting a node needs to look at.
@@ -46,8 +47,14 @@ struct Drafting<'a> {
 
 /// One file, or block of a file, that becomes a node.
 enum Item<'a> {
-    Sql { file: &'a SqlFile, kind: Box<Kind>, body: Option<Span> },
+    Sql {
+        file: &'a SqlFile,
+        kind: Box<Kind>,
+        body: Option<Span>,
+    },
     Seed(&'a SeedCsv),
+    /// A snapshot that is written in YAML alone: its name, what it reads, and the place of that.
+    Yaml(&'a str, &'a (String, Span)),
 }
 
 struct Task<'a> {
@@ -71,7 +78,6 @@ pub fn draft(
     for (drafted, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
         let Some(node) = drafted else { continue };
-        drafts.used_patches.extend(node.patch_span);
         if node.config.flag("enabled") { drafts.nodes.push(node) } else { drafts.disabled.push(disabled(&node)) }
     }
     drafts
@@ -88,11 +94,24 @@ pub fn disabled(node: &Node) -> Disabled {
     }
 }
 
-type Patches<'a> = BTreeMap<&'a str, (&'a Properties, &'a NodeProperties)>;
+/// What property files say, by the name of the file that they speak of.
+type Patches<'a> = BTreeMap<String, (&'a Properties, &'a NodeProperties)>;
 
 fn patches<'a>(package: &'a Package, of: fn(&Properties) -> &Vec<NodeProperties>) -> Patches<'a> {
     let all = package.properties.iter().flat_map(|file| of(file).iter().map(move |node| (file, node)));
-    all.map(|(file, node)| (node.name.as_str(), (file, node))).collect()
+    let mut patches = Patches::new();
+    for (file, node) in all {
+        patches.entry(described_file(package, node)).or_insert((file, node));
+    }
+    patches
+}
+
+/// A version is in the file `name_vN`, or where it says; the latest one may be in the file `name`.
+fn described_file(package: &Package, node: &NodeProperties) -> String {
+    let Some(version) = &node.version else { return node.name.clone() };
+    let file = version.file_name(&node.name);
+    let is_there = package.models.iter().any(|model| model.name == file);
+    if is_there || !version.is_latest() { file } else { node.name.clone() }
 }
 
 fn tasks(package: &Package) -> Vec<Task<'_>> {
@@ -126,6 +145,11 @@ fn tasks(package: &Package) -> Vec<Task<'_>> {
         patch: seeds.get(seed.name.as_str()).copied(),
         item: Item::Seed(seed),
     }));
+    let in_yaml = package.properties.iter().flat_map(|file| file.snapshots.iter().map(move |node| (file, node)));
+    tasks.extend(in_yaml.filter_map(|(file, node)| {
+        let item = Item::Yaml(&node.name, node.relation.as_ref()?);
+        Some(Task { package, patch: Some((file, node)), item })
+    }));
     tasks
 }
 
@@ -136,6 +160,7 @@ impl Drafting<'_> {
         let node = match &task.item {
             Item::Sql { file, kind, body } => self.sql_node(task, file, kind, *body, &mut problems),
             Item::Seed(seed) => self.seed_node(task, seed, &mut problems),
+            Item::Yaml(name, relation) => self.yaml_snapshot(task, name, relation, &mut problems),
         };
         (node.map(Box::new), problems)
     }
@@ -160,11 +185,12 @@ impl Drafting<'_> {
         };
         let mut node = self.blank(task, kind.clone(), &file.name, &file.path, &file.relative, file.file);
         let said = self.said(&template, &node, problems);
-        node.checksum = hash::sha256(raw_code.trim());
-        node.raw_code = raw_code.trim().into();
-        node.refs = said.refs;
+        node.checksum = hash::sha256(text.trim());
+        node.raw_code = if body.is_some() { raw_code } else { raw_code.trim().into() };
+        let (refs, sources) = contracts::references(&node);
+        node.refs = [said.refs, refs].concat();
         node.refs.shrink_to_fit();
-        node.source_refs = said.sources;
+        node.source_refs = [said.sources, sources].concat();
         let facts = template.facts();
         node.depends_on_macros =
             macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
@@ -172,7 +198,7 @@ impl Drafting<'_> {
         let in_yaml = task.patch.into_iter().flat_map(|(_, patch)| &patch.config_spans);
         problems.extend(facts.config_keys.iter().chain(in_yaml).filter_map(|(key, span)| misspelt(key, *span)));
         self.configure(&mut node, task, said.config);
-        problems.extend(config_problems(&node, task));
+        problems.extend(config_problems(self.project, &node, task));
         Some(node)
     }
 
@@ -181,11 +207,7 @@ impl Drafting<'_> {
         let facts = template.facts();
         if facts.is_static && !self.library.overrides_references() {
             let mut said = Said::default();
-            said.refs.extend(facts.refs.iter().map(|call| RefArguments {
-                package: call.package.clone(),
-                name: call.name.clone(),
-                version: call.version.clone(),
-            }));
+            said.refs.extend(facts.refs.iter().map(RefArguments::from));
             said.sources.extend(facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]));
             facts.configs.iter().for_each(|(values, _)| merge_calls(&mut said.config, values.clone()));
             return said;
@@ -201,6 +223,38 @@ impl Drafting<'_> {
         }
     }
 
+    fn yaml_snapshot(
+        &self,
+        task: &Task<'_>,
+        name: &str,
+        (relation, span): &(String, Span),
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Node> {
+        let (properties, _) = task.patch?;
+        let code: Arc<str> = format!("select * from {{{{ {relation} }}}}").into();
+        let file = self.files.add_shared(&format!("{}, snapshot `{name}`", properties.path), code.clone());
+        let template = Template::new(file, code.clone()).ok();
+        let facts = template.as_ref().map(|template| template.facts());
+        let Some(facts) = facts.filter(|facts| facts.is_static && facts.refs.len() + facts.sources.len() == 1) else {
+            let message = format!("`relation` is a `ref(…)` or a `source(…)`, and this is `{relation}`");
+            problems.push(Diagnostic::error(Code::InvalidValue, *span, message));
+            return None;
+        };
+        let relative = task.package.below_folder(&properties.path);
+        let mut node = self.blank(task, Kind::Snapshot, name, &properties.path, relative, file);
+        node.refs = facts.refs.iter().map(RefArguments::from).collect();
+        node.source_refs = facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect();
+        node.fqn = fqn(&task.package.name, relative, name, false);
+        node.path = format!("{relative}/{name}.sql");
+        node.checksum = hash::sha256(self.files.get(properties.file).text.trim());
+        node.raw_code = code;
+        node.patch_span = Some(*span);
+        node.template = template.map(Arc::new);
+        self.configure(&mut node, task, JsonMap::new());
+        problems.extend(config_problems(self.project, &node, task));
+        Some(node)
+    }
+
     fn seed_node(&self, task: &Task<'_>, seed: &SeedCsv, problems: &mut Vec<Diagnostic>) -> Option<Node> {
         let kind = Kind::Seed { on_disk: seed.on_disk.clone() };
         let mut node = self.blank(task, kind, &seed.name, &seed.path, &seed.relative, FileId(0));
@@ -213,7 +267,7 @@ impl Drafting<'_> {
             }
         }
         self.configure(&mut node, task, JsonMap::new());
-        problems.extend(config_problems(&node, task));
+        problems.extend(config_problems(self.project, &node, task));
         Some(node)
     }
 
@@ -225,8 +279,11 @@ impl Drafting<'_> {
         let (description, doc_blocks) = patch.map(|node| describe(&node.description)).unwrap_or_default();
         // dbt puts analyses below a folder of that name, whatever theirs is called.
         let below = if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() };
-        Node {
-            fqn: fqn(package, &below, name, matches!(kind, Kind::Snapshot)),
+        let version = patch.and_then(|node| node.version.as_ref());
+        let name = patch.filter(|_| version.is_some()).map_or(name, |node| &node.name);
+        let with_version = version.map(ToString::to_string);
+        let mut node = Node {
+            fqn: fqn(package, &below, name, matches!(kind, Kind::Snapshot)).into_iter().chain(with_version).collect(),
             path: below,
             original_path: path.to_string(),
             file,
@@ -236,8 +293,14 @@ impl Drafting<'_> {
             patch_path: task.patch.map(|(file, _)| format!("{package}://{}", file.path)),
             patch_span: patch.map(|node| node.span),
             constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),
+            version: version.cloned(),
+            deprecation_date: patch.and_then(|node| node.deprecation_date),
             ..Node::new(kind, package, name, Relation::new(&target.database, &target.schema, name))
+        };
+        if let Some(version) = &node.version {
+            node.id = format!("{}.{version}", node.id);
         }
+        node
     }
 
     /// Merges the configuration from all its places, and finds the layer.
@@ -293,17 +356,20 @@ fn seed_checksum(seed: &SeedCsv) -> std::io::Result<String> {
 const LARGE_SEED: u64 = 1 << 20;
 
 /// Configurations of a node with a value that means nothing, where they are written.
-fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
+fn config_problems(project: &Project, node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
     let own = |key: &str| {
         let facts = node.template.as_ref().map(|template| template.facts())?;
         facts.config_keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
     };
     let patched = |key: &str| task.patch?.1.config_spans.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
-    let problem = |(key, message): (String, String)| {
-        let place = own(&key).or_else(|| patched(&key)).or_else(|| refable::place(node));
-        Diagnostic::error(Code::InvalidValue, place, message)
-    };
-    config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem).collect()
+    let place = |key: &str| own(key).or_else(|| patched(key)).or_else(|| refable::place(node));
+    let problem = |(key, message): (String, String)| Diagnostic::error(Code::InvalidValue, place(&key), message);
+    let mistakes = config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem);
+    mistakes
+        .chain(snapshots::problems(node, place))
+        .chain(contracts::problems(node, task.patch.map(|(_, patch)| patch), place))
+        .chain(access::problems(project, node, place))
+        .collect()
 }
 
 /// The macros that a text calls, as unique ids.
@@ -371,6 +437,6 @@ pub fn brief(node: &Node) -> Json {
         "tags": node.config.texts("tags"),
         "meta": node.config.get("meta").cloned().unwrap_or(json!({})),
         "alias": node.name,
-        "version": null,
+        "version": node.version.as_ref().map(|version| &version.v),
     })
 }

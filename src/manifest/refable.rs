@@ -1,5 +1,6 @@
 //! Finds the nodes and sources that refs and sources name, and explains why one cannot be found.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
@@ -7,8 +8,10 @@ use indexmap::IndexMap;
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
+use crate::jinja::RefCall;
 use crate::manifest::{Disabled, Kind, Manifest, Node, RefArguments, Source};
 use crate::project::Project;
+use crate::project::versions::{self, ModelVersion};
 
 /// The parents of a node that is not in the manifest.
 pub fn parents(project: &Project, manifest: &Manifest, node: &Node, sink: &mut Diagnostics) -> Vec<String> {
@@ -22,7 +25,7 @@ pub struct Binder<'a> {
     sources: &'a IndexMap<String, Source>,
     disabled: &'a [Disabled],
     /// Names that a `ref` can use, with the ids of each.
-    refable: BTreeMap<&'a str, Vec<&'a str>>,
+    refable: BTreeMap<Cow<'a, str>, Vec<&'a str>>,
 }
 
 /// Why a `ref` could not be bound.
@@ -39,9 +42,14 @@ impl<'a> Binder<'a> {
         sources: &'a IndexMap<String, Source>,
         disabled: &'a [Disabled],
     ) -> Binder<'a> {
-        let mut refable: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut refable: BTreeMap<Cow<'_, str>, Vec<&str>> = BTreeMap::new();
         for node in nodes.values().filter(|node| node.is_refable()) {
-            refable.entry(&node.name).or_default().push(&node.id);
+            if node.is_unversioned_or_latest() {
+                refable.entry(node.name.as_str().into()).or_default().push(&node.id);
+            }
+            if node.version.is_some() {
+                refable.entry(node.search_name()).or_default().push(&node.id);
+            }
         }
         Binder { root: &project.root().name, nodes, sources, disabled, refable }
     }
@@ -77,7 +85,7 @@ impl<'a> Binder<'a> {
 
     /// The node that a `ref` names: of the named package, else of the root project, the node's own package, any.
     pub fn find(&self, call: &RefArguments, from: &str) -> Result<&'a str, Unbound<'a>> {
-        let ids = self.refable.get(call.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let ids = self.refable.get(&*call.search_name()).map_or(&[][..], Vec::as_slice);
         let of = |package: &str| ids.iter().copied().find(|id| self.nodes[*id].package == package);
         let found = match &call.package {
             Some(package) => of(package),
@@ -127,11 +135,12 @@ impl<'a> Binder<'a> {
         let what = what(node);
         let span = ref_span(node, call);
         match reason {
+            Unbound::Unknown if self.is_model(&call.name) => self.unknown_version(&what, span, call),
             Unbound::Unknown => {
                 let message = format!("{what} refers to `{}`, which does not exist", call.name);
                 let label = "no model, seed or snapshot has this name";
                 let problem = Diagnostic::error(Code::UnknownRef, span, message).label(label);
-                match nearest(&call.name, self.refable.keys().copied().filter(|name| *name != node.name)) {
+                match nearest(&call.name, self.refable.keys().map(|name| &**name).filter(|name| *name != node.name)) {
                     Some(near) => problem.help(format!("did you mean `{near}` ({})?", self.path_of(near))),
                     None if self.sources.values().any(|source| source.name == call.name) => {
                         let source = self.sources.values().find(|source| source.name == call.name);
@@ -160,6 +169,27 @@ impl<'a> Binder<'a> {
         }
     }
 
+    fn is_model(&self, name: &str) -> bool {
+        self.nodes.values().any(|node| node.is_refable() && node.name == name)
+    }
+
+    fn unknown_version(&self, what: &str, span: Option<Span>, call: &RefArguments) -> Diagnostic {
+        let nodes = self.nodes.values().filter(|node| node.is_refable() && node.name == call.name);
+        let mut versions: Vec<&ModelVersion> = nodes.filter_map(|node| node.version.as_ref()).collect();
+        versions.sort_by(|a, b| versions::compare(&a.v, &b.v));
+        let shown = |version: &&ModelVersion| match version.is_latest() {
+            true => format!("{} (latest)", versions::text(&version.v)),
+            false => versions::text(&version.v),
+        };
+        let wanted = call.version.as_ref().map_or("latest".to_string(), versions::text);
+        let message = format!("{what} refers to version {wanted} of `{}`, which does not exist", call.name);
+        let problem = Diagnostic::error(Code::UnknownVersion, span, message);
+        problem.help(match versions.is_empty() {
+            true => format!("`{0}` has no versions: write `ref('{0}')`", call.name),
+            false => format!("its versions are {}", versions.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        })
+    }
+
     fn path_of(&self, name: &str) -> &str {
         let id = self.refable.get(name).and_then(|ids| ids.first());
         id.map_or("", |id| self.nodes[*id].original_path.as_str())
@@ -171,7 +201,7 @@ impl<'a> Binder<'a> {
             let same = |call: &&crate::jinja::SourceCall| call.source == *source && call.table == *table;
             facts.sources.iter().find(same).map(|call| call.span)
         });
-        let span = test_place(node, table).or(span).or_else(|| place(node));
+        let span = yaml_place(node, table).or(span).or_else(|| place(node));
         if self.disabled_source(&[source.clone(), table.clone()]).is_some() {
             let message = format!("{} reads the source `{source}.{table}`, which is switched off", what(node));
             return Diagnostic::error(Code::DisabledDependency, span, message);
@@ -186,7 +216,8 @@ impl<'a> Binder<'a> {
     }
 }
 
-fn what(node: &Node) -> String {
+/// The node as a message speaks of it: model `orders`.
+pub fn what(node: &Node) -> String {
     match node.generic_test() {
         Some(test) => format!("the test `{}`", test.name),
         None if node.original_path == "--inline" => "the query".to_string(),
@@ -194,8 +225,11 @@ fn what(node: &Node) -> String {
     }
 }
 
-/// A generic test is written in YAML, not in the code that it renders to.
-fn test_place(node: &Node, name: &str) -> Option<Span> {
+/// What is written in YAML has its place there, not in the code that is made of it.
+fn yaml_place(node: &Node, name: &str) -> Option<Span> {
+    if node.is_yaml_snapshot() {
+        return node.patch_span;
+    }
     let test = node.generic_test()?;
     let named = test.references.iter().find(|(text, _)| text.contains(name));
     Some(named.map_or(test.span, |(_, span)| *span))
@@ -204,12 +238,20 @@ fn test_place(node: &Node, name: &str) -> Option<Span> {
 /// Where a node makes a `ref`: at the literal name if there is one.
 pub fn ref_span(node: &Node, call: &RefArguments) -> Option<Span> {
     let literal = node.template.as_ref().and_then(|template| {
-        template.facts().refs.iter().find(|found| found.name == call.name).map(|found| found.span)
+        let same = |found: &&RefCall| RefArguments::from(*found).search_name() == call.search_name();
+        template.facts().refs.iter().find(same).map(|found| found.span)
     });
-    test_place(node, &call.name).or(literal).or_else(|| place(node))
+    yaml_place(node, &call.name).or(literal).or_else(|| place(node))
+}
+
+/// Where a node makes a `ref` to another.
+pub fn ref_span_to(node: &Node, to: &Node) -> Option<Span> {
+    let call = node.refs.iter().find(|call| to.answers_to(call))?;
+    ref_span(node, call)
 }
 
 /// The place of a node as a whole.
 pub fn place(node: &Node) -> Option<Span> {
-    node.template.as_ref().map(|_| Span::start_of(node.file)).or(node.patch_span)
+    let own = node.template.as_ref().filter(|_| !node.is_yaml_snapshot());
+    own.map(|_| Span::start_of(node.file)).or(node.patch_span)
 }

@@ -88,10 +88,7 @@ fn switched_off(source: &Source) -> Disabled {
 
 /// The folders of a property file below the folder of its kind.
 fn folders(package: &crate::project::package::Package, path: &str) -> Vec<String> {
-    let roots = package.settings.paths.all();
-    let below =
-        roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/')).min_by_key(|rest| rest.len());
-    let mut parts: Vec<String> = below.unwrap_or(path).split('/').map(str::to_string).collect();
+    let mut parts: Vec<String> = package.below_folder(path).split('/').map(str::to_string).collect();
     parts.pop();
     parts
 }
@@ -201,11 +198,7 @@ fn references(texts: &[(String, Span)], sink: &mut Diagnostics) -> (Vec<RefArgum
             sink.push(Diagnostic::error(Code::InvalidValue, *span, message));
             continue;
         };
-        refs.extend(facts.refs.into_iter().map(|call| RefArguments {
-            package: call.package,
-            name: call.name,
-            version: call.version,
-        }));
+        refs.extend(facts.refs.iter().map(RefArguments::from));
         sources.extend(facts.sources.into_iter().map(|call| [call.source, call.table]));
     }
     (refs, sources)

@@ -28,13 +28,8 @@ pub fn draft_template(node: &Node) -> Result<Template, RenderError> {
 /// What the arguments of a test refer to.
 pub fn arguments_of(template: &Template) -> Said {
     let facts = template.facts();
-    let call = |call: &crate::jinja::RefCall| RefArguments {
-        package: call.package.clone(),
-        name: call.name.clone(),
-        version: call.version.clone(),
-    };
     Said {
-        refs: facts.refs.iter().map(call).collect(),
+        refs: facts.refs.iter().map(RefArguments::from).collect(),
         sources: facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect(),
         config: JsonMap::new(),
     }

@@ -132,7 +132,7 @@ impl Config {
             let merged = match key.as_str() {
                 "tags" | "packages" => appended(old, value, |item| item),
                 "pre-hook" | "post-hook" => appended(old, value, hook),
-                "meta" | "quoting" | "column_types" | "persist_docs" | "docs" | "contract" => updated(old, value),
+                "meta" | "quoting" | "column_types" | "docs" | "contract" => updated(old, value),
                 "grants" => granted(old, value),
                 _ => value,
             };
@@ -154,6 +154,9 @@ pub fn mistakes(written: &JsonMap, kind: Defaults) -> Vec<(String, String)> {
 /// What `on_schema_change` takes.
 const CHANGES: [&str; 4] = ["ignore", "fail", "append_new_columns", "sync_all_columns"];
 
+/// What `access` takes.
+const ACCESS: [&str; 3] = ["private", "protected", "public"];
+
 /// What a key takes, if the value is something else.
 fn wanted(key: &str, default: &Json, value: &Json) -> Option<&'static str> {
     let is_flag = |text: &str| ["true", "false"].contains(&text.to_ascii_lowercase().as_str());
@@ -166,6 +169,9 @@ fn wanted(key: &str, default: &Json, value: &Json) -> Option<&'static str> {
         (Json::Bool(_), _) => Some("true or false"),
         (_, Json::String(word)) if key == "on_schema_change" && !CHANGES.contains(&word.as_str()) => {
             Some("ignore, fail, append_new_columns or sync_all_columns")
+        }
+        (_, Json::String(word)) if key == "access" && !ACCESS.contains(&word.as_str()) => {
+            Some("private, protected or public")
         }
         (_, Json::String(word)) if key == "severity" && !["warn", "error"].contains(&word.to_lowercase().as_str()) => {
             Some("warn or error")

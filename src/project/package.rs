@@ -31,6 +31,15 @@ pub struct Package {
     pub properties: Vec<Properties>,
 }
 
+impl Package {
+    /// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
+    pub fn below_folder<'a>(&self, path: &'a str) -> &'a str {
+        let roots = self.settings.paths.all();
+        let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/'));
+        below.min_by_key(|rest| rest.len()).unwrap_or(path)
+    }
+}
+
 /// A file that holds one select.
 #[derive(Debug, Clone)]
 pub struct SqlFile {

@@ -1,5 +1,6 @@
 //! Turns a property file (`schema.yml` and its like) into descriptions of resources, with the place of each.
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde_json::Value as Json;
 
 use crate::diagnostic::code::Code;
@@ -10,6 +11,7 @@ use crate::project::fields::Fields;
 use crate::project::freshness::{self, FreshnessProperties};
 use crate::project::render::YamlRenderer;
 use crate::project::unit_tests::{self, UnitTestProperties};
+use crate::project::versions::{self, ModelVersion};
 use crate::yaml::{Value, Yaml};
 
 /// What one property file says.
@@ -44,12 +46,12 @@ pub struct NodeProperties {
     pub columns: Vec<ColumnProperties>,
     pub tests: Vec<TestProperties>,
     pub constraints: Json,
-    pub latest_version: Option<Json>,
-    pub versions: Json,
-    pub deprecation_date: Option<String>,
+    /// Of models: which version this describes, if it has versions.
+    pub version: Option<ModelVersion>,
+    pub deprecation_date: Option<DateTime<Utc>>,
     pub time_spine: Json,
-    /// A snapshot that is written in YAML alone.
-    pub has_relation: bool,
+    /// Of a snapshot that is written in YAML alone: the `ref(…)` or `source(…)` that it reads, and its place.
+    pub relation: Option<(String, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -167,7 +169,7 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
     let list = |fields: &mut Fields<'_, '_>, key: &'static str, what: &'static str| -> Vec<NodeProperties> {
         fields.each(key, |item, sink| node(item, what, sink))
     };
-    let models = list(&mut fields, "models", "a model");
+    let models = fields.each("models", model).concat();
     let seeds = list(&mut fields, "seeds", "a seed");
     let snapshots = list(&mut fields, "snapshots", "a snapshot");
     let analyses = list(&mut fields, "analyses", "an analysis");
@@ -208,6 +210,16 @@ fn semantics(yaml: &Yaml) -> Vec<(String, Span)> {
 /// Keys that may stand beside `config:` as well as below it.
 const TOP_LEVEL_CONFIGS: [&str; 5] = ["meta", "tags", "docs", "access", "group"];
 
+/// A model, or one description for each of its versions.
+fn model(yaml: &Yaml, sink: &mut Diagnostics) -> Option<Vec<NodeProperties>> {
+    let mut fields = Fields::new(yaml, "a model", sink);
+    let node = node_fields(yaml, &mut fields);
+    let versions = node.map(|node| versions::spread(node, &mut fields));
+    fields.ignore(&["freshness", "primary_key"]);
+    fields.finish(Severity::Warning);
+    versions
+}
+
 fn node(yaml: &Yaml, what: &'static str, sink: &mut Diagnostics) -> Option<NodeProperties> {
     let mut fields = Fields::new(yaml, what, sink);
     let node = node_fields(yaml, &mut fields);
@@ -228,19 +240,37 @@ fn node_fields(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> Option<NodePropertie
         columns: fields.each("columns", column),
         tests: tests(fields),
         constraints: json(fields, "constraints"),
-        latest_version: fields.get("latest_version").map(Yaml::to_json),
-        versions: json(fields, "versions"),
-        deprecation_date: fields.text("deprecation_date"),
+        version: None,
+        deprecation_date: date(fields, "deprecation_date"),
         time_spine: json(fields, "time_spine"),
-        has_relation: fields.get("relation").is_some(),
+        relation: relation(fields),
     })
 }
 
-fn json(fields: &mut Fields<'_, '_>, key: &'static str) -> Json {
+fn relation(fields: &mut Fields<'_, '_>) -> Option<(String, Span)> {
+    let span = fields.get("relation")?.span;
+    Some((fields.text("relation")?, span))
+}
+
+pub fn json(fields: &mut Fields<'_, '_>, key: &'static str) -> Json {
     fields.get(key).map_or(Json::Null, Yaml::to_json)
 }
 
-fn config(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> (JsonMap, Vec<(String, Span)>) {
+/// A date, or a date and a time; without a zone it is that of Greenwich.
+pub fn date(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<DateTime<Utc>> {
+    let value = fields.get(key)?;
+    let text = fields.text(key)?.trim().replacen(' ', "T", 1);
+    let with_zone = || DateTime::parse_from_rfc3339(&text).map(|date| date.to_utc()).ok();
+    let of_day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0);
+    let found = with_zone().or_else(|| text.parse::<NaiveDateTime>().ok().or_else(of_day).map(|date| date.and_utc()));
+    if found.is_none() {
+        let message = format!("`{key}` is a date, and this is `{text}`");
+        fields.sink.push(Diagnostic::error(Code::InvalidValue, value.span, message).help("write it as 2026-01-31"));
+    }
+    found
+}
+
+pub fn config(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> (JsonMap, Vec<(String, Span)>) {
     let mut config = JsonMap::new();
     let mut spans = Vec::new();
     for key in TOP_LEVEL_CONFIGS {
@@ -262,7 +292,7 @@ fn config(yaml: &Yaml, fields: &mut Fields<'_, '_>) -> (JsonMap, Vec<(String, Sp
     (config, spans)
 }
 
-fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
+pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
     let mut fields = Fields::new(yaml, "a column", sink);
     let (name, span) = fields.name()?;
     let mut config = fields.json_map("config");
@@ -285,13 +315,12 @@ fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         doc_blocks: Vec::new(),
     };
     let tests = tests(&mut fields);
-    fields.ignore(&["granularity", "policy_tags", "dimension", "entity", "include", "exclude"]);
-    let inclusion = yaml.get("include").is_some();
+    fields.ignore(&["granularity", "policy_tags", "dimension", "entity"]);
     fields.finish(Severity::Warning);
-    (!inclusion).then_some(ColumnProperties { info, span, tests })
+    Some(ColumnProperties { info, span, tests })
 }
 
-fn tests(fields: &mut Fields<'_, '_>) -> Vec<TestProperties> {
+pub fn tests(fields: &mut Fields<'_, '_>) -> Vec<TestProperties> {
     let new = fields.list("data_tests");
     let old = fields.list("tests");
     new.iter().chain(old).filter_map(|item| test(item, fields.sink)).collect()

@@ -159,6 +159,7 @@ pub fn code_of(kind: ErrorKind) -> Code {
     match kind {
         ErrorKind::Syntax => Code::JinjaSyntax,
         ErrorKind::Runtime | ErrorKind::Raised => Code::JinjaError,
+        ErrorKind::Contract => Code::BrokenContract,
         ErrorKind::Database => Code::SqlError,
         ErrorKind::Limit => Code::TemplateLimit,
         ErrorKind::UnknownRef => Code::UnknownRef,

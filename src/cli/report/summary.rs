@@ -117,7 +117,9 @@ impl Summary<'_> {
 
 fn remark<'r>(node: &'r Node, outcome: &'r Outcome, target_path: &str) -> Remark<'r> {
     let compiled_path = || tame(&format!("{target_path}/compiled/{}/{}", node.package, path_of(node)));
-    let is_shown = outcome.compiled.is_some() && outcome.status != Status::Success;
+    // The SQL of a snapshot is in no file of its own.
+    let has_file = outcome.compiled.is_some() && !matches!(node.kind, Kind::Snapshot);
+    let is_shown = has_file && outcome.status != Status::Success;
     Remark { node, outcome, compiled_path: is_shown.then(compiled_path), node_info: ended_info(node, outcome) }
 }
 

@@ -161,7 +161,11 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         "render_raw_model_constraints" => constraints::model(&args),
         "standardize_grants_dict" => grants(&args),
         "get_hard_deletes_behavior" => hard_deletes(render),
-        "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" | "warn_once" => Ok(nothing()),
+        "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => Ok(nothing()),
+        "warn_once" => {
+            host.warn_once(&args.shown(0, "msg")?);
+            Ok(nothing())
+        }
         "is_motherduck" | "is_ducklake" if host.adapter_method(name, &[]).is_none() => Ok(Value::from(false)),
         _ => other(render, name, &args),
     }

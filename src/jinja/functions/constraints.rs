@@ -57,9 +57,17 @@ fn target(constraint: &Json) -> Option<String> {
     let (to, columns, expression) =
         (text(constraint, "to"), texts(constraint, "to_columns"), text(constraint, "expression"));
     if !to.is_empty() && !columns.is_empty() {
-        return Some(format!("{to} ({columns})"));
+        return Some(format!("{} ({columns})", without_database(to)));
     }
     Some(expression.to_string()).filter(|expression| !expression.is_empty())
+}
+
+/// DuckDB takes no database in a foreign key, not even its own.
+fn without_database(relation: &str) -> &str {
+    match relation.splitn(3, '.').collect::<Vec<_>>()[..] {
+        [database, _, _] => &relation[database.len() + 1..],
+        _ => relation,
+    }
 }
 
 /// The constraints of the whole table.

@@ -1,5 +1,7 @@
 //! `exceptions.…`: macros stop a run, or warn.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minijinja::{Error, State, Value};
 
 use crate::jinja::ErrorKind;
@@ -60,19 +62,42 @@ fn shown(_state: &mut State, args: Arguments) -> Result<Value, Error> {
     Err(raised(format!("{name}: {}", arguments.join(", "))))
 }
 
+/// The columns that differ, as a table: name, type in the query, type in the contract.
 fn contract(_state: &mut State, args: Arguments) -> Result<Value, Error> {
-    let columns = |value: Value| -> Vec<String> {
-        let names = value.try_iter().into_iter().flatten();
-        names
-            .map(|column| column.get_attr("name").map_or_else(|_| python::text(&column), |name| python::text(&name)))
-            .collect()
+    let columns = |value: Value| -> BTreeMap<String, String> {
+        let columns = value.try_iter().into_iter().flatten();
+        let part = |column: &Value, key: &str| column.get_attr(key).map(|part| python::text(&part)).unwrap_or_default();
+        columns.map(|column| (part(&column, "name"), part(&column, "data_type"))).collect()
     };
-    let (expected, actual) = (columns(args.value(0, "yaml_columns")?), columns(args.value(1, "sql_columns")?));
-    Err(raised(format!(
-        "the columns of this model differ from its contract: the contract has {}, the query gives {}",
-        expected.join(", "),
-        actual.join(", ")
-    )))
+    let (declared, given) = (columns(args.value(0, "yaml_columns")?), columns(args.value(1, "sql_columns")?));
+    if declared.is_empty() {
+        return Err(error::raise(ErrorKind::Contract, "the contract of this model has no columns".to_string(), None));
+    }
+    let names: BTreeSet<&String> = declared.keys().chain(given.keys()).collect();
+    let mut rows = vec![["column", "query", "contract", ""].map(str::to_string)];
+    for name in names {
+        let cell = |type_: Option<&String>| type_.cloned().unwrap_or_else(|| "-".to_string());
+        let reason = match (given.get(name), declared.get(name)) {
+            (Some(given), Some(declared)) if given == declared => continue,
+            (Some(_), Some(_)) => "other type",
+            (None, _) => "not in the query",
+            (_, None) => "not in the contract",
+        };
+        rows.push([name.clone(), cell(given.get(name)), cell(declared.get(name)), reason.to_string()]);
+    }
+    let message = format!("the columns of this model differ from its contract\n{}", table(&rows));
+    Err(error::raise(ErrorKind::Contract, message, None))
+}
+
+/// Columns of the same width, without lines.
+fn table(rows: &[[String; 4]]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), 0];
+    let line = |row: &[String; 4]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_string()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn wrong_type(_state: &mut State, args: Arguments) -> Result<Value, Error> {

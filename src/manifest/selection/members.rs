@@ -6,6 +6,7 @@ use crate::manifest::graph::Graph;
 use crate::manifest::selection::Places;
 use crate::manifest::{Exposure, Manifest, Node, Source};
 use crate::project::config::Config;
+use crate::project::versions::ModelVersion;
 
 /// A node, source or exposure, as selection sees it.
 pub struct Member<'a> {
@@ -20,6 +21,7 @@ pub struct Member<'a> {
     /// The property file that describes it, relative to its package.
     pub patch: Option<&'a str>,
     pub config: &'a Config,
+    pub version: Option<&'a ModelVersion>,
     pub layer: Option<&'a str>,
     pub source_name: Option<&'a str>,
     /// The name of a generic test, for instance `unique`.
@@ -100,6 +102,7 @@ impl<'a> Member<'a> {
             path: &node.original_path,
             patch: node.patch_path.as_deref().and_then(|patch| patch.split_once("://")).map(|(_, path)| path),
             config: &node.config,
+            version: node.version.as_ref(),
             layer: node.layer.as_deref(),
             source_name: None,
             generic_test: node.generic_test().map(|test| test.name.as_str()),
@@ -116,6 +119,7 @@ impl<'a> Member<'a> {
             path: &source.path,
             patch: None,
             config: &source.config,
+            version: None,
             layer: None,
             source_name: Some(&source.source_name),
             generic_test: None,
@@ -132,6 +136,7 @@ impl<'a> Member<'a> {
             path: &exposure.path,
             patch: None,
             config: &exposure.config,
+            version: None,
             layer: None,
             source_name: None,
             generic_test: None,

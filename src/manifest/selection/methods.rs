@@ -1,5 +1,6 @@
 //! The selection methods: which members a criterion such as `tag:nightly` names, before any graph operator.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
@@ -8,6 +9,7 @@ use crate::manifest::selection::Places;
 use crate::manifest::selection::glob::{fits, fits_path, with_folders};
 use crate::manifest::selection::members::{Member, Members};
 use crate::manifest::selector::Method;
+use crate::project::versions::ModelVersion;
 
 /// The places of the members that a criterion names.
 pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
@@ -15,7 +17,7 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
         members.all.iter().enumerate().filter(|(_, member)| holds(member)).map(|(at, _)| at).collect()
     };
     match method {
-        Method::Fqn => places(&|member| member.kind != "source" && is_named(member.fqn, value)),
+        Method::Fqn => places(&|member| member.kind != "source" && is_named(member, value)),
         Method::Tag => places(&|member| member.config.texts("tags").iter().any(|tag| fits(value, tag))),
         Method::Group => places(&|member| {
             is_configurable_node(member) && member.config.text("group").is_some_and(|group| fits(value, group))
@@ -37,8 +39,7 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
         Method::UnitTest => places(&|member| is_unit_test(member, value)),
         Method::ResourceType => places(&|member| member.kind == value),
         Method::Exposure => places(&|member| is_exposure(member, value)),
-        // No model has versions in this version of medal.
-        Method::Version => places(&|member| member.kind == "model" && value == "none"),
+        Method::Version => places(&|member| member.kind == "model" && is_version(member.version, value)),
         Method::Layer => places(&|member| member.layer.is_some_and(|layer| fits(value, layer))),
     }
 }
@@ -53,13 +54,36 @@ fn is_configurable_node(member: &Member<'_>) -> bool {
 }
 
 /// `orders`, `marts.orders`, `shop.marts` or `marts.*`, with or without the package in front.
-fn is_named(fqn: &[String], value: &str) -> bool {
-    is_prefixed(fqn, value) || is_prefixed(fqn.get(1..).unwrap_or_default(), value)
+fn is_named(member: &Member<'_>, value: &str) -> bool {
+    // The last part of a version's name is the version.
+    let leaf = member.fqn.len().saturating_sub(if member.version.is_some() { 2 } else { 1 });
+    is_version_named(member, value)
+        || is_prefixed(member.fqn, leaf, value)
+        || is_prefixed(member.fqn.get(1..).unwrap_or_default(), leaf.saturating_sub(1), value)
 }
 
-/// Whether the value is the last part of the name, or the first parts, the rest of them perhaps as a pattern.
-fn is_prefixed(fqn: &[String], value: &str) -> bool {
-    let Some(name) = fqn.last() else { return false };
+/// `orders.v2` or `orders_v2`.
+fn is_version_named(member: &Member<'_>, value: &str) -> bool {
+    let (Some(version), [.., name, _]) = (member.version, member.fqn) else { return false };
+    let wanted: Vec<&str> = value.split('.').collect();
+    wanted[wanted.len().saturating_sub(2)..].join("_") == format!("{name}_{version}")
+}
+
+/// `latest`, `prerelease` (newer than the latest), `old`, or `none`.
+fn is_version(version: Option<&ModelVersion>, value: &str) -> bool {
+    match (value, version) {
+        ("none", version) => version.is_none(),
+        (_, None) => false,
+        ("latest", Some(version)) => version.is_latest(),
+        ("prerelease", Some(version)) => version.compared_with_latest() == Ordering::Greater,
+        ("old", Some(version)) => version.compared_with_latest() == Ordering::Less,
+        _ => false,
+    }
+}
+
+/// Whether the value is the `leaf` of the name, or its first parts, the rest of them perhaps as a pattern.
+fn is_prefixed(fqn: &[String], leaf: usize, value: &str) -> bool {
+    let Some(name) = fqn.get(leaf) else { return false };
     if name == value {
         return true;
     }

@@ -66,6 +66,7 @@ impl Row {
             path: self.path,
             patch: self.patch,
             config: &self.config,
+            version: None,
             layer: self.path.starts_with("models/marts").then_some("gold"),
             source_name: (self.kind == "source").then_some("raw"),
             generic_test: test,

@@ -1,7 +1,7 @@
 {# What hangs on a table in DuckDB: grants (there are none) and indexes. #}
 
 {% macro duckdb__apply_grants(relation, grant_config, should_revoke=true) -%}
-  {%- if grant_config -%}{%- do exceptions.warn("DuckDB has no grants, those of " ~ relation ~ " do nothing") -%}{%- endif -%}
+  {%- if grant_config -%}{%- do adapter.warn_once("DuckDB has no grants: those of the project do nothing") -%}{%- endif -%}
 {%- endmacro %}
 
 {% macro duckdb__get_create_index_sql(relation, index_dict) -%}
