@@ -149,7 +149,7 @@ fn unit_tests_come_with_their_model_and_can_be_named() {
     let tests = "
   - {name: one, model: orders, given: [{input: ref('raw'), rows: []}], expect: {rows: []}, config: {tags: quick}}
   - {name: two, model: orders, given: [{input: ref('raw'), rows: []}], expect: {rows: []}}
-  - {name: off, model: orders, given: [{input: ref('raw'), rows: []}], expect: {rows: []}, config: {enabled: false}}
+  - {name: idle, model: orders, given: [{input: ref('raw'), rows: []}], expect: {rows: []}, config: {enabled: false}}
 ";
     let project = orders("select id from {{ ref('raw') }}", tests);
     let listed = |arguments: &[&str]| project.ends(0, &[&["-q", "ls"], arguments].concat()).stdout;
