@@ -339,6 +339,22 @@ impl Drafting<'_> {
     }
 }
 
+/// dbt compares the texts of seeds, without the white space around them, and of large ones only the paths.
+fn seed_checksum(seed: &SeedCsv) -> std::io::Result<String> {
+    let size = std::fs::metadata(&seed.on_disk)?.len();
+    if size > LARGE_SEED {
+        return std::fs::File::open(&seed.on_disk).map(|_| String::new());
+    }
+    let bytes = std::fs::read(&seed.on_disk)?;
+    Ok(match str::from_utf8(&bytes) {
+        Ok(text) => hash::sha256(text.trim()),
+        Err(_) => hash::sha256_of(bytes.as_slice())?,
+    })
+}
+
+/// 1 MiB.
+const LARGE_SEED: u64 = 1 << 20;
+
 /// Configurations of a node with a value that means nothing, where they are written.
 fn config_problems(project: &Project, node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
     let own = |key: &str| {
