@@ -161,7 +161,7 @@ fn unit_tests_come_with_their_model_and_can_be_named() {
     assert_eq!(listed(&["--select", "tag:quick", "--output", "name"]), "one\n");
     assert_eq!(listed(&["--select", "orders", "--exclude", "test_type:unit"]), "shop.orders\n");
     project.ends(0, &["parse"]);
-    let off = project.json("target/manifest.json")["disabled"]["unit_test.shop.orders.off"][0].clone();
+    let off = project.json("target/manifest.json")["disabled"]["unit_test.shop.orders.idle"][0].clone();
     assert_eq!((off["model"].as_str(), off["alias"].as_str()), (Some("orders"), None));
 }
 
