@@ -14,10 +14,10 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
 use crate::jinja::python_yaml;
+use crate::project::is_project;
 use crate::project::packages::{self, PackageSource, PackageSpec, is_name};
 use crate::project::settings::{DBT_FILE, MEDAL_FILE};
 use crate::project::version::Requirement;
-use crate::project::is_project;
 use crate::yaml;
 
 /// A package that lies in a folder of its own.
