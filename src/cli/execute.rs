@@ -16,6 +16,7 @@ use crate::diagnostic::code::Code;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::plan;
+use crate::project::package::Package;
 use crate::run::journal::{self, Journal};
 use crate::run::{RunOptions, RunResults, Status, hooks, run};
 
@@ -171,11 +172,16 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
 }
 
-/// The hooks of all packages, the root project's last.
-fn all_hooks(workspace: &Workspace, of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>) -> Vec<String> {
+/// The hooks of all packages, each with its package, the root project's last.
+fn all_hooks(
+    workspace: &Workspace,
+    of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>,
+) -> Vec<(String, String)> {
     let packages = workspace.project.packages.values();
     let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
-    others.into_iter().chain(root).flat_map(|package| of(&package.settings).clone()).collect()
+    let hooks = |package: &Package| of(&package.settings).clone().into_iter();
+    let with_package = |package| hooks(package).map(|hook| (package.name.clone(), hook));
+    others.into_iter().chain(root).flat_map(with_package).collect()
 }
 
 /// `results` and `schemas` of `on-run-end`.
