@@ -26,7 +26,7 @@ from pathlib import Path
 
 PACKAGES = ["dbt-core==1.11.16", "dbt-duckdb==1.11.1", "duckdb==1.5.5"]
 OWN_SCHEMAS = {"medal_meta"}  # medal's memory, of which dbt has no like
-COMPARED_SECTIONS = ["nodes", "sources", "exposures"]
+COMPARED_SECTIONS = ["nodes", "sources", "exposures", "unit_tests"]
 OWN_TESTS = {"unique", "not_null", "accepted_values", "relationships"}  # each tool words the SQL of these its own way
 SHOWN = 5  # differences printed of each kind
 

@@ -4,6 +4,7 @@
 //! v6) and nothing else. They borrow from the phases' own types and are written as a stream. The same inputs give
 //! the same bytes: every time in them comes from the invocation or from the outcomes, never from the clock.
 
+pub mod catalog;
 pub mod config;
 pub mod contract;
 pub mod declared;
@@ -12,7 +13,9 @@ pub mod manifest;
 pub mod node;
 pub mod parts;
 pub mod results;
+pub mod sources;
 pub mod sql;
+pub mod unit_test;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -90,6 +93,14 @@ impl<'a> Metadata<'a> {
             env: &invocation.env,
         }
     }
+}
+
+/// A step of something that was run.
+#[derive(Serialize)]
+struct Timing {
+    name: &'static str,
+    started_at: String,
+    completed_at: String,
 }
 
 /// `2026-01-31T12:00:00.000000Z`.

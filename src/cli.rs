@@ -6,8 +6,10 @@ pub mod arguments;
 pub mod clean;
 pub mod compile;
 pub mod debug;
+pub mod docs;
 pub mod deps;
 pub mod execute;
+pub mod freshness;
 pub mod init;
 pub mod list;
 pub mod operation;
@@ -27,7 +29,9 @@ use serde_json::Value as Json;
 
 use crate::artifact::{Invocation, custom_env};
 use crate::cli::arguments::global::{GlobalOptions, LogFormat};
-use crate::cli::arguments::{Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions};
+use crate::cli::arguments::{
+    Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions, SourceCommand,
+};
 use crate::cli::report::{Format, ReportOptions, Reporter};
 use crate::cli::workspace::{Context, Exit};
 use crate::diagnostic::code::Code;
@@ -92,6 +96,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
             Ok(Exit::Fine)
         }
         Command::Debug(options) => debug::debug(context, options),
+        Command::Docs(command) => docs::docs(context, command),
         Command::Compile(options) => compile::compile(context, options),
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
@@ -104,6 +109,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Test(options) => execute::test(context, options),
         Command::Build(options) => execute::build(context, options),
         Command::Retry(options) => execute::retry(context, options),
+        Command::Source(SourceCommand::Freshness(options)) => freshness::freshness(context, options),
         Command::Explain { .. } | Command::Completions { .. } | Command::Init(_) => Ok(Exit::Fine),
     }
 }
@@ -147,7 +153,13 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             env: custom_env(&environment),
         },
         request: LoadRequest { profile, cli_vars, environment, version_check: global.version_check() },
-        flags: workspace::flags(command, false, false, false, global.warn_error()),
+        flags: workspace::flags(
+            command.rsplit(' ').next().unwrap_or(command),
+            false,
+            false,
+            false,
+            global.warn_error(),
+        ),
         target_path: global.target_path.as_ref().map(|path| root.join(path)),
         write_json: global.write_json(),
         warn_error: global.warn_error(),

@@ -1,10 +1,13 @@
 //! Turns nodes of a Manifest into SQL: templates rendered, ephemeral models inlined, every name a relation.
 
+pub mod columns;
 pub mod context;
 pub mod host;
 pub mod inline;
 pub mod place;
 pub mod session;
+pub mod stage;
+pub mod unit;
 
 use std::sync::Arc;
 
@@ -46,6 +49,9 @@ pub struct Inlined {
 
 /// Compiles one node.
 pub fn compile(session: &Arc<Session>, warehouse: &Arc<Warehouse>, node: &Node) -> Result<CompiledNode, Diagnostic> {
+    if let Some(test) = node.unit_test() {
+        return unit::compile(session, warehouse, node, test);
+    }
     let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), Some(node)));
     let template = template(session, node).map_err(|error| explain(node, &host, &error))?;
     let scope = scope(session, node);
@@ -131,6 +137,10 @@ pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic 
     let mut problem = builtin::diagnostic(error);
     if let Kind::GenericTest(test) = &node.kind {
         problem = problem.related(test.span, "the test is written here");
+    }
+    if let (Kind::UnitTest(test), None) = (&node.kind, problem.span) {
+        problem.span = Some(test.place_of(&problem.message));
+        problem.code = Code::UnitTest;
     }
     if let Some((failure, _)) = host.take_failure() {
         problem.code = Code::SqlError;

@@ -16,6 +16,7 @@ mod methods;
 mod modules;
 mod objects;
 mod operators;
+mod overrides;
 mod proxy;
 mod python;
 mod render;
@@ -89,6 +90,11 @@ fn unavailable(name: &str) -> HostError {
 pub trait Host: Send + Sync {
     /// `execute`: false while the project is parsed.
     fn execute(&self) -> bool {
+        false
+    }
+    /// Whether a variable that is not set is `none`, as in dbt while the project is parsed: what is switched off, or
+    /// never run, may lack its variables.
+    fn may_miss_vars(&self) -> bool {
         false
     }
     /// `ref([package,] name, version=…)`.
@@ -198,6 +204,8 @@ pub struct Scope {
     /// The package of the node: its macros come first, its `var`s count.
     pub package: String,
     pub values: IndexMap<String, ScopeValue>,
+    /// What macros give in a unit test, by name or by `package.name`.
+    pub overrides: JsonMap,
 }
 
 /// A macro file of a package. `dbt` is the internal package.
@@ -308,6 +316,14 @@ impl Library {
     /// The implementation of a materialization for an adapter.
     pub fn find_materialization(&self, name: &str, adapter: &str) -> Option<&MacroInfo> {
         self.shared.find_materialization(name, adapter).map(|id| &self.shared.macros[id])
+    }
+
+    /// Whether templates of a package can call `name`, or look at it: a macro, perhaps with its package, or a function.
+    pub fn knows(&self, package: &str, name: &str) -> bool {
+        match name.split_once('.') {
+            Some((package, name)) => self.shared.in_package(package, name).is_some(),
+            None => render::knows(&self.shared, package, name),
+        }
     }
 
     /// Whether the root project has a `ref`, `source` or `config` of its own, so that only rendering tells what a

@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod builtin;
 pub mod docs;
+pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
 pub mod inline;
@@ -16,6 +17,8 @@ pub mod selector;
 pub mod sources;
 pub mod test_code;
 pub mod test_entry;
+pub mod unit_fixtures;
+pub mod unit_tests;
 pub mod unsupported;
 pub mod unused;
 
@@ -31,13 +34,14 @@ use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
+use crate::manifest::unit_tests::UnitTest;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
 use crate::project::properties::{ColumnInfo, ExposureProperties, GroupProperties, MacroProperties};
 
 /// A project with every name bound.
 pub struct Manifest {
-    /// Enabled models, seeds, snapshots, analyses and tests by unique id, in the order of their files.
+    /// Enabled models, seeds, snapshots, analyses, tests and unit tests by unique id, in the order of their files.
     pub nodes: IndexMap<String, Box<Node>>,
     pub sources: IndexMap<String, Source>,
     pub exposures: IndexMap<String, Exposure>,
@@ -68,6 +72,8 @@ pub struct Node {
     /// Where the node is, or would be, in the warehouse.
     pub relation: Relation,
     pub description: String,
+    /// Unique ids of the docs blocks that the description quotes.
+    pub doc_blocks: Vec<String>,
     pub columns: IndexMap<String, ColumnInfo>,
     /// `package://path` of the property file that describes it.
     pub patch_path: Option<String>,
@@ -96,6 +102,7 @@ pub enum Kind {
     Analysis,
     SingularTest,
     GenericTest(GenericTest),
+    UnitTest(Box<UnitTest>),
     /// An `on-run-start` or `on-run-end` hook.
     Operation,
 }
@@ -141,6 +148,10 @@ pub struct Source {
     pub loader: String,
     pub description: String,
     pub source_description: String,
+    /// Unique ids of the docs blocks that the description quotes.
+    pub doc_blocks: Vec<String>,
+    /// `database:` and `schema:` as they are written, with their Jinja.
+    pub written_place: [Option<String>; 2],
     pub source_meta: JsonMap,
     pub columns: IndexMap<String, ColumnInfo>,
     pub config: Config,
@@ -191,6 +202,7 @@ impl Kind {
             Kind::Snapshot => "snapshot",
             Kind::Analysis => "analysis",
             Kind::SingularTest | Kind::GenericTest(_) => "test",
+            Kind::UnitTest(_) => "unit_test",
             Kind::Operation => "operation",
         }
     }
@@ -201,6 +213,7 @@ impl Kind {
             Kind::Seed { .. } => Defaults::Seed,
             Kind::Snapshot => Defaults::Snapshot,
             Kind::SingularTest | Kind::GenericTest(_) => Defaults::Test,
+            Kind::UnitTest(_) => Defaults::UnitTest,
             Kind::Model | Kind::Analysis | Kind::Operation => Defaults::Model,
         }
     }
@@ -221,6 +234,7 @@ impl Node {
             kind,
             relation,
             description: String::new(),
+            doc_blocks: Vec::new(),
             columns: IndexMap::new(),
             patch_path: None,
             patch_span: None,
@@ -248,6 +262,7 @@ impl Node {
         self.kind.resource_type()
     }
 
+    /// Whether it is a data test.
     pub fn is_test(&self) -> bool {
         matches!(self.kind, Kind::SingularTest | Kind::GenericTest(_))
     }
@@ -268,6 +283,13 @@ impl Node {
 
     pub fn is_ephemeral(&self) -> bool {
         matches!(self.kind, Kind::Model) && self.materialized() == "ephemeral"
+    }
+
+    pub fn unit_test(&self) -> Option<&UnitTest> {
+        match &self.kind {
+            Kind::UnitTest(test) => Some(test),
+            _ => None,
+        }
     }
 
     pub fn generic_test(&self) -> Option<&GenericTest> {

@@ -28,6 +28,7 @@ pub fn plan<'a>(manifest: &Manifest, selected: impl Iterator<Item = &'a str>, te
     let mut needs = through_unselected(manifest, &selected);
     if tests_gate {
         add_gates(manifest, &selected, &mut needs);
+        put_unit_tests_first(manifest, &mut needs);
     }
     let order = in_order(manifest, &needs);
     let place: BTreeMap<&str, usize> = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
@@ -66,9 +67,39 @@ fn add_gates<'a>(manifest: &'a Manifest, selected: &BTreeSet<&str>, needs: &mut 
     for test in tests {
         let subjects: Vec<&str> = test.depends_on.iter().map(String::as_str).collect();
         for child in below_all(manifest, &subjects) {
-            let builds = manifest.node(child).is_some_and(|node| !node.is_test());
+            let builds = manifest.node(child).is_some_and(|node| !node.is_test() && !waits_with_model(node, needs));
             if let Some(waits) = needs.get_mut(child).filter(|_| builds) {
                 waits.insert(&test.id);
+            }
+        }
+    }
+}
+
+/// Whether a unit test waits for what its model waits for, because its model is built too.
+fn waits_with_model(node: &Node, needs: &Needs<'_>) -> bool {
+    node.unit_test().is_some_and(|test| needs.contains_key(test.tested.as_str()))
+}
+
+/// Lets a model, or what reads it if it is ephemeral, wait for its unit tests, and those for what the model reads.
+fn put_unit_tests_first<'a>(manifest: &'a Manifest, needs: &mut Needs<'a>) {
+    let tests = manifest.nodes.values().filter_map(|node| Some((node.id.as_str(), node.unit_test()?)));
+    let tests: Vec<_> = tests.filter(|(id, _)| needs.contains_key(id)).collect();
+    for (id, test) in &tests {
+        if let Some(before) = needs.get(test.tested.as_str()) {
+            let before = before.iter().copied().filter(|other| tests.iter().all(|(test, _)| test != other)).collect();
+            needs.insert(id, before);
+        }
+    }
+    for (id, test) in tests {
+        let is_built = needs.contains_key(test.tested.as_str());
+        let held: BTreeSet<&str> = match is_built {
+            true => [test.tested.as_str()].into(),
+            false => below_one(manifest, &test.tested),
+        };
+        for child in held {
+            let builds = manifest.node(child).is_some_and(|node| !node.is_test() && node.unit_test().is_none());
+            if let Some(waits) = needs.get_mut(child).filter(|_| builds) {
+                waits.insert(id);
             }
         }
     }

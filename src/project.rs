@@ -3,6 +3,7 @@
 pub mod config;
 pub mod config_keys;
 pub mod fields;
+pub mod freshness;
 pub mod layers;
 pub mod package;
 pub mod packages;
@@ -10,6 +11,7 @@ pub mod profile;
 pub mod properties;
 pub mod render;
 pub mod settings;
+pub mod unit_tests;
 pub mod vars;
 pub mod version;
 

@@ -1,6 +1,9 @@
 //! Turns a Plan into RunResults: runs every node in dependency order on several workers, and tells what happens.
 
 pub mod batch;
+pub mod catalog;
+pub mod diff;
+pub mod freshness;
 pub mod hooks;
 pub mod journal;
 pub mod node;

@@ -80,9 +80,11 @@ impl Relation {
         self
     }
 
-    /// A model that is inlined: `__dbt__cte__name`.
-    pub fn cte(name: &str) -> Relation {
-        let mut relation = Relation::new("", "", &format!("__dbt__cte__{name}")).with_kind(RelationKind::Cte);
+    /// A model that is inlined: written as `__dbt__cte__name` alone, wherever it would stand if it were built.
+    pub fn cte(database: &str, schema: &str, name: &str) -> Relation {
+        let name = format!("__dbt__cte__{name}");
+        let mut relation = Relation::new(database, schema, &name).with_kind(RelationKind::Cte);
+        relation.include = Parts { database: false, schema: false, identifier: true };
         relation.quote.identifier = false;
         relation
     }
@@ -107,6 +109,15 @@ impl Relation {
             name.as_ref().map(|name| if quote { identifier(name) } else { name.clone() })
         });
         written.collect::<Vec<_>>().join(".")
+    }
+
+    /// A table that only this connection sees, and that goes away with it.
+    pub fn temporary(name: &str) -> Relation {
+        Relation::new("temp", "main", name)
+    }
+
+    pub fn is_temporary(&self) -> bool {
+        self.database.as_deref() == Some("temp")
     }
 
     /// Whether two names are the same to an engine that ignores case in names.

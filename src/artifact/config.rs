@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::jinja::JsonMap;
 use crate::manifest::{Kind, Node};
 use crate::project::config::{Config, Defaults};
+use crate::project::freshness::complete;
 
 /// A configuration, complete.
 pub struct FullConfig<'a> {
@@ -28,6 +29,7 @@ enum Keys {
     Test,
     Source,
     Exposure,
+    UnitTest,
 }
 
 impl<'a> FullConfig<'a> {
@@ -38,6 +40,7 @@ impl<'a> FullConfig<'a> {
             Kind::Snapshot => Keys::Snapshot,
             Kind::Seed { .. } => Keys::Seed,
             Kind::SingularTest | Kind::GenericTest(_) => Keys::Test,
+            Kind::UnitTest(_) => Keys::UnitTest,
         };
         FullConfig { config: &node.config, defaults: defaults(keys) }
     }
@@ -53,7 +56,7 @@ impl<'a> FullConfig<'a> {
     /// What is written, in the form in which dbt writes it; the default if nothing is.
     fn value(&self, key: &str, default: &'a Json) -> Cow<'a, Json> {
         match (key, self.config.written().get(key)) {
-            ("freshness", Some(written)) => Cow::Owned(freshness(Some(written))),
+            ("freshness", Some(written)) => Cow::Owned(complete(Some(written))),
             ("store_failures_as", None) if self.config.flag("store_failures") => Cow::Owned(json!("table")),
             (_, None | Some(Json::Null)) => Cow::Borrowed(default),
             ("enabled", _) => Cow::Owned(Json::Bool(self.config.flag("enabled"))),
@@ -76,24 +79,6 @@ impl Serialize for FullConfig<'_> {
     }
 }
 
-/// `freshness` with all its keys, also if it is not written; null only if null is. That of a model has `build_after`.
-pub fn freshness(written: Option<&Json>) -> Json {
-    let get = |key: &str| written.and_then(|written| written.get(key));
-    let time = |key: &str| {
-        let nothing = JsonMap::new();
-        filled(json!({"count": null, "period": null}), get(key).and_then(Json::as_object).unwrap_or(&nothing))
-    };
-    match written {
-        Some(Json::Null) => Json::Null,
-        Some(of_model) if of_model.get("build_after").is_some() => of_model.clone(),
-        _ => json!({
-            "warn_after": time("warn_after"),
-            "error_after": time("error_after"),
-            "filter": get("filter").cloned().unwrap_or(Json::Null),
-        }),
-    }
-}
-
 /// The keys of a default with what is written over them.
 pub fn filled(mut default: Json, written: &JsonMap) -> Json {
     if let Json::Object(all) = &mut default {
@@ -103,7 +88,7 @@ pub fn filled(mut default: Json, written: &JsonMap) -> Json {
 }
 
 fn defaults(keys: Keys) -> &'static JsonMap {
-    static ALL: LazyLock<[JsonMap; 7]> = LazyLock::new(|| {
+    static ALL: LazyLock<[JsonMap; 8]> = LazyLock::new(|| {
         let of = |kind| Config::new(kind).full();
         [
             with(of(Defaults::Model), json!({"static_analysis": null})),
@@ -113,6 +98,7 @@ fn defaults(keys: Keys) -> &'static JsonMap {
             with(of(Defaults::Test), json!({"static_analysis": null})),
             source_defaults(),
             with(JsonMap::new(), json!({"enabled": true, "tags": [], "meta": {}})),
+            with(Config::new(Defaults::UnitTest).full(), json!({"static_analysis": null})),
         ]
     });
     &ALL[keys as usize]
@@ -127,7 +113,7 @@ fn analysis_defaults(kind: Defaults, more: Json) -> JsonMap {
 fn source_defaults() -> JsonMap {
     let more = json!({"static_analysis": null, "loaded_at_field": null, "loaded_at_query": null});
     let mut defaults = with(Config::new(Defaults::Source).full(), more);
-    defaults.insert("freshness".to_string(), freshness(None));
+    defaults.insert("freshness".to_string(), complete(None));
     defaults
 }
 

@@ -69,6 +69,7 @@ mod tests {
             meta: Default::default(),
             tags: Vec::new(),
             constraints,
+            doc_blocks: Vec::new(),
         };
         let mut model = node("contracted", Kind::Model);
         let config = json!({"contract": {"enforced": true}, "materialized": "table"});

@@ -3,15 +3,16 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::artifact::config::{FullConfig, filled, freshness};
+use crate::artifact::config::{FullConfig, filled};
 use crate::artifact::parts::{self, Checksum, Columns, DependsOn, Identity, NOTHING, Quoting, Ref};
 use crate::jinja::JsonMap;
 use crate::manifest::docs::Doc;
 use crate::manifest::{Disabled, Exposure, Group, Source};
 use crate::project::Project;
+use crate::project::freshness::complete;
 
 /// The part of a path below the folder of its kind: `marts/orders.yml` of `models/marts/orders.yml`.
-fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
+pub fn below_folder<'a>(project: &Project, package: &str, path: &'a str) -> &'a str {
     let roots = project.packages.get(package).into_iter().flat_map(|package| package.settings.paths.all());
     let below = roots.filter_map(|root| path.strip_prefix(root.as_str())?.strip_prefix('/'));
     below.min_by_key(|rest| rest.len()).unwrap_or(path)
@@ -43,7 +44,9 @@ pub struct SourceEntry<'a> {
     unrendered_config: &'a JsonMap,
     relation_name: String,
     created_at: f64,
-    doc_blocks: [&'static str; 0],
+    unrendered_database: Option<&'a str>,
+    unrendered_schema: Option<&'a str>,
+    doc_blocks: &'a [String],
 }
 
 pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
@@ -73,7 +76,7 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         },
         loaded_at_field: source.config.text("loaded_at_field"),
         loaded_at_query: source.config.text("loaded_at_query"),
-        freshness: freshness(source.config.written().get("freshness")),
+        freshness: complete(source.config.written().get("freshness")),
         external: external(&source.external),
         description: &source.description,
         columns: Columns(&source.columns),
@@ -82,10 +85,12 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         tags: source.config.texts("tags"),
         config: FullConfig::of_source(&source.config),
         patch_path: (),
-        unrendered_config: source.config.written(),
+        unrendered_config: source.config.unrendered(),
         relation_name: source.relation.render(),
         created_at,
-        doc_blocks: NOTHING,
+        unrendered_database: source.written_place[0].as_deref(),
+        unrendered_schema: source.written_place[1].as_deref(),
+        doc_blocks: &source.doc_blocks,
     }
 }
 
@@ -144,7 +149,7 @@ pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) 
         meta: exposure.config.get("meta"),
         tags: exposure.config.texts("tags"),
         config: FullConfig::of_exposure(&exposure.config),
-        unrendered_config: exposure.config.written(),
+        unrendered_config: exposure.config.unrendered(),
         url: properties.url.as_deref(),
         depends_on: DependsOn { macros: &[], nodes: &exposure.depends_on },
         refs: parts::refs(&exposure.refs),
@@ -222,7 +227,8 @@ pub const OVERVIEW: DocEntry<'static> = DocEntry {
 /// What is known of a node that is switched off.
 #[derive(Serialize)]
 pub struct DisabledEntry<'a> {
-    database: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'a str>,
     schema: &'a str,
     #[serde(flatten)]
     identity: Identity<'a>,
@@ -242,6 +248,12 @@ struct DisabledConfig {
 enum DisabledOwn<'a> {
     Node { alias: &'a str, checksum: Checksum<'a> },
     Source { source_name: &'a str, source_description: &'static str, loader: &'static str, identifier: &'a str },
+    UnitTest { model: &'a str, given: [(); 0], expect: NoRows },
+}
+
+#[derive(Serialize)]
+struct NoRows {
+    rows: (),
 }
 
 pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEntry<'a> {
@@ -250,13 +262,18 @@ pub fn disabled<'a>(disabled: &'a Disabled, project: &'a Project) -> DisabledEnt
             let own = DisabledOwn::Source { source_name, source_description: "", loader: "", identifier: name };
             (name, disabled.original_path.as_str(), own)
         }
+        _ if disabled.resource_type == "unit_test" => {
+            let model = disabled.fqn.iter().rev().nth(1).map_or("", String::as_str);
+            let own = DisabledOwn::UnitTest { model, given: [], expect: NoRows { rows: () } };
+            (disabled.name.as_str(), below_folder(project, &disabled.package, &disabled.original_path), own)
+        }
         _ => {
             let own = DisabledOwn::Node { alias: &disabled.name, checksum: Checksum::new("") };
             (disabled.name.as_str(), below_folder(project, &disabled.package, &disabled.original_path), own)
         }
     };
     DisabledEntry {
-        database: &project.target.database,
+        database: Some(project.target.database.as_str()).filter(|_| disabled.resource_type != "unit_test"),
         schema: &project.target.schema,
         identity: Identity {
             name,

@@ -11,7 +11,7 @@ use crate::artifact::declared::{self, DisabledEntry, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::parts::{Entries, Quoting};
-use crate::artifact::{Invocation, Metadata, seconds};
+use crate::artifact::{Invocation, Metadata, seconds, unit_test};
 use crate::compile::CompiledNode;
 use crate::files::ProjectFiles;
 use crate::hash;
@@ -21,7 +21,7 @@ use crate::project::Project;
 const SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
 
 /// What dbt has and medal does not: one empty mapping each.
-const ABSENT: [&str; 6] = ["metrics", "selectors", "saved_queries", "semantic_models", "unit_tests", "functions"];
+const ABSENT: [&str; 5] = ["metrics", "selectors", "saved_queries", "semantic_models", "functions"];
 
 /// The whole file: borrowed, and made while it is written.
 pub struct ManifestArtifact<'a> {
@@ -50,7 +50,9 @@ pub fn manifest_json<'a>(
 impl Serialize for ManifestArtifact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Nodes { manifest, project, created_at, .. } = self.nodes;
-        let nodes = || manifest.nodes.values().map(|item| (&item.id, self.nodes.entry(item)));
+        let in_nodes = || manifest.nodes.values().filter(|item| item.unit_test().is_none());
+        let nodes = || in_nodes().map(|item| (&item.id, self.nodes.entry(item)));
+        let unit_tests = || unit_test::entries(manifest, project, created_at);
         let sources = || manifest.sources.values().map(|item| (&item.id, declared::source(item, created_at)));
         let macros = || manifest.library.macros().iter().map(|item| (&item.unique_id, self.macros.entry(item)));
         let docs = || manifest.docs.blocks.values().map(|item| (item.id.as_str(), declared::doc(item, project)));
@@ -72,6 +74,7 @@ impl Serialize for ManifestArtifact<'_> {
         file.serialize_entry("parent_map", &Entries(parents))?;
         file.serialize_entry("child_map", &Entries(children))?;
         file.serialize_entry("group_map", &group_map(manifest))?;
+        file.serialize_entry("unit_tests", &Entries(unit_tests))?;
         for key in ABSENT {
             file.serialize_entry(key, &BTreeMap::<(), ()>::new())?;
         }
@@ -211,11 +214,11 @@ pub mod tests {
             "parent_map",
             "child_map",
             "group_map",
+            "unit_tests",
             "metrics",
             "selectors",
             "saved_queries",
             "semantic_models",
-            "unit_tests",
             "functions",
         ];
         assert_eq!(keys, expected);

@@ -48,7 +48,7 @@ pub struct NodeEntry<'a> {
     created_at: f64,
     relation_name: Option<String>,
     raw_code: &'a str,
-    doc_blocks: [&'static str; 0],
+    doc_blocks: &'a [String],
     #[serde(flatten)]
     code: Code<'a>,
     #[serde(flatten)]
@@ -160,7 +160,7 @@ impl<'a> Nodes<'a> {
             },
             fqn: &node.fqn,
             alias: alias(node),
-            checksum: Checksum::new(&node.checksum),
+            checksum: Checksum::of(node),
             config: FullConfig::of_node(node),
             tags: node.config.texts("tags"),
             description: &node.description,
@@ -170,11 +170,11 @@ impl<'a> Nodes<'a> {
             docs: Docs::new(node.config.get("docs").and_then(Json::as_object)),
             patch_path: node.patch_path.as_deref(),
             build_path: (),
-            unrendered_config: node.config.written(),
+            unrendered_config: node.config.unrendered(),
             created_at: self.created_at,
             relation_name: relation_name(node),
             raw_code: &node.raw_code,
-            doc_blocks: NOTHING,
+            doc_blocks: &node.doc_blocks,
             code: self.code(node),
             own: self.own(node),
         }
@@ -303,7 +303,7 @@ pub fn relation_name(node: &Node) -> Option<String> {
             node.config.flag("store_failures")
                 || matches!(node.config.text("store_failures_as"), Some("table" | "view"))
         }
-        Kind::Analysis | Kind::Operation => false,
+        Kind::UnitTest(_) | Kind::Analysis | Kind::Operation => false,
     };
     is_there.then(|| node.relation.render())
 }

@@ -6,7 +6,7 @@ use serde::ser::Serializer;
 use serde_json::Value as Json;
 
 use crate::jinja::JsonMap;
-use crate::manifest::RefArguments;
+use crate::manifest::{Kind, Node, RefArguments};
 use crate::project::config::Config;
 use crate::project::properties::ColumnInfo;
 
@@ -50,9 +50,23 @@ pub struct Checksum<'a> {
 }
 
 impl<'a> Checksum<'a> {
-    /// Generic tests have no text of their own, and so no checksum.
-    pub fn new(sha256: &'a str) -> Checksum<'a> {
-        Checksum { name: if sha256.is_empty() { "none" } else { "sha256" }, checksum: sha256 }
+    /// Generic tests have no text of their own, and so no checksum; a large seed has its path.
+    pub fn new(checksum: &'a str) -> Checksum<'a> {
+        let is_digest = checksum.len() == 64 && checksum.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let name = match checksum {
+            "" => "none",
+            _ if is_digest => "sha256",
+            _ => "path",
+        };
+        Checksum { name, checksum }
+    }
+
+    /// A seed that is too large to be compared has its path as its checksum.
+    pub fn of(node: &'a Node) -> Checksum<'a> {
+        match node.kind {
+            Kind::Seed { .. } if node.checksum.is_empty() => Checksum { name: "path", checksum: &node.original_path },
+            _ => Checksum::new(&node.checksum),
+        }
     }
 }
 
@@ -126,7 +140,7 @@ struct Column<'a> {
     config: ColumnConfig<'a>,
     tags: &'a [String],
     granularity: (),
-    doc_blocks: [&'static str; 0],
+    doc_blocks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -147,7 +161,7 @@ impl<'a> From<&'a ColumnInfo> for Column<'a> {
             config: ColumnConfig { meta: &column.meta, tags: &column.tags },
             tags: &column.tags,
             granularity: (),
-            doc_blocks: NOTHING,
+            doc_blocks: &column.doc_blocks,
         }
     }
 }

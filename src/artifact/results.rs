@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::artifact::node::relation_name;
-use crate::artifact::{Invocation, Metadata, timestamp};
+use crate::artifact::{Invocation, Metadata, Timing, timestamp};
 use crate::jinja::JsonMap;
 use crate::manifest::{Kind, Manifest};
 use crate::run::{Outcome, RunResults, Status};
@@ -34,13 +34,6 @@ struct ResultEntry<'a> {
     compiled_code: Option<&'a str>,
     relation_name: Option<String>,
     batch_results: (),
-}
-
-#[derive(Serialize)]
-struct Timing {
-    name: &'static str,
-    started_at: String,
-    completed_at: String,
 }
 
 /// `target/run_results.json`.

@@ -1,5 +1,6 @@
 //! Turns the command line, and dbt's environment variables, into Arguments: what the user asks for, as types.
 
+pub mod docs;
 pub mod global;
 pub mod ignored;
 
@@ -10,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
 
 /// Turn a project of SQL `select`s into a tested warehouse
@@ -53,6 +55,12 @@ pub enum Command {
     RunOperation(RunOperationOptions),
     /// Run again what failed or was skipped in the last run
     Retry(RetryOptions),
+    /// Write the docs of the project
+    #[command(subcommand)]
+    Docs(DocsCommand),
+    /// Look at sources
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Install the packages that `packages.yml` lists
     Deps(DepsOptions),
     /// Delete the folders that `clean-targets` names
@@ -77,6 +85,7 @@ impl Command {
                 | Command::Test(_)
                 | Command::Build(_)
                 | Command::Retry(_)
+                | Command::Source(_)
         )
     }
 
@@ -96,6 +105,8 @@ impl Command {
             Command::Show(_) => "show",
             Command::RunOperation(_) => "run-operation",
             Command::Retry(_) => "retry",
+            Command::Docs(docs) => docs.name(),
+            Command::Source(SourceCommand::Freshness(_)) => "source freshness",
             Command::Deps(_) => "deps",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",
@@ -150,7 +161,7 @@ pub struct KindOptions {
 }
 
 /// dbt's words for the kinds of nodes that medal has, and `all`.
-const KINDS: [&str; 8] = ["model", "seed", "snapshot", "test", "source", "exposure", "analysis", "all"];
+const KINDS: [&str; 9] = ["model", "seed", "snapshot", "test", "unit_test", "source", "exposure", "analysis", "all"];
 
 /// How tests are chosen when their models are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -356,6 +367,23 @@ pub struct RetryOptions {
     /// Folder of the run to go on from, instead of the target path
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<std::path::PathBuf>,
+}
+
+/// What to do with sources.
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Say which sources were not loaded for too long
+    #[command(alias = "snapshot-freshness")]
+    Freshness(FreshnessOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct FreshnessOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// Write the results into this file, instead of `target/sources.json`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
 }
 
 /// Where an added package comes from.

@@ -1,6 +1,5 @@
 //! `medal compile`: writes the SQL of the selected nodes below `target/compiled/`.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -9,6 +8,7 @@ use serde_json::json;
 use crate::artifact;
 use crate::cli::arguments::{CompileOptions, Output};
 use crate::cli::report::problem::plural;
+use crate::cli::report::told::EventName;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::{self, CompiledNode};
@@ -23,7 +23,7 @@ pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, 
     let workspace = workspace::open(context)?;
     if let Some(sql) = &options.inline {
         let (_, compiled) = workspace::inline(context, &workspace, sql)?;
-        print("inline", &compiled.sql, options.output);
+        print(context, None, &compiled.sql, options.output);
         return Ok(Exit::Fine);
     }
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
@@ -35,13 +35,17 @@ pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, 
     let folder = context.files.shown(&workspace.target_dir.join("compiled"));
     context.reporter.note(&format!("Compiled {} to {folder}", plural(compiled.len(), "node")));
     if let ([node], Some(compiled)) = (nodes.as_slice(), compiled.values().next()) {
-        print(&node.name, &compiled.sql, options.output);
+        print(context, Some(node), &compiled.sql, options.output);
     }
     Ok(if failed { Exit::Failed } else { Exit::Fine })
 }
 
 /// Compiles nodes; every mistake is told.
-fn compile_all(context: &Context, workspace: &Workspace, nodes: &[&Node]) -> (IndexMap<String, CompiledNode>, bool) {
+pub fn compile_all(
+    context: &Context,
+    workspace: &Workspace,
+    nodes: &[&Node],
+) -> (IndexMap<String, CompiledNode>, bool) {
     let selected = nodes.iter().map(|node| node.id.clone()).collect();
     let session = workspace::session(context, workspace, &selected);
     let warehouse = Arc::new(workspace::lazy_warehouse(workspace));
@@ -56,7 +60,8 @@ fn compile_all(context: &Context, workspace: &Workspace, nodes: &[&Node]) -> (In
     (compiled, workspace::tell(context, sink))
 }
 
-fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
+/// Writes the SQL of compiled nodes, and the manifest with it.
+pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
     let secrets = workspace.project.environment.secrets();
     for (id, compiled) in compiled {
         let Some(node) = workspace.manifest.node(id) else { continue };
@@ -66,11 +71,10 @@ fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, C
     workspace::write_manifest(context, workspace, compiled)
 }
 
-fn print(name: &str, sql: &str, output: Output) {
+fn print(context: &Context, node: Option<&Node>, sql: &str, output: Output) {
     let text = match output {
         Output::Text => sql.to_string(),
-        Output::Json => json!({"node": name, "compiled": sql}).to_string(),
+        Output::Json => json!({"node": node.map_or("inline", |node| &node.name), "compiled": sql}).to_string(),
     };
-    // A closed pipe (`| head`) is no mistake of the user's.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    context.reporter.preview(EventName::COMPILED_NODE, node, &text, sql);
 }

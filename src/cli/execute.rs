@@ -16,7 +16,6 @@ use crate::diagnostic::code::Code;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::plan;
-use crate::project::package::Package;
 use crate::run::journal::{self, Journal};
 use crate::run::{RunOptions, RunResults, Status, hooks, run};
 
@@ -30,10 +29,11 @@ pub struct Mode {
 }
 
 pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false };
-pub const TEST: Mode = Mode { command: "test", types: &["test"], tests_gate: false };
+pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], tests_gate: false };
 pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
 pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
-pub const BUILD: Mode = Mode { command: "build", types: &["model", "snapshot", "seed", "test"], tests_gate: true };
+pub const BUILD: Mode =
+    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test"], tests_gate: true };
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {
@@ -152,7 +152,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     };
     let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
     hooks::make_schemas(&session, &warehouse, planned).map_err(stop_at)?;
-    let start = all_hooks(workspace, |settings| &settings.on_run_start);
+    let start = workspace::all_hooks(workspace, |settings| &settings.on_run_start);
     hooks::run(&session, &warehouse, &context.files, &start, "on-run-start", &[]).map_err(stop_at)?;
 
     let options =
@@ -160,7 +160,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
     let written = journal.finish();
 
-    let end = all_hooks(workspace, |settings| &settings.on_run_end);
+    let end = workspace::all_hooks(workspace, |settings| &settings.on_run_end);
     let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(&session, &results));
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
@@ -170,18 +170,6 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     written.map_err(|error| workspace::unwritable(context, &error))?;
     ending.map_err(stop_at)?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
-}
-
-/// The hooks of all packages, each with its package, the root project's last.
-fn all_hooks(
-    workspace: &Workspace,
-    of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>,
-) -> Vec<(String, String)> {
-    let packages = workspace.project.packages.values();
-    let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
-    let hooks = |package: &Package| of(&package.settings).clone().into_iter();
-    let with_package = |package| hooks(package).map(|hook| (package.name.clone(), hook));
-    others.into_iter().chain(root).flat_map(with_package).collect()
 }
 
 /// `results` and `schemas` of `on-run-end`.

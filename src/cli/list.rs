@@ -11,7 +11,7 @@ use crate::compile::context as nodes;
 use crate::manifest::{Manifest, Node, Source};
 
 /// What `ls` lists when no kind is named.
-const KINDS: [&str; 7] = ["model", "snapshot", "seed", "test", "source", "exposure", "analysis"];
+const KINDS: [&str; 8] = ["model", "snapshot", "seed", "test", "unit_test", "source", "exposure", "analysis"];
 
 /// Keys of `--output json` when `--output-keys` names none.
 const KEYS: [&str; 11] = [
@@ -49,6 +49,7 @@ fn line(manifest: &Manifest, id: &str, options: &ListOptions) -> Option<String> 
         return Some(match options.output {
             ListOutput::Name => node.name.clone(),
             ListOutput::Path => node.original_path.clone(),
+            ListOutput::Selector if node.unit_test().is_some() => format!("unit_test:{}.{}", node.package, node.name),
             ListOutput::Selector => node.fqn.join("."),
             ListOutput::Json => object(node_object(manifest, node), &options.output_keys),
         });
@@ -57,7 +58,7 @@ fn line(manifest: &Manifest, id: &str, options: &ListOptions) -> Option<String> 
         return Some(match options.output {
             ListOutput::Name => format!("{}.{}", source.source_name, source.name),
             ListOutput::Path => source.path.clone(),
-            ListOutput::Selector => format!("source:{}", source.fqn.join(".")),
+            ListOutput::Selector => format!("source:{}.{}.{}", source.package, source.source_name, source.name),
             ListOutput::Json => object(source_object(source), &options.output_keys),
         });
     }
@@ -65,7 +66,7 @@ fn line(manifest: &Manifest, id: &str, options: &ListOptions) -> Option<String> 
     Some(match options.output {
         ListOutput::Name => exposure.properties.name.clone(),
         ListOutput::Path => exposure.path.clone(),
-        ListOutput::Selector => format!("exposure:{}", exposure.fqn.join(".")),
+        ListOutput::Selector => format!("exposure:{}.{}", exposure.package, exposure.properties.name),
         ListOutput::Json => {
             let json = json!({
                 "name": exposure.properties.name, "resource_type": "exposure", "package_name": exposure.package,

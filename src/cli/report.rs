@@ -3,6 +3,7 @@
 
 pub mod excerpt;
 pub mod explain;
+pub mod freshness;
 pub mod live;
 pub mod node;
 pub mod paint;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use chrono::{Local, Utc};
+use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::rows::Rows;
@@ -31,6 +33,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::ProjectFiles;
 use crate::manifest::{Manifest, Node};
 use crate::project::Project;
+
+/// How many warnings that say the same are shown, before they are only counted.
+const SHOWN_ALIKE: usize = 3;
 
 /// The form of everything that is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -177,14 +182,15 @@ impl Reporter {
         self.screen.line(Stream::Out, text);
     }
 
-    /// Rows or SQL of a node (`None`: of an inline query), to stdout: as text, or as an event of the JSON log.
-    pub fn preview(&self, name: EventName, node: Option<&Node>, text: &str) {
+    /// Rows or SQL of a node (`None`: of an inline query), to stdout: as text, or as an event of the JSON log, which
+    /// has `content` by itself.
+    pub fn preview(&self, name: EventName, node: Option<&Node>, text: &str, content: &str) {
         if !self.is_json() {
             return self.data(text);
         }
         let key = if name == EventName::COMPILED_NODE { "compiled" } else { "preview" };
         let data = json!({
-            key: text,
+            key: content,
             "is_inline": node.is_none(),
             "node_name": node.map_or("inline_query", |node| &node.name),
             "unique_id": node.map(|node| &node.id),
@@ -192,18 +198,44 @@ impl Reporter {
         self.write(Told::info(name, text, data));
     }
 
+    /// A query that was sent for a node.
+    pub fn query(&self, node: &str, sql: &str) {
+        let data = json!({"conn_name": node, "sql": sql, "node_info": {"unique_id": node}});
+        self.tell(Told::new(EventName::SQL_QUERY, LogLevel::Debug, format!("On {node}: {sql}"), data));
+    }
+
     /// Shows diagnostics, then how many there are: `3 errors, 1 warning`.
     pub fn diagnostics<'a>(&self, diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
         let (mut errors, mut warnings) = (0, 0);
+        let mut alike: IndexMap<(&str, &str), usize> = IndexMap::new();
         for diagnostic in diagnostics {
             *if diagnostic.severity == Severity::Error { &mut errors } else { &mut warnings } += 1;
+            let seen = alike.entry((diagnostic.code.name(), diagnostic.message.as_str())).or_default();
+            *seen += 1;
+            let is_repeated = *seen > SHOWN_ALIKE && diagnostic.severity == Severity::Warning;
+            if is_repeated && !self.is_json() && self.level > LogLevel::Debug {
+                continue;
+            }
             if self.diagnostic(diagnostic) && !self.is_json() {
                 self.screen.line(Stream::Err, "");
             }
         }
+        self.left_out(&alike);
         let level = if errors > 0 { LogLevel::Error } else { LogLevel::Warn };
         if errors + warnings > 0 && !self.is_json() && level >= self.level {
             self.screen.line(Stream::Err, &count(errors, warnings));
+        }
+    }
+
+    /// Counts the warnings of which only the first were shown.
+    fn left_out(&self, alike: &IndexMap<(&str, &str), usize>) {
+        if self.is_json() || self.level > LogLevel::Warn || self.level <= LogLevel::Debug {
+            return;
+        }
+        for ((code, message), count) in alike.iter().filter(|(_, count)| **count > SHOWN_ALIKE) {
+            let more = count - SHOWN_ALIKE;
+            let line = format!("warning[{code}]: {message}: {more} more places (`--log-level debug` shows them)\n");
+            self.screen.line(Stream::Err, &line);
         }
     }
 

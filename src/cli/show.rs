@@ -1,14 +1,13 @@
 //! `medal show`: prints rows of a model, or of a query.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::adapter::rows::Rows;
-use crate::artifact;
 use crate::cli::arguments::{Output, ShowOptions};
 use crate::cli::report;
+use crate::cli::report::told::EventName;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::compile::place::sql_problem;
@@ -27,7 +26,7 @@ pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
     if let Some(sql) = &options.inline {
         let (node, compiled) = workspace::inline(context, &workspace, sql)?;
         let session = workspace::session(context, &workspace, &NodeSet::new());
-        return print(context, &session, &warehouse, &node, &compiled, options, "inline");
+        return print(context, &session, &warehouse, &node, &compiled, options);
     }
     let selection = selection(context, &options.selection, None, None)?;
     let kinds = ["model", "seed", "snapshot", "analysis", "test"];
@@ -46,7 +45,7 @@ pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
             true => compile(&session, &warehouse, node).map_err(|problem| refuse(context, problem))?,
             false => seed(node),
         };
-        print(context, &session, &warehouse, node, &compiled, options, &node.name)?;
+        print(context, &session, &warehouse, node, &compiled, options)?;
     }
     Ok(Exit::Fine)
 }
@@ -77,7 +76,6 @@ fn print(
     node: &Node,
     compiled: &CompiledNode,
     options: &ShowOptions,
-    name: &str,
 ) -> Result<Exit, Exit> {
     let limited = match options.limit {
         limit if limit < 0 => compiled.sql.clone(),
@@ -96,12 +94,15 @@ fn print(
         }
         Err(error) => return Err(refuse(context, sql_problem(session, node, Some(compiled), &error, &limited))),
     };
-    let text = match options.output {
-        Output::Text => report::table(&rows),
-        Output::Json => json!({"node": name, "show": report::json_rows(&rows)}).to_string(),
+    let named = options.inline.is_none().then_some(node);
+    let (text, preview) = match options.output {
+        Output::Text => (report::table(&rows), report::table(&rows)),
+        Output::Json => {
+            let rows = report::json_rows(&rows);
+            (json!({"node": named.map_or("inline", |node| &node.name), "show": rows}).to_string(), rows.to_string())
+        }
     };
-    let secrets = context.request.environment.secrets();
-    // A closed pipe (`| head`) is no mistake of the user's.
-    let _ = writeln!(std::io::stdout(), "{}", artifact::write::hide(&text, &secrets));
+    context.reporter.query(&node.id, &limited);
+    context.reporter.preview(EventName::SHOW_NODE, named, &text, &preview);
     Ok(Exit::Fine)
 }

@@ -25,7 +25,11 @@ fn drop_nulls(object: &mut Json) {
 
 /// `graph`, which holds every node, source, exposure and group by its unique id.
 pub fn graph_json(manifest: &Manifest) -> Json {
-    let nodes = manifest.nodes.values().map(|node| (node.id.clone(), complete_node_json(manifest, node)));
+    let nodes = manifest
+        .nodes
+        .values()
+        .filter(|node| node.unit_test().is_none())
+        .map(|node| (node.id.clone(), complete_node_json(manifest, node)));
     let sources = manifest.sources.values().map(|source| (source.id.clone(), source_json(source)));
     let exposures = manifest.exposures.values().map(|exposure| (exposure.id.clone(), exposure_json(exposure)));
     let groups = manifest.groups.values().map(|group| (group.id.clone(), group_json(group)));
@@ -129,7 +133,8 @@ fn column_json(column: &ColumnInfo) -> Json {
     })
 }
 
-fn source_json(source: &Source) -> Json {
+/// dbt's source object.
+pub fn source_json(source: &Source) -> Json {
     json!({
         "database": source.relation.database,
         "schema": source.relation.schema,
@@ -145,6 +150,7 @@ fn source_json(source: &Source) -> Json {
         "loader": source.loader,
         "identifier": source.identifier,
         "loaded_at_field": source.config.get("loaded_at_field"),
+        "loaded_at_query": source.config.get("loaded_at_query"),
         "freshness": source.config.get("freshness"),
         "external": source.external,
         "description": source.description,

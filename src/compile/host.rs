@@ -9,8 +9,9 @@ use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::session::{Session, Warehouse};
+use crate::compile::stage::{self, Stage};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Kind, Manifest, Node, parse};
+use crate::manifest::{Manifest, Node, Source, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -20,13 +21,14 @@ pub struct NodeHost {
     node: Option<String>,
     package: String,
     vars: JsonMap,
+    stage: Stage,
     seen: Mutex<Seen>,
 }
 
 /// What a render did besides making text.
 #[derive(Default)]
 struct Seen {
-    /// Ephemeral models that were named, in order.
+    /// Ephemeral models and inputs of a unit test that were named, in order.
     inlined: Vec<String>,
     /// The rows of the last statement that fetched any.
     rows: Option<Rows>,
@@ -39,7 +41,14 @@ impl NodeHost {
     pub fn new(session: Arc<Session>, warehouse: Arc<Warehouse>, node: Option<&Node>) -> NodeHost {
         let package = node.map_or_else(|| session.project.root().name.clone(), |node| node.package.clone());
         let vars = parse::visible_vars(&session.project, &package);
-        NodeHost { session, warehouse, node: node.map(|node| node.id.clone()), package, vars, seen: Mutex::default() }
+        let node = node.map(|node| node.id.clone());
+        NodeHost { session, warehouse, node, package, vars, stage: Stage::default(), seen: Mutex::default() }
+    }
+
+    /// A host whose templates see something else than the warehouse.
+    pub fn with_stage(mut self, stage: Stage) -> NodeHost {
+        self.vars.extend(stage.vars.clone());
+        NodeHost { stage, ..self }
     }
 
     /// A host of what belongs to a package and to no node: a hook.
@@ -65,6 +74,26 @@ impl NodeHost {
 
     pub fn take_seed(&self) -> Option<SeedLoad> {
         self.seen().seed.take()
+    }
+
+    /// What stands for an input, which is noted as named.
+    fn staged(&self, fits: impl Fn(&str) -> bool) -> Option<Relation> {
+        let (id, relation) = self.stage.input(fits)?;
+        let mut seen = self.seen();
+        if !seen.inlined.iter().any(|known| known == id) {
+            seen.inlined.push(id.to_string());
+        }
+        Some(relation.clone())
+    }
+
+    /// A unit test reads nothing but what it gives.
+    fn not_given(&self, kind: ErrorKind, call: &str) -> HostError {
+        let test = self.node().map_or("", |node| node.name.as_str());
+        HostError {
+            kind,
+            message: format!("the model reads `{call}`, and the unit test `{test}` does not give it"),
+            help: Some(format!("add it to `given`: `- {{input: {call}, rows: []}}`")),
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -122,6 +151,14 @@ impl Host for NodeHost {
     }
 
     fn reference(&self, package: Option<&str>, name: &str, _version: Option<&Json>) -> Result<Relation, HostError> {
+        let fits = |node: &Node| node.name == name && package.is_none_or(|package| node.package == package);
+        let staged = self.staged(|id| self.manifest().node(id).is_some_and(fits));
+        if let Some(relation) = staged {
+            return Ok(relation);
+        }
+        if self.stage.complete {
+            return Err(self.not_given(ErrorKind::UnknownRef, &format!("ref('{name}')")));
+        }
         let Some(node) = self.referenced(package, name) else {
             return Err(HostError {
                 kind: ErrorKind::UnknownRef,
@@ -143,8 +180,17 @@ impl Host for NodeHost {
     }
 
     fn source(&self, source: &str, table: &str) -> Result<Relation, HostError> {
-        let sources = self.manifest().sources.values();
-        let mut found = sources.filter(|other| other.source_name == source && other.name == table);
+        let sources = &self.manifest().sources;
+        let fits = |other: &Source| other.source_name == source && other.name == table;
+        let staged = self.staged(|id| sources.get(id).is_some_and(fits));
+        if let Some(relation) = staged {
+            return Ok(relation);
+        }
+        if self.stage.complete {
+            return Err(self.not_given(ErrorKind::UnknownSource, &format!("source('{source}', '{table}')")));
+        }
+        let sources = sources.values();
+        let mut found = sources.filter(|other| fits(other));
         let (own, any) = (found.clone().find(|other| other.package == self.package), found.next());
         match own.or(any) {
             Some(source) => {
@@ -172,7 +218,11 @@ impl Host for NodeHost {
             "post_hook" => "post-hook",
             other => other,
         };
-        self.node()?.config.get(key).cloned()
+        let node = self.node()?;
+        match node.unit_test() {
+            Some(test) => stage::expectation(test, key).or_else(|| node.config.get(key).cloned()),
+            None => node.config.get(key).cloned(),
+        }
     }
 
     fn var(&self, name: &str) -> Option<Json> {
@@ -180,7 +230,10 @@ impl Host for NodeHost {
     }
 
     fn env_var(&self, name: &str) -> Result<Option<String>, HostError> {
-        self.session.project.environment.public(name)
+        match self.stage.env_var(name) {
+            Some(value) => Ok(Some(value)),
+            None => self.session.project.environment.public(name),
+        }
     }
 
     fn doc(&self, package: Option<&str>, name: &str) -> Result<String, HostError> {
@@ -247,6 +300,9 @@ impl Host for NodeHost {
     }
 
     fn columns(&self, relation: &Relation) -> Result<Vec<Column>, HostError> {
+        if let Some(columns) = self.stage.columns_of(relation) {
+            return Ok(columns.clone());
+        }
         self.engine("describe", |connection| connection.columns(relation))
     }
 
@@ -263,21 +319,13 @@ impl Host for NodeHost {
     }
 
     fn load_seed(&self, relation: &Relation) -> Result<u64, HostError> {
-        let Some(Kind::Seed { on_disk }) = self.node().map(|node| node.kind.clone()) else {
+        let infer_types = !self.session.project.is_native();
+        let Some(seed) = self.node().and_then(|node| SeedFile::of(node, infer_types)) else {
             return Err(HostError {
                 kind: ErrorKind::Runtime,
                 message: "`adapter.load_seed` works only while a seed is built".to_string(),
                 help: None,
             });
-        };
-        let config = self.node().map(|node| node.config.clone());
-        let column_types = config.as_ref().and_then(|config| config.get("column_types")).and_then(Json::as_object);
-        let delimiter = config.as_ref().and_then(|config| config.text("delimiter")?.chars().next());
-        let seed = SeedFile {
-            path: on_disk,
-            delimiter: delimiter.unwrap_or(','),
-            column_types: column_types.cloned().unwrap_or_default(),
-            infer_types: !self.session.project.is_native(),
         };
         let load = self.engine("", |connection| {
             if !connection.in_transaction() {

@@ -8,6 +8,7 @@ use crate::diagnostic::code::Code;
 use crate::files::Span;
 use crate::jinja::SourceMap;
 use crate::manifest::Node;
+use crate::manifest::unit_tests::UnitTest;
 
 impl CompiledNode {
     /// The place in the template that a byte of `sql` came from.
@@ -48,6 +49,7 @@ pub fn sql_problem(
     };
     let fallback = match &node.kind {
         crate::manifest::Kind::GenericTest(test) => Some(test.span),
+        crate::manifest::Kind::UnitTest(test) => Some(place_in_rows(test, compiled, error, sent)),
         _ => node.template.as_ref().map(|_| Span::start_of(node.file)),
     };
     let in_own_text = place.is_some();
@@ -75,6 +77,23 @@ fn place_in(session: &Session, compiled: &CompiledNode, sent: &str, at: SqlPosit
     let leading = compiled.sql.len() - compiled.sql.trim_start().len();
     let offset = offset - start + leading;
     compiled.place(offset).or_else(|| place_in_ephemeral(session, compiled, offset))
+}
+
+/// The rows of a unit test that the engine complains of: those of an input, else those that are expected.
+fn place_in_rows(test: &UnitTest, compiled: Option<&CompiledNode>, error: &AdapterError, sent: &str) -> Span {
+    let (AdapterError::Sql { at: Some(at), .. }, Some(compiled)) = (error, compiled) else { return test.span };
+    let Some(offset) = offset_of(sent, *at) else { return test.span };
+    let of_input = compiled
+        .ctes
+        .iter()
+        .find(|(_, text)| sent.find(text.as_str()).is_some_and(|start| (start..start + text.len()).contains(&offset)));
+    let given = of_input.and_then(|(id, _)| test.given.iter().find(|given| given.bound.as_ref() == Some(id)));
+    let end = sent.find(compiled.sql.trim()).map_or(sent.len(), |start| start + compiled.sql.trim().len());
+    match given {
+        Some(given) => given.fixture.span,
+        None if offset >= end => test.expect.span,
+        None => test.span,
+    }
 }
 
 /// A place in the text of an ephemeral model that was put into the SQL: in that model's own file.

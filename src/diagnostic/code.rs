@@ -182,6 +182,23 @@ codes! {
     /// `medal show --select TEST` shows the rows, `--store-failures` keeps them as a table. With `severity: warn` a
     /// test warns only.
     TestFailed => "test-failed",
+    /// The newest row of a source is older than its `freshness` allows.
+    ///
+    /// What loads the source may have stopped. A table without rows counts as infinitely old. `warn_after` warns,
+    /// `error_after` makes `medal source freshness` fail.
+    StaleSource => "stale-source",
+    /// A source has a `freshness`, and its age cannot be found out.
+    ///
+    /// `loaded_at_field` names a column or an expression with a point in time; cast a date or a text:
+    /// `loaded_on::timestamp`. `loaded_at_query` is a query that gives the time. `freshness: null` switches the
+    /// check of a table off.
+    UnknownFreshness => "unknown-freshness",
+    /// A unit test found other rows than it expects, or gives rows that its model does not read.
+    ///
+    /// The table has a line for each row that differs: `+++` is in the model's rows only, `---` in the expected ones
+    /// only, and `→` shows what was expected and what there is. Only the columns that `expect` names are compared, in
+    /// any order of the rows.
+    UnitTest => "unit-test",
     /// A seed file cannot be loaded: rows of different lengths, an empty or repeated column name, bad text.
     ///
     /// Values with a delimiter or a line end in them stand between double quotes. Another delimiter is the

@@ -1,6 +1,7 @@
 //! Turns macro files into one index of macros, found by name in dbt's order.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::{IndexMap, IndexSet};
@@ -13,7 +14,7 @@ use crate::jinja::front::SyntaxError;
 use crate::jinja::front::blocks::{self, BlockKind, MacroTemplate, RawBlock};
 use crate::jinja::front::edits::EditMap;
 use crate::jinja::front::expression::Call;
-use crate::jinja::front::lexer;
+use crate::jinja::front::lexer::{self, Lexed};
 use crate::jinja::proxy::Proxy;
 use crate::jinja::render::{CALL, PRELUDE};
 use crate::jinja::{ErrorKind, LibraryOptions, MacroFile, MacroInfo, MacroKind, RenderError};
@@ -85,14 +86,17 @@ fn add_file(
     errors: &mut Vec<RenderError>,
 ) -> Result<(), SyntaxError> {
     let lexed = lexer::lex(&file.text)?;
+    let mut taken = file.text.len() - file.text.trim_start().len();
     for block in blocks::find(&file.text, &lexed)? {
+        let text = with_trimmed(&file.text, &lexed, &block, taken);
+        taken = text.end;
         if matches!(block.kind, BlockKind::Snapshot | BlockKind::Docs) {
             continue;
         }
         let id = shared.macros.len();
         match blocks::macro_template(&file.text, &lexed, &block, id) {
             Ok(template) => {
-                let info = info(file, &block, &template);
+                let info = info(file, &block, &template, text);
                 let package = shared.packages.entry(file.package.clone()).or_default();
                 if package.contains_key(&info.name) {
                     let message = format!("the package `{}` has two macros `{}`", info.package, info.name);
@@ -131,7 +135,23 @@ fn template_name(id: usize) -> String {
     format!("m{id}")
 }
 
-fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate) -> MacroInfo {
+/// A block with the white space that its outer tags trim: dbt counts it among the text of a macro.
+fn with_trimmed(text: &str, lexed: &Lexed, block: &RawBlock, taken: usize) -> Range<usize> {
+    let tags = &lexed.segments[block.segments.clone()];
+    let (before, after) = (&text[taken..block.range.start], &text[block.range.end..]);
+    let start = match tags.first() {
+        Some(first) if first.trims_before => taken + before.trim_end().len(),
+        _ => block.range.start,
+    };
+    let end = match tags.last() {
+        Some(last) if last.trims_after && after.trim().is_empty() => block.range.end,
+        Some(last) if last.trims_after => text.len() - after.trim_start().len(),
+        _ => block.range.end,
+    };
+    start..end
+}
+
+fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate, text: Range<usize>) -> MacroInfo {
     let (name, kind) = match block.kind {
         BlockKind::Test => (format!("test_{}", block.name), MacroKind::Test),
         BlockKind::Materialization => {
@@ -148,7 +168,7 @@ fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate) -> MacroIn
         file: file.file,
         path: file.path.clone(),
         span: Span::new(file.file, block.range.clone()),
-        text: Arc::from(&file.text[block.range.clone()]),
+        text: Arc::from(&file.text[text]),
         kind,
         arguments: template.parameters.iter().map(|(name, _)| name.clone()).collect(),
         calls: Vec::new(),
@@ -158,6 +178,9 @@ fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate) -> MacroIn
 /// The names of the macros that calls lead to; of a dispatch, the implementation.
 pub fn static_calls(shared: &Shared, package: &str, calls: &[Call]) -> Vec<String> {
     let mut names = IndexSet::new();
+    // A call stands before those in its arguments.
+    let mut calls: Vec<&Call> = calls.iter().collect();
+    calls.sort_by_key(|call| call.name_range.start);
     for call in calls {
         if call.name != "adapter.dispatch" {
             names.insert(call.name.clone());
@@ -256,7 +279,12 @@ impl Shared {
             return Some(self.proxy(id));
         }
         let (name, _) = self.packages.get_key_value(name)?;
-        Some(Value::from_object(Namespace { shared: self.clone(), package: name.clone() }))
+        Some(self.namespace(name, IndexMap::new()))
+    }
+
+    /// A package as templates see it, with values in the place of some of its macros.
+    pub fn namespace(self: &Arc<Self>, package: &str, overrides: IndexMap<String, Value>) -> Value {
+        Value::from_object(Namespace { shared: self.clone(), package: package.to_string(), overrides })
     }
 
     /// The place in the user's file that a range of a macro's template came from.
@@ -276,11 +304,14 @@ impl Shared {
 struct Namespace {
     shared: Arc<Shared>,
     package: String,
+    overrides: IndexMap<String, Value>,
 }
 
 impl Object for Namespace {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.shared.in_package(&self.package, key.as_str()?).map(|id| self.shared.proxy(id))
+        let key = key.as_str()?;
+        let overridden = self.overrides.get(key).cloned();
+        overridden.or_else(|| self.shared.in_package(&self.package, key).map(|id| self.shared.proxy(id)))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -289,6 +320,9 @@ impl Object for Namespace {
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        if let Some(value) = self.overrides.get(name) {
+            return value.call(state, args);
+        }
         match self.shared.in_package(&self.package, name) {
             Some(id) => self.shared.proxies[id].call(state, args),
             None => {

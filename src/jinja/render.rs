@@ -20,6 +20,7 @@ use crate::jinja::limits;
 use crate::jinja::modules::datetime;
 use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::objects::runtime::Resolver;
+use crate::jinja::overrides;
 use crate::jinja::python;
 use crate::jinja::template;
 use crate::jinja::{ErrorKind, Host, HostError, Scope, ScopeValue};
@@ -36,7 +37,7 @@ pub struct Render {
     pub host: Arc<dyn Host>,
     pub package: String,
     values: IndexMap<String, Slot>,
-    /// Names that `context.update(…)` has added.
+    /// Names that a unit test overrides, or that `context.update(…)` has added.
     overlay: Mutex<IndexMap<String, Value>>,
     /// Results of statements by name.
     pub results: Mutex<IndexMap<String, Value>>,
@@ -98,11 +99,11 @@ impl Render {
     pub fn new(shared: Arc<Shared>, scope: &Scope, host: Arc<dyn Host>, native: bool) -> Arc<Render> {
         let values = scope.values.iter().map(|(name, value)| (name.clone(), Slot::new(value.clone()))).collect();
         Arc::new(Render {
-            shared,
             host,
             package: scope.package.clone(),
             values,
-            overlay: Mutex::default(),
+            overlay: Mutex::new(overrides::values(&shared, scope)),
+            shared,
             results: Mutex::default(),
             native,
             pending: Mutex::default(),
@@ -365,6 +366,27 @@ impl Object for Graph {
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
         self.get().call_method(state, name, args)
     }
+}
+
+/// Names that are neither macros nor functions, and that a caller need not put into the scope.
+const NAMES: [&str; 12] = [
+    "execute",
+    "context",
+    "builtins",
+    "flags",
+    "graph",
+    "project_name",
+    "target",
+    "this",
+    "model",
+    "invocation_id",
+    "run_started_at",
+    "selected_resources",
+];
+
+/// Whether templates of a package see something by this name.
+pub fn knows(shared: &Arc<Shared>, package: &str, name: &str) -> bool {
+    shared.name(package, name).is_some() || shared.globals.contains_key(name) || NAMES.contains(&name)
 }
 
 /// How the prelude reaches the render.

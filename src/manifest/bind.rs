@@ -13,7 +13,7 @@ use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::manifest::nodes::Drafts;
 use crate::manifest::refable::{Binder, place, ref_span};
-use crate::manifest::{Exposure, Group, Manifest, Node, Source, names, unused};
+use crate::manifest::{Exposure, Group, Manifest, Node, Source, names, unit_tests, unused};
 use crate::project::Project;
 
 type Declared = (IndexMap<String, Source>, IndexMap<String, Exposure>, IndexMap<String, Group>);
@@ -43,8 +43,10 @@ pub fn finish(
         let tables = exposure.source_refs.iter().filter_map(|call| binder.source(call, &exposure.package));
         exposure.depends_on = refs.chain(tables).map(str::to_string).collect();
     }
+    let (unit_tests, switched_off) = unit_tests::collect(project, files, &library, &binder, sink);
     drop(binder);
     let mut disabled = drafts.disabled;
+    disabled.extend(switched_off);
     for (id, parents, complete) in bound {
         if complete {
             nodes[&id].depends_on = parents;
@@ -52,6 +54,7 @@ pub fn finish(
             disabled.push(crate::manifest::nodes::disabled(&node));
         }
     }
+    nodes.extend(unit_tests.into_iter().map(|test| (test.id.clone(), Box::new(test))));
     let graph = graph(&nodes, &sources, &exposures, sink);
     let macro_properties = macro_properties(project);
     Manifest { nodes, sources, exposures, groups, docs, macro_properties, disabled, library, graph }

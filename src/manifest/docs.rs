@@ -41,6 +41,11 @@ pub fn collect(project: &Project) -> DocsBlocks {
     docs
 }
 
+static CALL: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r#"\{\{-?\s*doc\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?\)\s*-?\}\}"#;
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
 impl DocsBlocks {
     /// A block by name, seen from a package: the named package, else the own one, else any.
     pub fn find(&self, package: Option<&str>, from: &str, name: &str) -> Option<&Doc> {
@@ -51,26 +56,34 @@ impl DocsBlocks {
         }
     }
 
+    /// The docs blocks that a description quotes, by unique id.
+    pub fn quoted(&self, description: &str, from: &str) -> Vec<String> {
+        let found = |found: fancy_regex::Captures<'_, str>| Some(self.called(&found, from)?.id.clone());
+        if !description.contains("{{") {
+            return Vec::new();
+        }
+        CALL.captures_iter(description).filter_map(Result::ok).filter_map(found).collect()
+    }
+
+    /// The block that a `{{ doc(…) }}` names.
+    fn called(&self, call: &fancy_regex::Captures<'_, str>, from: &str) -> Option<&Doc> {
+        let first = call.get(1).map_or("", |group| group.as_str());
+        match call.get(2) {
+            Some(name) => self.find(Some(first), from, name.as_str()),
+            None => self.find(None, from, first),
+        }
+    }
+
     /// A description with its `{{ doc(…) }}` calls replaced; an unknown block stays as it is written.
     pub fn describe(&self, description: &str, from: &str) -> String {
-        static CALL: LazyLock<Regex> = LazyLock::new(|| {
-            let pattern = r#"\{\{-?\s*doc\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?\)\s*-?\}\}"#;
-            Regex::new(pattern).expect("the pattern is valid")
-        });
         if !description.contains("{{") {
             return description.to_string();
         }
-        let replaced = CALL.replace_all(description, |found: &fancy_regex::Captures<'_, str>| {
-            let first = found.get(1).map_or("", |group| group.as_str());
-            let (package, name) = match found.get(2) {
-                Some(name) => (Some(first), name.as_str()),
-                None => (None, first),
-            };
-            match self.find(package, from, name) {
+        let replaced =
+            CALL.replace_all(description, |found: &fancy_regex::Captures<'_, str>| match self.called(found, from) {
                 Some(doc) => doc.text.clone(),
                 None => found.get(0).map_or(String::new(), |whole| whole.as_str().to_string()),
-            }
-        });
+            });
         replaced.into_owned()
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
@@ -55,7 +55,12 @@ pub fn draft(
     for (package, file, subject) in &subjects {
         tests_of(package, file, subject, &mut tasks);
     }
-    let drafting = Drafting { project, library };
+    let renderer = |package: &str| {
+        let vars = parse::visible_vars(project, package);
+        YamlRenderer::for_project(&project.environment, &vars, &target_json(&project.target))
+    };
+    let renderers = project.packages.keys().map(|package| (package.as_str(), renderer(package))).collect();
+    let drafting = Drafting { project, library, renderers };
     drafts.nodes.reserve_exact(tasks.len());
     for (node, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
         sink.extend(problems);
@@ -158,14 +163,15 @@ fn tests_of<'a>(package: &'a str, file: &'a Properties, subject: &'a Subject<'a>
 struct Drafting<'a> {
     project: &'a Project,
     library: &'a Library,
+    /// By package, because each sees variables of its own.
+    renderers: BTreeMap<&'a str, YamlRenderer>,
 }
 
 impl Drafting<'_> {
     fn draft(&self, task: &Task<'_>) -> (Option<Box<Node>>, Vec<Diagnostic>) {
-        let mut problems = Vec::new();
         let column = task.column.as_ref().map(|(name, _)| name.as_str());
         let mut parts = test_entry::parts(task.test, column, &task.subject.call);
-        self.render(&mut parts.config, task, &mut problems);
+        let mut problems = self.render_config(task, &mut parts.config);
         let Some(found) = self.find(task.package, &parts) else {
             return (None, vec![self.unknown(task, &parts)]);
         };
@@ -207,22 +213,19 @@ impl Drafting<'_> {
         (Some(Box::new(node)), problems)
     }
 
-    /// Renders the configuration, as dbt does with what stands in YAML; arguments are rendered when the test is.
-    fn render(&self, config: &mut JsonMap, task: &Task<'_>, problems: &mut Vec<Diagnostic>) {
-        let has_jinja = |value: &Json| value.as_str().is_some_and(|text| text.contains("{{") || text.contains("{%"));
-        if !config.values().any(has_jinja) {
-            return;
-        }
-        let vars = parse::visible_vars(self.project, task.package);
-        let target = target_json(&self.project.target);
-        let renderer = YamlRenderer::for_project(&self.project.environment, &vars, &target);
-        for value in config.values_mut().filter(|value| has_jinja(value)) {
-            match renderer.text(value.as_str().unwrap_or_default()) {
-                Ok(rendered) => *value = rendered,
-                Err(error) => problems.push(yaml_error(&error, task.test.span)),
+    /// Renders the texts of a test's configuration, which become values of their own type.
+    fn render_config(&self, task: &Task<'_>, config: &mut JsonMap) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        let Some(renderer) = self.renderers.get(task.package) else { return problems };
+        for value in config.values_mut() {
+            match value.as_str().map(|text| renderer.text(text)) {
+                Some(Ok(rendered)) => *value = rendered,
+                Some(Err(error)) => problems.push(yaml_error(&error, task.test.span)),
+                None => {}
             }
         }
         config.retain(|_, value| !value.is_null());
+        problems
     }
 
     fn find(&self, package: &str, parts: &Parts) -> Option<&crate::jinja::MacroInfo> {

@@ -68,7 +68,7 @@ impl<'a> Naming<'a> {
         });
         let alias = part(2, |_, given, node| given.unwrap_or(&node.name).trim().to_string());
         if node.is_ephemeral() {
-            return (Relation::cte(&alias), problems);
+            return (Relation::cte(&database, &schema, &alias), problems);
         }
         // What a snapshot names is taken as it is written.
         let exact = |key: &str, else_: String| match node.kind {

@@ -204,7 +204,7 @@ impl Drafting<'_> {
     fn seed_node(&self, task: &Task<'_>, seed: &SeedCsv, problems: &mut Vec<Diagnostic>) -> Option<Node> {
         let kind = Kind::Seed { on_disk: seed.on_disk.clone() };
         let mut node = self.blank(task, kind, &seed.name, &seed.path, &seed.relative, FileId(0));
-        match std::fs::File::open(&seed.on_disk).and_then(hash::sha256_of) {
+        match seed_checksum(seed) {
             Ok(checksum) => node.checksum = checksum,
             Err(error) => {
                 let message = format!("cannot read `{}`: {error}", seed.path);
@@ -220,8 +220,9 @@ impl Drafting<'_> {
     fn blank(&self, task: &Task<'_>, kind: Kind, name: &str, path: &str, relative: &str, file: FileId) -> Node {
         let package = &task.package.name;
         let target = &self.project.target;
-        let describe = |text: &str| self.docs.describe(text, package);
+        let describe = |text: &str| (self.docs.describe(text, package), self.docs.quoted(text, package));
         let patch = task.patch.map(|(_, node)| node);
+        let (description, doc_blocks) = patch.map(|node| describe(&node.description)).unwrap_or_default();
         // dbt puts analyses below a folder of that name, whatever theirs is called.
         let below = if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() };
         Node {
@@ -229,7 +230,8 @@ impl Drafting<'_> {
             path: below,
             original_path: path.to_string(),
             file,
-            description: patch.map_or_else(String::new, |node| describe(&node.description)),
+            description,
+            doc_blocks,
             columns: patch.map_or_else(IndexMap::new, |node| columns(&node.columns, describe)),
             patch_path: task.patch.map(|(file, _)| format!("{package}://{}", file.path)),
             patch_span: patch.map(|node| node.span),
@@ -244,13 +246,14 @@ impl Drafting<'_> {
             Kind::Seed { .. } => "seeds",
             Kind::Snapshot => "snapshots",
             Kind::SingularTest | Kind::GenericTest(_) => "data_tests",
+            Kind::UnitTest(_) => "unit_tests",
             Kind::Model | Kind::Analysis | Kind::Operation => "models",
         };
         merge_trees(&mut node.config, self.project, &task.package.name, tree, &node.fqn, |config| {
             if let Some((_, properties)) = task.patch {
                 config.merge(properties.config.clone());
             }
-            config.merge(in_file);
+            config.merge_call(in_file);
         });
         if !matches!(node.kind, Kind::Model | Kind::Snapshot) {
             return;
@@ -273,6 +276,22 @@ impl Drafting<'_> {
     }
 }
 
+/// dbt compares the texts of seeds, without the white space around them, and of large ones only the paths.
+fn seed_checksum(seed: &SeedCsv) -> std::io::Result<String> {
+    let size = std::fs::metadata(&seed.on_disk)?.len();
+    if size > LARGE_SEED {
+        return std::fs::File::open(&seed.on_disk).map(|_| String::new());
+    }
+    let bytes = std::fs::read(&seed.on_disk)?;
+    Ok(match str::from_utf8(&bytes) {
+        Ok(text) => hash::sha256(text.trim()),
+        Err(_) => hash::sha256_of(bytes.as_slice())?,
+    })
+}
+
+/// 1 MiB.
+const LARGE_SEED: u64 = 1 << 20;
+
 /// Configurations of a node with a value that means nothing, where they are written.
 fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
     let own = |key: &str| {
@@ -289,13 +308,7 @@ fn config_problems(node: &Node, task: &Task<'_>) -> Vec<Diagnostic> {
 
 /// The macros that a text calls, as unique ids.
 pub fn macro_ids<'a>(library: &Library, package: &str, calls: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
-    for found in calls.filter_map(|call| library.find(package, call)) {
-        if !ids.contains(&found.unique_id) {
-            ids.push(found.unique_id.clone());
-        }
-    }
-    ids
+    library.resolve_calls(package, calls).into_iter().map(|found| found.unique_id.clone()).collect()
 }
 
 /// The project file's levels, then what is written with the node, then (for a package) the root project's levels.
@@ -307,13 +320,19 @@ pub fn merge_trees(
     fqn: &[String],
     with_the_node: impl FnOnce(&mut Config),
 ) {
-    let from = |package: &Package| package.settings.configs.get(tree).map(|tree| levels(tree, fqn)).unwrap_or_default();
+    let from = |package: &Package, config: &mut Config| {
+        let settings = &package.settings;
+        let rendered = settings.configs.get(tree).map(|tree| levels(tree, fqn)).unwrap_or_default();
+        let written = settings.written_configs.get(tree).map(|tree| levels(tree, fqn));
+        let written = written.unwrap_or_else(|| rendered.clone());
+        rendered.into_iter().zip(written).for_each(|(rendered, written)| config.merge_rendered(rendered, written));
+    };
     if let Some(own) = project.packages.get(package) {
-        from(own).into_iter().for_each(|level| config.merge(level));
+        from(own, config);
     }
     with_the_node(config);
     if project.root().name != package {
-        from(project.root()).into_iter().for_each(|level| config.merge(level));
+        from(project.root(), config);
     }
 }
 
@@ -326,8 +345,15 @@ pub fn fqn(package: &str, relative: &str, name: &str, with_file: bool) -> Vec<St
     [package.to_string()].into_iter().chain(folders).chain(file).chain([name.to_string()]).collect()
 }
 
-pub fn columns(columns: &[ColumnProperties], describe: impl Fn(&str) -> String) -> IndexMap<String, ColumnInfo> {
-    let described = |info: &ColumnInfo| ColumnInfo { description: describe(&info.description), ..info.clone() };
+/// The columns by name; `describe` gives a description, and the docs blocks that it quotes.
+pub fn columns(
+    columns: &[ColumnProperties],
+    describe: impl Fn(&str) -> (String, Vec<String>),
+) -> IndexMap<String, ColumnInfo> {
+    let described = |info: &ColumnInfo| {
+        let (description, doc_blocks) = describe(&info.description);
+        ColumnInfo { description, doc_blocks, ..info.clone() }
+    };
     columns.iter().map(|column| (column.info.name.clone(), described(&column.info))).collect()
 }
 

@@ -24,6 +24,7 @@ pub struct ParseHost {
     vars: JsonMap,
     environment: Environment,
     this: Relation,
+    native: bool,
     said: Mutex<Said>,
 }
 
@@ -33,6 +34,7 @@ impl ParseHost {
             vars: visible_vars(project, package),
             environment: project.environment.clone(),
             this,
+            native: project.root().settings.native,
             said: Mutex::default(),
         }
     }
@@ -71,6 +73,10 @@ impl Host for ParseHost {
 
     fn var(&self, name: &str) -> Option<Json> {
         self.vars.get(name).cloned()
+    }
+
+    fn may_miss_vars(&self) -> bool {
+        !self.native
     }
 
     fn env_var(&self, name: &str) -> Result<Option<String>, HostError> {

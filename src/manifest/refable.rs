@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
-use crate::manifest::{Disabled, Manifest, Node, RefArguments, Source};
+use crate::manifest::{Disabled, Kind, Manifest, Node, RefArguments, Source};
 use crate::project::Project;
 
 /// The parents of a node that is not in the manifest.
@@ -98,6 +98,17 @@ impl<'a> Binder<'a> {
                 Err(self.disabled.iter().find(off).map_or(Unbound::Unknown, Unbound::Disabled))
             }
         }
+    }
+
+    pub fn node(&self, id: &str) -> Option<&'a Node> {
+        self.nodes.get(id).map(Box::as_ref)
+    }
+
+    /// The names of a package's models.
+    pub fn models_of(&self, package: &str) -> impl Iterator<Item = &'a str> {
+        let models =
+            self.nodes.values().filter(move |node| matches!(node.kind, Kind::Model) && node.package == package);
+        models.map(|node| node.name.as_str())
     }
 
     pub fn source(&self, [source, table]: &[String; 2], from: &str) -> Option<&'a str> {

@@ -160,7 +160,7 @@ impl Choosing<'_> {
         };
         let mut chosen = Chosen::default();
         for test in self.members.downstream(&selected, 1) {
-            if self.members.all[test].kind != "test" || selected.contains(&test) {
+            if !matches!(self.members.all[test].kind, "test" | "unit_test") || selected.contains(&test) {
                 continue;
             }
             let comes = self.indirect == Indirect::Eager || self.members.parents_within(test, &present);

@@ -76,9 +76,10 @@ pub enum Method {
     Exposure,
     Version,
     Layer,
+    UnitTest,
 }
 
-const METHODS: [&str; 15] = [
+const METHODS: [&str; 16] = [
     "fqn",
     "tag",
     "group",
@@ -94,11 +95,12 @@ const METHODS: [&str; 15] = [
     "exposure",
     "version",
     "layer",
+    "unit_test",
 ];
 
 /// Methods of dbt that need what this version does not have: earlier results, or kinds of nodes.
-const UNSUPPORTED: [&str; 8] =
-    ["state", "result", "source_status", "selector", "unit_test", "saved_query", "semantic_model", "metric"];
+const UNSUPPORTED: [&str; 7] =
+    ["state", "result", "source_status", "selector", "saved_query", "semantic_model", "metric"];
 
 /// dbt's kinds of resources, as `resource_type:` and `--resource-type` take them.
 const RESOURCE_TYPES: [&str; 15] = [
@@ -234,6 +236,7 @@ fn method(written: &str) -> Result<Method, SelectorError> {
         "exposure" => Method::Exposure,
         "version" => Method::Version,
         "layer" => Method::Layer,
+        "unit_test" => Method::UnitTest,
         other => return Err(unknown_method(other)),
     })
 }
@@ -260,6 +263,10 @@ fn check_value(method: &Method, value: &str) -> Result<(), SelectorError> {
         Method::Exposure if parts > 2 => Err(SelectorError::new(
             format!("`exposure:{value}` has more than two parts"),
             "write `exposure:name` or `exposure:package.name`",
+        )),
+        Method::UnitTest if parts > 2 => Err(SelectorError::new(
+            format!("`unit_test:{value}` has more than two parts"),
+            "write `unit_test:name` or `unit_test:package.name`",
         )),
         Method::Path if value.is_empty() => Err(SelectorError::new(
             "`path:` stands without a path",

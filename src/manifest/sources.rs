@@ -1,7 +1,9 @@
 //! Turns property files into sources, exposures and groups.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::{Relation, literal};
 use crate::diagnostic::code::Code;
@@ -10,7 +12,7 @@ use crate::files::{FileId, Span};
 use crate::jinja::{JsonMap, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::nodes::{Drafts, columns, merge_trees};
-use crate::manifest::{Disabled, Exposure, Group, RefArguments, Source, names};
+use crate::manifest::{Disabled, Exposure, Group, RefArguments, Source, freshness, names};
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
 use crate::project::properties::{ExposureProperties, Properties, SourceProperties, SourceTable};
@@ -31,7 +33,7 @@ pub fn collect(
         for file in &package.properties {
             let place = Place { project, docs, package: &package.name, file, folders: folders(package, &file.path) };
             for (source, table) in file.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t))) {
-                let source = place.source(source, table);
+                let source = place.source(source, table, sink);
                 if source.config.flag("enabled") {
                     insert(&mut sources, source.id.clone(), source, table.node.span, |other| other.span, sink);
                 } else {
@@ -108,13 +110,15 @@ impl Place<'_> {
         [self.package.to_string()].into_iter().chain(self.folders.iter().cloned()).chain(names).collect()
     }
 
-    fn source(&self, source: &SourceProperties, table: &SourceTable) -> Source {
+    fn source(&self, source: &SourceProperties, table: &SourceTable, sink: &mut Diagnostics) -> Source {
         let fqn = self.fqn(&[&source.name, &table.node.name]);
         let mut config = Config::new(Defaults::Source);
-        merge_trees(&mut config, self.project, self.package, "sources", &fqn, |config| {
-            config.merge(source.config.clone());
-            config.merge(table.node.config.clone());
-        });
+        let in_yaml = written(source, table, sink);
+        let told = in_yaml.contains_key("freshness");
+        merge_trees(&mut config, self.project, self.package, "sources", &fqn, |config| config.merge(in_yaml));
+        if let Some(of_project_file) = config.get("freshness").filter(|_| !told) {
+            sink.extend(freshness::mistakes(of_project_file, table.node.span));
+        }
         let target = &self.project.target;
         let identifier = table.identifier.clone().unwrap_or_else(|| table.node.name.clone());
         let database = source.database.as_deref().unwrap_or(&target.database);
@@ -125,7 +129,8 @@ impl Place<'_> {
         quoting.extend(table.quoting.clone());
         relation.quote = names::quoting(&quoting, None);
         relation.expression = external_location(&config, source, table, schema, &identifier);
-        let describe = |text: &str| self.docs.describe(text, self.package);
+        let describe = |text: &str| (self.docs.describe(text, self.package), self.docs.quoted(text, self.package));
+        let (description, doc_blocks) = describe(&table.node.description);
         Source {
             id: format!("source.{}.{}.{}", self.package, source.name, table.node.name),
             package: self.package.to_string(),
@@ -137,8 +142,10 @@ impl Place<'_> {
             span: table.node.span,
             relation,
             loader: table.loader.clone().unwrap_or_else(|| source.loader.clone()),
-            description: describe(&table.node.description),
-            source_description: describe(&source.description),
+            description,
+            doc_blocks,
+            written_place: source.written_place.clone(),
+            source_description: describe(&source.description).0,
             source_meta: source.meta.clone(),
             columns: columns(&table.node.columns, describe),
             config,
@@ -168,6 +175,19 @@ impl Place<'_> {
             source_refs,
         }
     }
+}
+
+/// What a source and its table say of their configuration: the table's word counts, and tags and meta add up.
+fn written(source: &SourceProperties, table: &SourceTable, sink: &mut Diagnostics) -> JsonMap {
+    let mut both = Config::new(Defaults::Source);
+    both.merge(source.config.clone());
+    both.merge(table.node.config.clone());
+    let tags: BTreeSet<&str> = both.texts("tags").into_iter().collect();
+    let more = [("meta", json!(both.get("meta"))), ("tags", json!(tags))];
+    let mut config = both.written().clone();
+    config.extend(freshness::settle(&source.freshness, &table.freshness, sink));
+    config.extend(more.map(|(key, value)| (key.to_string(), value)));
+    config
 }
 
 /// `ref('x')` and `source('a', 'b')` as texts of a YAML list.

@@ -8,15 +8,15 @@ use crate::project::properties::Properties;
 /// Reports every use of a feature that `docs/compatibility.md` lists as not there yet.
 pub fn report(project: &Project, sink: &mut Diagnostics) {
     for file in project.packages.values().flat_map(|package| &package.properties) {
-        unit_tests(file, sink);
         snapshots(file, sink);
         versions(file, sink);
+        semantics(file, sink);
     }
 }
 
-fn unit_tests(file: &Properties, sink: &mut Diagnostics) {
-    for (name, span) in &file.unit_tests {
-        let message = format!("the unit test `{name}` is left out: this version of medal has no unit tests");
+fn semantics(file: &Properties, sink: &mut Diagnostics) {
+    for (key, span) in &file.semantics {
+        let message = format!("`{key}` are left out: this version of medal has no semantic layer");
         sink.push(Diagnostic::warning(Code::Unsupported, *span, message));
     }
 }

@@ -35,12 +35,14 @@ fn own_keys(level: &JsonMap) -> JsonMap {
 #[derive(Debug, Clone)]
 pub struct Config {
     own: JsonMap,
+    /// As written: the last place where a key stands counts, and nothing is merged or rendered.
+    unrendered: JsonMap,
     defaults: &'static JsonMap,
 }
 
 impl Config {
     pub fn new(kind: Defaults) -> Config {
-        Config { own: JsonMap::new(), defaults: kind.map() }
+        Config { own: JsonMap::new(), unrendered: JsonMap::new(), defaults: kind.map() }
     }
 
     /// A value that is written or has a default; null counts as none.
@@ -74,6 +76,11 @@ impl Config {
         &self.own
     }
 
+    /// dbt's `unrendered_config`, by which runs are compared: what each key was last written as.
+    pub fn unrendered(&self) -> &JsonMap {
+        &self.unrendered
+    }
+
     /// Everything, defaults included.
     pub fn full(&self) -> JsonMap {
         let mut full = self.defaults.clone();
@@ -86,12 +93,34 @@ impl Config {
         for (key, value) in under {
             if !self.own.contains_key(key) {
                 self.own.insert(key.clone(), value.clone());
+                self.unrendered.insert(key.clone(), value.clone());
             }
         }
     }
 
+    /// Puts a more specific configuration, of which the text before rendering is known, over this one.
+    pub fn merge_rendered(&mut self, over: JsonMap, written: JsonMap) {
+        self.unrendered.extend(written);
+        self.merge_own(over);
+    }
+
     /// Puts a more specific configuration over this one.
     pub fn merge(&mut self, over: JsonMap) {
+        self.unrendered.extend(over.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self.merge_own(over);
+    }
+
+    /// Puts what a template's own `config()` says over this one.
+    pub fn merge_call(&mut self, over: JsonMap) {
+        let dashed = |key: &String| match key.as_str() {
+            "pre_hook" | "post_hook" => key.replace('_', "-"),
+            _ => key.clone(),
+        };
+        self.unrendered.extend(over.iter().map(|(key, value)| (dashed(key), value.clone())));
+        self.merge_own(over);
+    }
+
+    fn merge_own(&mut self, over: JsonMap) {
         for (key, value) in over {
             let key = match key.as_str() {
                 "pre_hook" => "pre-hook".to_string(),
@@ -159,12 +188,20 @@ pub enum Defaults {
     Seed,
     Test,
     Source,
+    UnitTest,
 }
 
 impl Defaults {
     fn map(self) -> &'static JsonMap {
-        static MAPS: LazyLock<[JsonMap; 5]> = LazyLock::new(|| {
-            [model_defaults(), snapshot_defaults(), seed_defaults(), test_defaults(), source_defaults()]
+        static MAPS: LazyLock<[JsonMap; 6]> = LazyLock::new(|| {
+            [
+                model_defaults(),
+                snapshot_defaults(),
+                seed_defaults(),
+                test_defaults(),
+                source_defaults(),
+                unit_test_defaults(),
+            ]
         });
         &MAPS[self as usize]
     }
@@ -254,6 +291,10 @@ fn snapshot_defaults() -> JsonMap {
 
 fn source_defaults() -> JsonMap {
     object(json!({"enabled": true, "tags": [], "meta": {}, "event_time": null, "freshness": null}))
+}
+
+fn unit_test_defaults() -> JsonMap {
+    object(json!({"tags": [], "meta": {}, "enabled": true}))
 }
 
 fn test_defaults() -> JsonMap {

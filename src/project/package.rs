@@ -12,7 +12,7 @@ use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{BlockKind, MacroFile, RenderError, blocks};
 use crate::project::properties::{self, Properties};
 use crate::project::render::YamlRenderer;
-use crate::project::settings::{Settings, inside};
+use crate::project::settings::{Settings, folder};
 use crate::yaml;
 
 /// Everything that one project or installed package holds.
@@ -27,6 +27,7 @@ pub struct Package {
     pub seeds: Vec<SeedCsv>,
     pub macros: Vec<MacroFile>,
     pub docs: Vec<DocsBlock>,
+    pub fixtures: Vec<FixtureFile>,
     pub properties: Vec<Properties>,
 }
 
@@ -64,6 +65,14 @@ pub struct DocsBlock {
     pub path: String,
 }
 
+/// A file of `tests/fixtures`: rows for unit tests.
+#[derive(Debug, Clone)]
+pub struct FixtureFile {
+    pub name: String,
+    pub file: FileId,
+    pub is_sql: bool,
+}
+
 /// A file that was found under one of the project's folders.
 struct Found {
     on_disk: PathBuf,
@@ -94,6 +103,7 @@ pub fn load(
     let mut reader = Reader { dir, settings: &settings, ignored, files, sink };
     let paths = &settings.paths;
     let generic = |found: &Found| found.relative.starts_with("generic/");
+    let fixture = |found: &Found| found.relative.starts_with("fixtures/");
 
     let models = reader.found(&paths.models);
     let tests = reader.found(&paths.tests);
@@ -110,12 +120,13 @@ pub fn load(
         name: settings.name.clone(),
         dir: dir.to_path_buf(),
         models: reader.sql_files(models.iter()),
-        singular_tests: reader.sql_files(tests.iter().filter(|found| !generic(found))),
+        singular_tests: reader.sql_files(tests.iter().filter(|found| !generic(found) && !fixture(found))),
         analyses: reader.sql_files(analyses.iter()),
         snapshots: reader.snapshots(&snapshot_files),
         seeds: seeds.iter().filter(|found| found.has_extension(&["csv"])).map(seed).collect(),
         macros: reader.macro_files(macro_files.iter().chain(tests.iter().filter(|found| generic(found)))),
         docs: reader.docs(),
+        fixtures: reader.fixtures(tests.iter().filter(|found| fixture(found))),
         properties: reader.properties(renderer),
         settings: settings.clone(),
     };
@@ -151,8 +162,8 @@ impl Reader<'_> {
     /// The files below some folders, in the order of their paths.
     fn found(&mut self, folders: &[String]) -> Vec<Found> {
         let mut all = Vec::new();
-        for folder in folders {
-            let Some(root) = inside(self.dir, folder, self.settings.place_of(folder), self.sink) else { continue };
+        for path in folders {
+            let Some(root) = folder(self.dir, path, self.settings, self.sink) else { continue };
             if root.is_dir() {
                 self.walk(&root, &mut all);
             }
@@ -236,6 +247,15 @@ impl Reader<'_> {
             }
         }
         snapshots
+    }
+
+    fn fixtures<'f>(&mut self, found: impl Iterator<Item = &'f Found>) -> Vec<FixtureFile> {
+        let mut fixtures = Vec::new();
+        for found in found.filter(|found| found.has_extension(&["csv", "sql"])) {
+            let Some(file) = self.read(&found.on_disk) else { continue };
+            fixtures.push(FixtureFile { name: found.stem(), file, is_sql: found.has_extension(&["sql"]) });
+        }
+        fixtures
     }
 
     fn docs(&mut self) -> Vec<DocsBlock> {

@@ -7,7 +7,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::files::{FileId, Span};
 use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
+use crate::project::freshness::{self, FreshnessProperties};
 use crate::project::render::YamlRenderer;
+use crate::project::unit_tests::{self, UnitTestProperties};
 use crate::yaml::{Value, Yaml};
 
 /// What one property file says.
@@ -25,7 +27,9 @@ pub struct Properties {
     pub sources: Vec<SourceProperties>,
     pub exposures: Vec<ExposureProperties>,
     pub groups: Vec<GroupProperties>,
-    pub unit_tests: Vec<(String, Span)>,
+    /// `metrics` and the like: the key and its place.
+    pub semantics: Vec<(String, Span)>,
+    pub unit_tests: Vec<UnitTestProperties>,
 }
 
 /// What YAML says of a model, seed, snapshot, analysis or source table.
@@ -65,6 +69,8 @@ pub struct ColumnInfo {
     pub meta: JsonMap,
     pub tags: Vec<String>,
     pub constraints: Json,
+    /// Unique ids of the docs blocks that the description quotes.
+    pub doc_blocks: Vec<String>,
 }
 
 /// A generic test as written: its name, perhaps with a package, and everything below it.
@@ -95,9 +101,12 @@ pub struct SourceProperties {
     pub description: String,
     pub database: Option<String>,
     pub schema: Option<String>,
+    /// `database` and `schema` as they are written, with their Jinja.
+    pub written_place: [Option<String>; 2],
     pub loader: String,
     pub quoting: JsonMap,
     pub config: JsonMap,
+    pub freshness: FreshnessProperties,
     pub meta: JsonMap,
     pub tables: Vec<SourceTable>,
 }
@@ -105,6 +114,7 @@ pub struct SourceProperties {
 #[derive(Debug, Clone)]
 pub struct SourceTable {
     pub node: NodeProperties,
+    pub freshness: FreshnessProperties,
     pub identifier: Option<String>,
     pub loader: Option<String>,
     pub quoting: JsonMap,
@@ -136,8 +146,9 @@ pub struct GroupProperties {
 }
 
 /// Keys that dbt renders only when the node is compiled, or never.
-const AS_WRITTEN: [&str; 9] = [
+const AS_WRITTEN: [&str; 10] = [
     "description",
+    "loaded_at_query",
     "tests",
     "data_tests",
     "pre-hook",
@@ -162,6 +173,13 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
     let analyses = list(&mut fields, "analyses", "an analysis");
     let mut singular_tests = list(&mut fields, "data_tests", "a test");
     singular_tests.extend(list(&mut fields, "tests", "a test"));
+    let mut sources = fields.each("sources", source);
+    for source in &mut sources {
+        let written = raw.get("sources").map_or(&[][..], Yaml::items).iter();
+        let own = written.into_iter().find(|own| own.get("name").and_then(Yaml::as_str) == Some(&source.name));
+        let text = |key: &str| own.and_then(|own| own.get(key)?.as_str().map(str::to_string));
+        source.written_place = [text("database"), text("schema")];
+    }
     let properties = Properties {
         file: yaml.span.file,
         path: path.to_string(),
@@ -171,13 +189,20 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
         analyses,
         singular_tests,
         macros: fields.each("macros", macro_),
-        sources: fields.each("sources", source),
+        sources,
+        semantics: semantics(&yaml),
         exposures: fields.each("exposures", exposure),
         groups: fields.each("groups", group),
-        unit_tests: fields.list("unit_tests").iter().filter_map(unit_test).collect(),
+        unit_tests: fields.each("unit_tests", unit_tests::read),
     };
     fields.finish(Severity::Warning);
     properties
+}
+
+fn semantics(yaml: &Yaml) -> Vec<(String, Span)> {
+    let keys = ["metrics", "semantic_models", "saved_queries"];
+    let written = yaml.entries().iter().filter(|(key, value)| keys.contains(&key.name.as_str()) && !value.is_null());
+    written.map(|(key, _)| (key.name.clone(), key.span)).collect()
 }
 
 /// Keys that may stand beside `config:` as well as below it.
@@ -257,6 +282,7 @@ fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         meta,
         tags,
         constraints: json(&mut fields, "constraints"),
+        doc_blocks: Vec::new(),
     };
     let tests = tests(&mut fields);
     fields.ignore(&["granularity", "policy_tags", "dimension", "entity", "include", "exclude"]);
@@ -336,11 +362,10 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
     let mut fields = Fields::new(yaml, "a source", sink);
     let (name, span) = fields.name()?;
     let (mut config, _) = config(yaml, &mut fields);
-    for key in ["freshness", "loaded_at_field", "loaded_at_query", "enabled"] {
-        if let Some(value) = fields.get(key) {
-            config.entry(key).or_insert_with(|| value.to_json());
-        }
+    if let Some(enabled) = fields.get("enabled") {
+        config.entry("enabled").or_insert_with(|| enabled.to_json());
     }
+    let freshness = freshness::read(yaml, &mut fields, &mut config);
     let meta = config.get("meta").and_then(Json::as_object).cloned().unwrap_or_default();
     let source = SourceProperties {
         name,
@@ -348,9 +373,11 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
         description: fields.text("description").unwrap_or_default(),
         database: fields.text("database"),
         schema: fields.text("schema"),
+        written_place: [None, None],
         loader: fields.text("loader").unwrap_or_default(),
         quoting: fields.json_map("quoting"),
         config,
+        freshness,
         meta,
         tables: fields.each("tables", source_table),
     };
@@ -362,13 +389,10 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
 fn source_table(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceTable> {
     let mut fields = Fields::new(yaml, "a source table", sink);
     let mut node = node_fields(yaml, &mut fields)?;
-    for key in ["freshness", "loaded_at_field", "loaded_at_query"] {
-        if let Some(value) = fields.get(key) {
-            node.config.entry(key).or_insert_with(|| value.to_json());
-        }
-    }
+    let freshness = freshness::read(yaml, &mut fields, &mut node.config);
     let table = SourceTable {
         node,
+        freshness,
         identifier: fields.text("identifier"),
         loader: fields.text("loader"),
         quoting: fields.json_map("quoting"),
@@ -414,9 +438,4 @@ fn group(yaml: &Yaml, sink: &mut Diagnostics) -> Option<GroupProperties> {
     };
     fields.finish(Severity::Warning);
     Some(group)
-}
-
-fn unit_test(yaml: &Yaml) -> Option<(String, Span)> {
-    let name = yaml.get("name")?;
-    Some((name.as_str()?.to_string(), name.span))
 }

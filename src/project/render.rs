@@ -98,7 +98,8 @@ impl YamlRenderer {
         self.library.render_value(text, &self.scope, self.host.clone())
     }
 
-    /// A value with every text in it rendered, except below the keys that `skip` names.
+    /// A value with every text in it rendered, except below the keys that `skip` names. In a `config:` only hooks and
+    /// queries are kept as they are written: what looks like another key there is a name, for instance of a column.
     pub fn yaml(&self, yaml: &Yaml, skip: &[&str], sink: &mut Diagnostics) -> Yaml {
         let value = match &yaml.value {
             Value::String(text) => match self.text(text) {
@@ -116,7 +117,8 @@ impl YamlRenderer {
                     .map(|(key, value)| {
                         let bare = key.name.trim_start_matches('+');
                         let keep = skip.contains(&bare);
-                        (key.clone(), if keep { value.clone() } else { self.yaml(value, skip, sink) })
+                        let below = if key.name == "config" { &AS_WRITTEN_IN_CONFIG } else { skip };
+                        (key.clone(), if keep { value.clone() } else { self.yaml(value, below, sink) })
                     })
                     .collect(),
             ),
@@ -125,6 +127,9 @@ impl YamlRenderer {
         Yaml { span: yaml.span, value }
     }
 }
+
+/// Keys below a `config:` that are rendered when the node runs.
+const AS_WRITTEN_IN_CONFIG: [&str; 5] = ["pre-hook", "post-hook", "pre_hook", "post_hook", "loaded_at_query"];
 
 fn from_json(json: &Json, span: Span) -> Value {
     let node = |json: &Json| Yaml { span, value: from_json(json, span) };

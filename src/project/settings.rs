@@ -50,6 +50,8 @@ pub struct Settings {
     pub flags: JsonMap,
     /// By the names of `CONFIG_TREES`; keys still have their `+`.
     pub configs: IndexMap<String, Json>,
+    /// Those of them that have Jinja in them, as written.
+    pub written_configs: IndexMap<String, Json>,
     pub restrict_access: bool,
     /// `require-dbt-version`, and where it is written.
     pub required_versions: Vec<(Requirement, Span)>,
@@ -197,12 +199,16 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
     let paths = paths(&mut fields);
     let target_path = fields.text("target-path").unwrap_or_else(|| "target".to_string());
     let clean = fields.texts("clean-targets").unwrap_or_else(|| vec![target_path.clone()]);
-    let (mut configs, mut config_folders) = (IndexMap::new(), IndexMap::new());
+    let (mut configs, mut written_configs, mut config_folders) = (IndexMap::new(), IndexMap::new(), IndexMap::new());
     for tree in CONFIG_TREES {
         configs.insert(tree.to_string(), Json::Object(fields.json_map(tree)));
         if let Some(written) = yaml.get(tree) {
             config_keys::check_tree(written, fields.sink);
             config_folders.insert(tree.to_string(), config_keys::folders(written));
+            let as_written = raw.yaml.get(tree).map_or(Json::Null, Yaml::to_json);
+            if as_written != written.to_json() {
+                written_configs.insert(tree.to_string(), as_written);
+            }
         }
     }
     if let (Some(tests), Some(Json::Object(tree))) = (yaml.get("tests"), configs.get_mut("data_tests"))
@@ -229,6 +235,7 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
         vars: fields.json_map("vars"),
         flags: fields.json_map("flags"),
         configs,
+        written_configs,
         restrict_access: fields.flag("restrict-access").unwrap_or(false),
         required_versions: required_versions(&mut fields),
         layers: fields.get("layers").cloned(),
@@ -303,6 +310,16 @@ impl Settings {
     pub fn place_of(&self, text: &str) -> Span {
         let found = self.places.iter().find(|(written, _)| written == text);
         found.map_or_else(|| Span::start_of(self.file), |(_, span)| *span)
+    }
+}
+
+/// A folder of the project's files. In a dbt project it may be a link: orchestrators run links to a project's folders.
+pub fn folder(dir: &Path, path: &str, settings: &Settings, sink: &mut Diagnostics) -> Option<PathBuf> {
+    let is_link = || dir.join(path).symlink_metadata().is_ok_and(|found| found.is_symlink());
+    let is_name = matches!(Path::new(path).components().collect::<Vec<_>>()[..], [std::path::Component::Normal(_)]);
+    match !settings.native && is_name && is_link() {
+        true => Some(dir.join(path)),
+        false => inside(dir, path, settings.place_of(path), sink),
     }
 }
 

@@ -49,6 +49,7 @@ impl Worker {
             self.session.existing.add(&node.relation.clone().with_kind(kind));
         }
         match result {
+            Ok(()) if node.unit_test().is_some() => outcome::of_unit_test(timer, node, compiled, host.take_rows()),
             Ok(()) if node.is_test() => outcome::of_test(timer, node, compiled, host.take_rows(), self.warnings_fail()),
             Ok(()) => outcome::of_build(timer, node, compiled, host.take_seed()),
             Err(problem) => timer.failed(compiled, problem),
@@ -77,6 +78,7 @@ impl Worker {
         let count = self.warehouse.with(|connection| connection.statement_count(&compiled.sql));
         let place = match &node.kind {
             Kind::GenericTest(test) => test.span,
+            Kind::UnitTest(test) => test.span,
             _ => Span::start_of(node.file),
         };
         match count {
@@ -121,7 +123,11 @@ impl Worker {
 
     fn materialization(&self, node: &Node) -> Result<&MacroInfo, Diagnostic> {
         let library = &self.session.manifest.library;
-        let name = if node.is_test() { "test" } else { node.materialized() };
+        let name = match node.kind {
+            Kind::UnitTest(_) => "unit",
+            _ if node.is_test() => "test",
+            _ => node.materialized(),
+        };
         library.find_materialization(name, &self.session.project.target.kind).ok_or_else(|| {
             let message = format!("`{}` asks for the materialization `{name}`, which does not exist", node.name);
             let problem = Diagnostic::error(Code::UnknownMaterialization, node.config_place("materialized"), message);

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::Span;
 use crate::jinja::JsonMap;
 use crate::manifest::Node;
-use crate::run::{Outcome, Status};
+use crate::run::{Outcome, Status, diff};
 
 /// The clock of one node.
 pub struct Timer {
@@ -115,6 +115,29 @@ pub fn of_test(
     let failures = if status == Status::Pass { Some(0) } else { i64::try_from(count).ok() };
     let diagnostics = message.iter().map(|message| found_rows(node, status, message)).collect();
     let response = JsonMap::from_iter([("_message".to_string(), json!("OK"))]);
+    Outcome { compiled, failures, response, diagnostics, ..timer.ended(status, message) }
+}
+
+/// A unit test, by the rows of its query: those that there are, and those that are expected.
+pub fn of_unit_test(timer: Timer, node: &Node, compiled: Option<CompiledNode>, rows: Option<Rows>) -> Outcome {
+    let test = node.unit_test().expect("it is a unit test");
+    let used: Vec<&String> = compiled.iter().flat_map(|compiled| &compiled.ctes).map(|(id, _)| id).collect();
+    let unused = test.given.iter().filter(|given| given.bound.as_ref().is_some_and(|id| !used.contains(&id)));
+    let mut diagnostics: Vec<Diagnostic> = unused
+        .map(|given| {
+            let message = format!("`{}` does not read `{}`, whose rows the unit test gives", test.model, given.input);
+            Diagnostic::warning(Code::UnitTest, given.span, message).help("remove the input")
+        })
+        .collect();
+    let difference = diff::difference(&rows.unwrap_or_default());
+    let message = difference.map(|table| format!("actual differs from expected:\n\n{table}\n"));
+    diagnostics.extend(message.iter().map(|message| {
+        let place = test.expect.span;
+        Diagnostic::error(Code::UnitTest, place, message.trim_end()).label("these rows are expected")
+    }));
+    let response = JsonMap::from_iter([("_message".to_string(), json!("OK"))]);
+    let status = if message.is_some() { Status::Fail } else { Status::Pass };
+    let failures = Some(i64::from(message.is_some()));
     Outcome { compiled, failures, response, diagnostics, ..timer.ended(status, message) }
 }
 

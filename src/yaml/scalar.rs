@@ -26,7 +26,8 @@ fn number(text: &str) -> Option<Number> {
         return None;
     }
     let digits = digits.replace('_', "");
-    integer(&digits).map(|value| Number::from(sign * value)).or_else(|| float(sign, &digits))
+    let large = || digits.parse::<u64>().ok().filter(|_| sign == 1 && !digits.starts_with('0')).map(Number::from);
+    integer(&digits).map(|value| Number::from(sign * value)).or_else(large).or_else(|| float(sign, &digits))
 }
 
 fn integer(digits: &str) -> Option<i64> {

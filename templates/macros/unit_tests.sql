@@ -45,6 +45,7 @@
   {%- set nothing = {} -%}
   {%- for name, type in types.items() -%}{%- do nothing.update({name: dbt.safe_cast('null', type) | trim}) -%}{%- endfor -%}
   {%- do validate_fixture_rows(rows, none) -%}
+  {{ '-- Fixture for ' ~ model.name ~ '\n' }}
   {%- for row in rows -%}
     {%- set filled = nothing.copy() -%}
     {%- do filled.update(format_row(row, types)) -%}
@@ -54,9 +55,18 @@
   {%- endfor -%}
 {%- endmacro %}
 
+{# The expected rows: each has the columns that any of them names, in one order. #}
 {% macro get_expected_sql(rows, column_name_to_data_types, column_name_to_quoted) -%}
+  {%- set nothing = {} -%}
   {%- for row in rows or [] -%}
-    {{ row_query(format_row(row, column_name_to_data_types), column_name_to_quoted) }}{{ '\nunion all\n' if not loop.last }}
+    {%- for name, value in format_row(row, column_name_to_data_types).items() -%}
+      {%- do nothing.update({name: dbt.safe_cast('null', column_name_to_data_types[name]) | trim}) -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {%- for row in rows or [] -%}
+    {%- set filled = nothing.copy() -%}
+    {%- do filled.update(format_row(row, column_name_to_data_types)) -%}
+    {{ row_query(filled, column_name_to_quoted) }}{{ '\nunion all\n' if not loop.last }}
   {%- else -%}
     select * from dbt_internal_unit_test_actual limit 0
   {%- endfor -%}
@@ -75,8 +85,11 @@
         "a row of the unit test has a column `" ~ name ~ "`, and the columns are " ~ column_name_to_data_types | join(', ')
       ) -%}
     {%- endif -%}
+    {%- set type = column_name_to_data_types[name | lower] -%}
+    {#- A text of any length fits, as it would not into `character varying(256)`. -#}
+    {%- if value is string and 'varying' in type -%}{%- set type = type.split('(')[0] -%}{%- endif -%}
     {%- set literal = dbt.string_literal(dbt.escape_single_quotes(value)) if value is string else ('null' if value is none else value) -%}
-    {%- do formatted.update({name | lower: dbt.safe_cast(literal, column_name_to_data_types[name | lower]) | trim}) -%}
+    {%- do formatted.update({name | lower: dbt.safe_cast(literal, type) | trim}) -%}
   {%- endfor -%}
   {{ return(formatted) }}
 {%- endmacro %}

@@ -9,7 +9,9 @@
 
   {%- set expected_rows = config.get('expected_rows') -%}
   {%- set names = [] -%}
-  {%- for name in (expected_rows[0] if expected_rows else types) -%}{%- do names.append(quoted[name | lower]) -%}{%- endfor -%}
+  {%- for row in expected_rows or [types] -%}
+    {%- for name in row if quoted[name | lower] not in names -%}{%- do names.append(quoted[name | lower]) -%}{%- endfor -%}
+  {%- endfor -%}
   {%- set expected_sql = config.get('expected_sql') or get_expected_sql(expected_rows, types, quoted) -%}
 
   {%- call statement('main', fetch_result=true, auto_begin=false) -%}

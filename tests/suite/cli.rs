@@ -32,6 +32,8 @@ fn help_names_every_command_and_fits_80_columns() {
         "show",
         "run-operation",
         "retry",
+        "docs",
+        "source",
         "deps",
         "clean",
         "explain",

@@ -1,11 +1,14 @@
 //! What a project does to a warehouse, one behaviour a test, on small projects that are written in place.
 
 mod artifacts;
+mod catalog;
 mod configuration;
 mod data_tests;
+mod freshness;
 mod macros;
 mod materializations;
 mod packages;
 mod seeds;
 mod selection;
+mod unit_tests;
 mod workflow;

@@ -141,8 +141,9 @@ fn fill(
     survey: &Survey,
     quote: char,
 ) -> Result<(), AdapterError> {
-    let sql =
-        format!("create or replace table {} as select * from {}", relation.render(), reading(seed, survey, quote));
+    let table = if relation.is_temporary() { "temporary table" } else { "table" };
+    let (name, rows) = (relation.render(), reading(seed, survey, quote));
+    let sql = format!("create or replace {table} {name} as select * from {rows}");
     connection.execute(&sql).map_err(|error| match error {
         AdapterError::Sql { message, .. } => failed(condense(&message)),
         error => error,

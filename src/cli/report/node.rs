@@ -21,6 +21,7 @@ pub fn description(node: &Node) -> String {
         Kind::Model => format!("sql {} model {}", node.materialized(), short_relation(node)),
         Kind::Seed { .. } => format!("seed file {}", short_relation(node)),
         Kind::Snapshot => format!("snapshot {}", short_relation(node)),
+        Kind::UnitTest(ref test) => format!("{}::{}", test.model, node.name),
         Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) | Kind::Operation => node.name.clone(),
     };
     tame(&text)
@@ -31,6 +32,7 @@ pub fn counted_as(node: &Node) -> String {
     match node.kind {
         Kind::Model => format!("{} model", node.materialized()),
         Kind::SingularTest | Kind::GenericTest(_) => "data test".to_string(),
+        Kind::UnitTest(_) => "unit test".to_string(),
         _ => node.resource_type().to_string(),
     }
 }
@@ -41,7 +43,11 @@ fn short_relation(node: &Node) -> String {
 }
 
 pub fn started(index: usize, total: usize, node: &Node) -> Told {
-    let what = if node.is_test() { format!("test {}", node.name) } else { description(node) };
+    let what = match node.kind {
+        Kind::SingularTest | Kind::GenericTest(_) => format!("test {}", node.name),
+        Kind::UnitTest(_) => format!("unit_test {}", description(node)),
+        _ => description(node),
+    };
     let text = dotted(index, total, &format!("START {}", tame(&what)), "[RUN]");
     let info = info(node, "started", Some(SystemTime::now()), None);
     let data = json!({"description": what, "index": index, "total": total, "node_info": info});
@@ -116,7 +122,7 @@ fn tag(outcome: &Outcome) -> String {
     }
 }
 
-fn dotted(index: usize, total: usize, text: &str, end: &str) -> String {
+pub fn dotted(index: usize, total: usize, text: &str, end: &str) -> String {
     format!("{:.<WIDTH$} {end}", format!("{index} of {total} {text} "))
 }
 
@@ -133,7 +139,7 @@ fn event_name(node: &Node, status: Status) -> EventName {
         (Status::Skipped, _) => EventName::SKIPPED,
         (_, Kind::Seed { .. }) => EventName::SEED_RESULT,
         (_, Kind::Snapshot) => EventName::SNAPSHOT_RESULT,
-        _ if node.is_test() => EventName::TEST_RESULT,
+        _ if node.is_test() || node.unit_test().is_some() => EventName::TEST_RESULT,
         _ => EventName::MODEL_RESULT,
     }
 }
@@ -151,8 +157,8 @@ fn result_data(index: usize, total: usize, node: &Node, outcome: &Outcome) -> Js
         "execution_time": took(outcome).as_secs_f64(),
         "node_info": ended_info(node, outcome),
     });
-    if node.is_test() {
-        data["name"] = json!(node.name);
+    if node.is_test() || node.unit_test().is_some() {
+        data["name"] = json!(description(node));
         data["num_models"] = json!(total);
         data["num_failures"] = json!(outcome.failures.unwrap_or(0));
         data["attached_node"] = json!(node.generic_test().and_then(|test| test.attached.as_deref()));
@@ -209,13 +215,17 @@ pub fn ended_info(node: &Node, outcome: &Outcome) -> Json {
 /// dbt's `node_info`, the part of an event that says which node it is about.
 pub fn info(node: &Node, status: &str, started: Option<SystemTime>, finished: Option<SystemTime>) -> Json {
     let time = |time: Option<SystemTime>| time.map(|time| iso(time).trim_end_matches('Z').to_string());
-    let relation_name = if node.is_test() { String::new() } else { node.relation.render() };
+    let (materialized, relation_name) = match node.kind {
+        Kind::UnitTest(_) => ("unit", String::new()),
+        _ if node.is_test() => ("test", String::new()),
+        _ => (node.materialized(), node.relation.render()),
+    };
     json!({
         "node_path": node.path,
         "node_name": node.name,
         "unique_id": node.id,
         "resource_type": node.resource_type(),
-        "materialized": if node.is_test() { "test" } else { node.materialized() },
+        "materialized": materialized,
         "node_status": status,
         "node_started_at": time(started).unwrap_or_default(),
         "node_finished_at": time(finished).unwrap_or_default(),

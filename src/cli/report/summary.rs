@@ -14,7 +14,7 @@ use crate::cli::report::problem::plural;
 use crate::cli::report::screen::tame;
 use crate::cli::report::told::{EventName, Told};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{Manifest, Node};
+use crate::manifest::{Kind, Manifest, Node};
 use crate::run::{Outcome, RunResults, Status};
 
 /// What there is to say at the end of a run.
@@ -189,7 +189,11 @@ fn stats(results: &RunResults) -> Told {
 pub fn counts(manifest: &Manifest) -> String {
     let mut counts: IndexMap<&str, usize> = IndexMap::new();
     for node in manifest.nodes.values() {
-        let kind = if node.is_test() { "data test" } else { node.resource_type() };
+        let kind = match node.kind {
+            Kind::UnitTest(_) => "unit test",
+            _ if node.is_test() => "data test",
+            _ => node.resource_type(),
+        };
         *counts.entry(kind).or_default() += 1;
     }
     counts.insert("source", manifest.sources.len());

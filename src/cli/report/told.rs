@@ -33,9 +33,12 @@ impl EventName {
     pub const TEST_RESULT: EventName = EventName("LogTestResult", "Q007");
     pub const MODEL_RESULT: EventName = EventName("LogModelResult", "Q012");
     pub const SNAPSHOT_RESULT: EventName = EventName("LogSnapshotResult", "Q015");
+    pub const FRESHNESS_RESULT: EventName = EventName("LogFreshnessResult", "Q018");
+    pub const FRESHNESS_COMPLETE: EventName = EventName("FreshnessCheckComplete", "Q003");
     pub const SEED_RESULT: EventName = EventName("LogSeedResult", "Q016");
     pub const SKIPPED: EventName = EventName("SkippingDetails", "Q034");
     pub const COMMAND_COMPLETED: EventName = EventName("CommandCompleted", "Q039");
+    pub const SQL_QUERY: EventName = EventName("SQLQuery", "E016");
     pub const SHOW_NODE: EventName = EventName("ShowNode", "Q041");
     pub const COMPILED_NODE: EventName = EventName("CompiledNode", "Q042");
     pub const FINISHED_RUNNING: EventName = EventName("FinishedRunningStats", "E047");

@@ -110,10 +110,14 @@ pub fn var(state: &mut State, args: Arguments) -> Result<Value, Error> {
     if let Some(json) = render(state)?.host.var(&name) {
         return Ok(python::from_json(&json));
     }
-    args.get(1, "default").ok_or_else(|| {
-        let help = format!("set it under `vars:`, or give a default: `var('{name}', 'default')`");
-        error::raise(ErrorKind::MissingVar, format!("the variable `{name}` is not set"), Some(help))
-    })
+    if let Some(default) = args.get(1, "default") {
+        return Ok(default);
+    }
+    if render(state)?.host.may_miss_vars() {
+        return Ok(Value::from(()));
+    }
+    let help = format!("set it under `vars:`, or give a default: `var('{name}', 'default')`");
+    Err(error::raise(ErrorKind::MissingVar, format!("the variable `{name}` is not set"), Some(help)))
 }
 
 /// `var.has_var(name)`.

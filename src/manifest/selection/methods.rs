@@ -31,9 +31,10 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
             let package = if value == "this" { members.package } else { value };
             places(&|member| fits(package, member.package))
         }
-        Method::Config(keys) => places(&|member| member.kind != "exposure" && is_configured(member, keys, value)),
-        Method::TestName => places(&|member| member.generic_test.is_some_and(|name| fits(value, name))),
-        Method::TestType => places(&|member| member.kind == "test" && is_test_type(member, value)),
+        Method::Config(keys) => places(&|member| is_configurable(member) && is_configured(member, keys, value)),
+        Method::TestName => places(&|member| tested_by(member).is_some_and(|name| fits(value, name))),
+        Method::TestType => places(&|member| is_test_type(member, value)),
+        Method::UnitTest => places(&|member| is_unit_test(member, value)),
         Method::ResourceType => places(&|member| member.kind == value),
         Method::Exposure => places(&|member| is_exposure(member, value)),
         // No model has versions in this version of medal.
@@ -42,8 +43,13 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
     }
 }
 
+/// What `config.…` looks at.
+fn is_configurable(member: &Member<'_>) -> bool {
+    !matches!(member.kind, "exposure" | "unit_test")
+}
+
 fn is_configurable_node(member: &Member<'_>) -> bool {
-    !matches!(member.kind, "source" | "exposure")
+    !matches!(member.kind, "source" | "exposure" | "unit_test")
 }
 
 /// `orders`, `marts.orders`, `shop.marts` or `marts.*`, with or without the package in front.
@@ -89,6 +95,17 @@ fn is_exposure(member: &Member<'_>, value: &str) -> bool {
     member.kind == "exposure" && fits(package, member.package) && fits(name, member.name)
 }
 
+/// `name` or `package.name`.
+fn is_unit_test(member: &Member<'_>, value: &str) -> bool {
+    let (package, name) = value.split_once('.').unwrap_or(("*", value));
+    member.kind == "unit_test" && fits(package, member.package) && fits(name, member.name)
+}
+
+/// The name of a generic test, or of a unit test.
+fn tested_by<'a>(member: &Member<'a>) -> Option<&'a str> {
+    member.generic_test.or((member.kind == "unit_test").then_some(member.name))
+}
+
 /// The files and folders of the project that fit a pattern.
 fn paths<'a>(members: &Members<'a>, pattern: &str) -> BTreeSet<&'a str> {
     let own = members.all.iter().filter(|member| member.package == members.package);
@@ -112,9 +129,9 @@ fn is_file(path: &str, value: &str) -> bool {
 fn is_test_type(member: &Member<'_>, value: &str) -> bool {
     match value {
         "generic" | "schema" => member.generic_test.is_some(),
-        "singular" => member.generic_test.is_none(),
-        "data" => true,
-        // Unit tests do not exist in this version of medal.
+        "singular" => member.kind == "test" && member.generic_test.is_none(),
+        "data" => member.kind == "test",
+        "unit" => member.kind == "unit_test",
         _ => false,
     }
 }

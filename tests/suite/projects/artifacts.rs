@@ -110,3 +110,45 @@ fn the_target_folder_can_be_elsewhere_or_left_out() {
     project.ends(0, &["--no-write-json", "build"]);
     assert!(!project.path().join("target/run_results.json").exists());
 }
+
+#[test]
+fn an_orchestrator_may_run_links_to_the_folders_of_a_project() {
+    let own = dbt(&[MODEL, YAML, DOCS, SEED]);
+    let linked = crate::suite::support::Project::of(&[]);
+    for name in ["dbt_project.yml", "profiles.yml", "models", "seeds"] {
+        std::os::unix::fs::symlink(own.path().join(name), linked.path().join(name)).expect("a link can be made");
+    }
+    linked.ends(0, &["seed"]);
+    linked.ends(0, &["run"]);
+    assert_eq!(linked.query("select * from a"), "1");
+}
+
+#[test]
+fn the_manifest_has_the_configuration_as_it_is_written() {
+    let settings = "name: shop\nprofile: shop\nmodels:\n  +docs: {node_color: gold}\n  +tags: all\n  shop:\n    +schema: \"{{ var('s', 'extra') }}\"\n    +pre_hook: select 1\n";
+    let model = ("models/a.sql", "{{ config(tags=['own'], post_hook='select 2') }} select 1 as id");
+    let project = dbt(&[("dbt_project.yml", settings), model]);
+    project.ends(0, &["parse"]);
+    let manifest = project.json("target/manifest.json");
+    let node = &manifest["nodes"]["model.shop.a"];
+    let expected = serde_json::json!({
+        "docs": {"node_color": "gold"},
+        "tags": ["own"],
+        "schema": "{{ var('s', 'extra') }}",
+        "pre_hook": "select 1",
+        "post-hook": "select 2",
+    });
+    assert_eq!(node["unrendered_config"], expected);
+    assert_eq!(node["config"]["schema"], "extra");
+    assert_eq!(node["config"]["tags"], serde_json::json!(["all", "own"]));
+    assert_eq!(node["config"]["docs"], serde_json::json!({"show": true, "node_color": "gold"}));
+}
+
+#[test]
+fn the_manifest_says_which_docs_blocks_are_quoted() {
+    let project = dbt(&[MODEL, YAML, DOCS, SEED]);
+    project.ends(0, &["parse"]);
+    let manifest = project.json("target/manifest.json");
+    assert_eq!(manifest["nodes"]["model.shop.a"]["doc_blocks"], serde_json::json!(["doc.shop.a_docs"]));
+    assert_eq!(manifest["sources"]["source.shop.raw.b"]["unrendered_schema"], "main");
+}

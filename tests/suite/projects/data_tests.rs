@@ -78,6 +78,32 @@ fn warnings_alone_end_well_unless_they_count_as_errors() {
 }
 
 #[test]
+fn the_configuration_of_a_test_may_be_jinja() {
+    let project = orders(
+        "          - unique: {config: {enabled: \"{{ var('strict', false) | as_bool }}\"}}\n\
+         \x20         - not_null: {config: {severity: \"{{ 'warn' if target.name == 'dev' else 'error' }}\"}}\n",
+    );
+    project.ends(0, &["build"]);
+    assert_eq!(project.outcomes(), ["not_null_orders_id warn 1", "orders success"]);
+    project.ends(1, &["build", "--vars", "strict: true"]);
+    assert_eq!(project.outcomes(), ["not_null_orders_id warn 1", "orders success", "unique_orders_id fail 1"]);
+}
+
+#[test]
+fn what_is_never_compiled_may_lack_its_variables() {
+    let project = dbt(&[
+        ("models/off.sql", "{{ config(enabled=false) }} select {{ var('nowhere') }}"),
+        ("models/other.sql", "select {{ var('nowhere') }} as id"),
+        ("models/fine.sql", "select 1 as id"),
+    ]);
+    project.ends(0, &["parse"]);
+    project.ends(0, &["build", "--select", "fine"]);
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.all().contains("error[missing-var]"), "{}", ran.all());
+    assert_eq!(project.outcomes(), ["fine success", "other error"]);
+}
+
+#[test]
 fn where_limit_and_fail_calc_shape_the_count() {
     let project = orders(
         "          - unique: {name: only_new, config: {where: \"status = 'new'\"}}\n\
