@@ -30,7 +30,6 @@ use crate::project::layers::Layers;
 use crate::project::package::Package;
 use crate::project::profile::ProfileRequest;
 use crate::project::render::{Environment, YamlRenderer};
-use crate::yaml;
 
 /// Everything that the user wrote.
 pub struct Project {

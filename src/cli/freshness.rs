@@ -35,7 +35,7 @@ pub fn freshness(context: &mut Context, options: &FreshnessOptions) -> Result<Ex
     let adapter = workspace::connect(context, &workspace)?;
     let session = workspace::session(context, &workspace, &selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
-    let run_hooks = |which: &str, hooks: Vec<String>, results: &[(&str, Json)]| {
+    let run_hooks = |which: &str, hooks: Vec<(String, String)>, results: &[(&str, Json)]| {
         hooks::run(&session, &warehouse, &context.files, &hooks, which, results).map_err(|problem| {
             let mut sink = Diagnostics::default();
             sink.push(problem);
@@ -43,7 +43,7 @@ pub fn freshness(context: &mut Context, options: &FreshnessOptions) -> Result<Ex
             Exit::Failed
         })
     };
-    let wanted = |hooks: Vec<String>| if has_hooks(&workspace) { hooks } else { Vec::new() };
+    let wanted = |hooks: Vec<(String, String)>| if has_hooks(&workspace) { hooks } else { Vec::new() };
     let begin = Instant::now();
     run_hooks("on-run-start", wanted(workspace::all_hooks(&workspace, |settings| &settings.on_run_start)), &[])?;
     let tell = |event: &FreshnessEvent<'_>| context.reporter.freshness(event);

@@ -19,6 +19,7 @@ use crate::jinja::JsonMap;
 use crate::manifest::selection::{self, NodeSet, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
+use crate::project::package::Package;
 use crate::project::{LoadRequest, Project, load};
 use crate::{adapter, deps, layer, manifest, sql};
 
@@ -160,14 +161,16 @@ fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics
     }
 }
 
-/// The hooks of all packages, the root project's last.
+/// The hooks of all packages, each with its package, the root project's last.
 pub fn all_hooks(
     workspace: &Workspace,
     of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>,
-) -> Vec<String> {
+) -> Vec<(String, String)> {
     let packages = workspace.project.packages.values();
     let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
-    others.into_iter().chain(root).flat_map(|package| of(&package.settings).clone()).collect()
+    let hooks = |package: &Package| of(&package.settings).clone().into_iter();
+    let with_package = |package| hooks(package).map(|hook| (package.name.clone(), hook));
+    others.into_iter().chain(root).flat_map(with_package).collect()
 }
 
 /// A session without a run, for rendering.

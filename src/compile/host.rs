@@ -56,6 +56,12 @@ impl NodeHost {
         NodeHost { stage, ..self }
     }
 
+    /// A host of what belongs to a package and to no node: a hook.
+    pub fn of_package(session: Arc<Session>, warehouse: Arc<Warehouse>, package: &str) -> NodeHost {
+        let vars = parse::visible_vars(&session.project, package);
+        NodeHost { package: package.to_string(), vars, ..NodeHost::new(session, warehouse, None) }
+    }
+
     /// The ephemeral models that the template named, by unique id.
     pub fn inlined(&self) -> Vec<String> {
         self.seen().inlined.clone()

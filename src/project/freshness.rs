@@ -7,7 +7,7 @@ use crate::diagnostic::code::Code;
 use crate::files::Span;
 use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
-use crate::project::yaml::Yaml;
+use crate::yaml::Yaml;
 
 /// The keys about freshness at one level: of a source, or of a table in it.
 #[derive(Debug, Clone, Default)]

@@ -15,21 +15,21 @@ use crate::jinja::{Scope, ScopeValue, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Node, builtin, names};
 
-/// Renders and runs hooks one after the other, until one fails.
+/// Renders and runs hooks, each as its package sees it, one after the other, until one fails.
 pub fn run(
     session: &Arc<Session>,
     warehouse: &Arc<Warehouse>,
     files: &ProjectFiles,
-    hooks: &[String],
+    hooks: &[(String, String)],
     which: &str,
     context: &[(&str, Json)],
 ) -> Result<(), Diagnostic> {
-    for (at, hook) in hooks.iter().enumerate() {
+    for (at, (package, hook)) in hooks.iter().enumerate() {
         let file = files.add(&format!("{which}[{at}] of the project file"), hook);
         let text = files.get(file).text;
         let template = Template::new(file, text).map_err(|error| builtin::diagnostic(&error))?;
-        let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
-        let scope = operation_scope(session, context);
+        let host = Arc::new(NodeHost::of_package(session.clone(), warehouse.clone(), package));
+        let scope = Scope { package: package.clone(), ..operation_scope(session, context) };
         let rendered = session
             .manifest
             .library

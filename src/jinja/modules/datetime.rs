@@ -245,7 +245,8 @@ impl Object for Class {
         Ok(match self.0 {
             "datetime" => {
                 let local = new_date(&args)?.and_time(new_time(&args, 3)?);
-                Value::from_object(Moment { local, zone: zone_argument(&args, 7, "tzinfo") })
+                let zone = zone_argument(&args, 7, "tzinfo").map(Zone::unlocalized);
+                Value::from_object(Moment { local, zone })
             }
             "date" => Value::from_object(Date(new_date(&args)?)),
             "time" => Value::from_object(Time(new_time(&args, 0)?)),
@@ -359,7 +360,11 @@ impl Object for Moment {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let key = key.as_str()?;
         if key == "tzinfo" {
-            return Some(self.zone.map_or_else(|| Value::from(()), Value::from_object));
+            let zone = self.zone.map(|zone| match zone {
+                Zone::Named(name) if name != chrono_tz::UTC => Zone::At(name, zone.offset_of(self.local)),
+                zone => zone,
+            });
+            return Some(zone.map_or_else(|| Value::from(()), Value::from_object));
         }
         date_attribute(self.local.date(), key).or_else(|| time_attribute(self.local.time(), key))
     }
@@ -376,7 +381,7 @@ impl Object for Moment {
             "timestamp" => Value::from(self.utc().and_utc().timestamp_micros() as f64 / 1e6),
             "replace" => {
                 let zone = match args.keyword("tzinfo") {
-                    Some(value) => zone(&value),
+                    Some(value) => zone(&value).map(Zone::unlocalized),
                     None => self.zone,
                 };
                 Value::from_object(Moment { local: replaced(self.local, &args)?, zone })

@@ -15,6 +15,8 @@ use crate::jinja::modules::datetime::Moment;
 pub enum Zone {
     Named(chrono_tz::Tz),
     Fixed(FixedOffset),
+    /// A named zone that stays at one of its offsets, whatever the time of the year.
+    At(chrono_tz::Tz, FixedOffset),
 }
 
 pub fn module() -> Value {
@@ -33,10 +35,21 @@ pub fn zone(value: &Value) -> Option<Zone> {
 }
 
 impl Zone {
+    /// The zone as a datetime has it that was made with it, and not by `localize`: at its oldest offset, in whole
+    /// minutes. Source: <https://pythonhosted.org/pytz/>.
+    pub fn unlocalized(self) -> Zone {
+        let Zone::Named(zone) = self else { return self };
+        let oldest = zone.offset_from_utc_datetime(&NaiveDateTime::MIN).fix().local_minus_utc();
+        match FixedOffset::east_opt((oldest + 30).div_euclid(60) * 60) {
+            Some(offset) if zone != chrono_tz::UTC => Zone::At(zone, offset),
+            _ => self,
+        }
+    }
+
     pub fn offset_at(&self, utc: NaiveDateTime) -> FixedOffset {
         match self {
             Zone::Named(zone) => zone.offset_from_utc_datetime(&utc).fix(),
-            Zone::Fixed(offset) => *offset,
+            Zone::Fixed(offset) | Zone::At(_, offset) => *offset,
         }
     }
 
@@ -47,7 +60,7 @@ impl Zone {
                 Some(offset) => offset.fix(),
                 None => self.offset_at(local),
             },
-            Zone::Fixed(offset) => *offset,
+            Zone::Fixed(offset) | Zone::At(_, offset) => *offset,
         }
     }
 
@@ -57,6 +70,10 @@ impl Zone {
                 Some(moment) => moment.format("%Z").to_string(),
                 None => zone.name().to_string(),
             },
+            Zone::At(zone, offset) => {
+                let named = Zone::Named(*zone);
+                if named.offset_of(local) == *offset { named.abbreviation(local) } else { "LMT".to_string() }
+            }
             Zone::Fixed(offset) if offset.local_minus_utc() == 0 => "UTC".to_string(),
             Zone::Fixed(offset) => format!("UTC{offset}"),
         }
@@ -78,7 +95,11 @@ impl Object for Zone {
             "localize" => {
                 let moment = args.value(0, "dt")?;
                 let moment = moment.downcast_object_ref::<Moment>().ok_or_else(|| args.missing("a datetime"))?;
-                Ok(Value::from_object(Moment { local: moment.local, zone: Some(**self) }))
+                let zone = match **self {
+                    Zone::At(zone, _) => Zone::Named(zone),
+                    zone => zone,
+                };
+                Ok(Value::from_object(Moment { local: moment.local, zone: Some(zone) }))
             }
             "normalize" => args.required(0),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
@@ -93,7 +114,7 @@ impl Object for Zone {
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Zone::Named(zone) => f.write_str(zone.name()),
+            Zone::Named(zone) | Zone::At(zone, _) => f.write_str(zone.name()),
             Zone::Fixed(offset) if offset.local_minus_utc() == 0 => f.write_str("UTC"),
             Zone::Fixed(offset) => write!(f, "UTC{offset}"),
         }

@@ -223,3 +223,40 @@ fn a_package_replaces_no_built_in_materialization_unless_the_project_says_so() {
     project.write("dbt_project.yml", &format!("name: shop\nprofile: shop\n{flag}"));
     assert!(project.ends(1, &["build"]).stderr.contains("mine"));
 }
+
+#[test]
+fn a_hook_of_a_package_sees_the_macros_and_variables_of_its_package() {
+    let hooked = "name: library\nvars: {place: prepared}\non-run-start: \"{{ prepare(var('place')) }}\"\n";
+    let prepare = "{% macro prepare(schema) %}create schema if not exists {{ schema }}{% endmacro %}";
+    let project = dbt(&[LOCAL, ("lib/dbt_project.yml", hooked), ("lib/macros/prepare.sql", prepare)]);
+    project.ends(0, &["deps"]);
+    project.write("models/m.sql", "select 1 as id");
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select count(*) as n from duckdb_schemas() where schema_name = 'prepared'"), "1");
+}
+
+#[test]
+fn what_a_package_leaves_in_the_graph_is_there_at_the_end_of_the_run() {
+    let hooks = "name: library\non-run-start: \"{{ library.begin() }}\"\non-run-end: \"{{ library.end() }}\"\n";
+    let macros = "{% macro begin() %}{% do graph.setdefault('seen', {'names': []}) %}{% endmacro %}\n\
+                  {% macro see(name) %}{% do graph['seen']['names'].append(name) %}{% endmacro %}\n\
+                  {% macro end() %}create table seen as select '{{ graph.seen.names | join }}' as names, \
+                  '{{ builtins.ref.config.dependencies['library'].version }}' as version, \
+                  '{{ results[0].node.to_dict().name }}' as node{% endmacro %}";
+    let project = dbt(&[LOCAL, ("lib/macros/graph.sql", macros)]);
+    project.write("lib/dbt_project.yml", &format!("{hooks}version: '2.5'\n"));
+    project.write("models/m.sql", "{% if execute %}{% do library.see('m') %}{% endif %}select 1 as id");
+    project.ends(0, &["deps"]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select names, version, node from seen"), "m|2.5|m");
+}
+
+#[test]
+fn the_configuration_of_a_test_may_be_written_with_jinja() {
+    let tests = "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests:\n          - unique:\n              \
+                 config: {severity: \"{{ 'warn' if target.type == 'duckdb' else 'error' }}\"}\n          - not_null:\n              \
+                 enabled: \"{{ var('strict', false) }}\"\n";
+    let project = dbt(&[("models/m.sql", "select 1 as id union all select 1"), ("models/schema.yml", tests)]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.outcomes(), ["m success", "unique_m_id warn 1"]);
+}
