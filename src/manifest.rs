@@ -7,6 +7,7 @@ pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
 pub mod inline;
+pub mod microbatch;
 pub mod names;
 pub mod nodes;
 pub mod parse;
@@ -141,6 +142,8 @@ pub struct Source {
     pub path: String,
     pub span: Span,
     pub relation: Relation,
+    /// Whether its columns are written between quotes.
+    pub quotes_columns: bool,
     pub loader: String,
     pub description: String,
     pub source_description: String,
@@ -301,5 +304,9 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
-    bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink)
+    let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    if microbatch::runs_in_batches(&manifest.library, project) {
+        microbatch::check(&manifest.nodes, &manifest.sources, sink);
+    }
+    manifest
 }

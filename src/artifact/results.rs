@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::artifact::node::relation_name;
 use crate::artifact::{Invocation, Metadata, Timing, timestamp};
+use crate::compile::microbatch::{Batch, Progress};
 use crate::jinja::JsonMap;
 use crate::manifest::{Kind, Manifest};
 use crate::run::{Outcome, RunResults, Status};
@@ -33,7 +34,14 @@ struct ResultEntry<'a> {
     compiled: Option<bool>,
     compiled_code: Option<&'a str>,
     relation_name: Option<String>,
-    batch_results: (),
+    batch_results: Option<BatchResults>,
+}
+
+/// The windows of a microbatch model, each from its start to its end.
+#[derive(Serialize)]
+struct BatchResults {
+    successful: Vec<[String; 2]>,
+    failed: Vec<[String; 2]>,
 }
 
 /// `target/run_results.json`.
@@ -78,8 +86,17 @@ fn entry<'a>(outcome: &'a Outcome, manifest: &Manifest) -> ResultEntry<'a> {
         compiled: node.map(|_| compiled.is_some()),
         compiled_code: compiled.map(|compiled| compiled.sql.as_str()),
         relation_name: node.and_then(relation_name),
-        batch_results: (),
+        batch_results: outcome.batches.as_ref().map(batch_results),
     }
+}
+
+fn batch_results(progress: &Progress) -> BatchResults {
+    let spans = |batches: &[Batch]| {
+        let span =
+            |batch: &Batch| [batch.start, batch.end].map(|time| time.format("%Y-%m-%dT%H:%M:%S+00:00").to_string());
+        batches.iter().map(span).collect()
+    };
+    BatchResults { successful: spans(&progress.successful), failed: spans(&progress.failed) }
 }
 
 fn timing(outcome: &Outcome) -> Vec<Timing> {
@@ -113,6 +130,9 @@ mod tests {
             failures: None,
             response: JsonMap::new(),
             compiled: None,
+            sent: None,
+            batches: None,
+            batch_sql: Vec::new(),
             diagnostics: Vec::new(),
             worker: 1,
             started: UNIX_EPOCH,

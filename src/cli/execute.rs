@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact;
-use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions};
+use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
+use crate::manifest::microbatch;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::plan;
@@ -51,6 +53,7 @@ pub fn seed(context: &mut Context, options: &SeedOptions) -> Result<Exit, Exit> 
 pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     context.flag("EMPTY", options.empty.empty);
+    set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, None, None)?;
     execute(context, RUN, &selection)
 }
@@ -74,8 +77,37 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     context.flag("EMPTY", options.empty.empty);
     context.flag("STORE_FAILURES", options.store.store_failures);
+    set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
     execute(context, BUILD, &selection)
+}
+
+const WINDOW: [&str; 2] = ["event_time_start", "event_time_end"];
+
+/// Takes over the span of event time that the command is for.
+fn set_window(context: &mut Context, options: &WindowOptions) -> Result<(), Exit> {
+    let refuse = |context: &Context, message: &str| {
+        context.error(Code::InvalidValue, message, None);
+        Exit::Unusable
+    };
+    context.batches.window = match (options.event_time_start, options.event_time_end) {
+        (None, None) => None,
+        (Some(start), Some(end)) if start < end => Some((start, end)),
+        (Some(_), Some(_)) => return Err(refuse(context, "`--event-time-start` must lie before `--event-time-end`")),
+        _ => return Err(refuse(context, "`--event-time-start` and `--event-time-end` are given together")),
+    };
+    for (name, time) in WINDOW.into_iter().zip([options.event_time_start, options.event_time_end]) {
+        let time = json!(time.map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string()));
+        context.invocation.args.insert(name.to_string(), time.clone());
+        context.flags.insert(name.to_uppercase(), time);
+    }
+    Ok(())
+}
+
+/// The span that an earlier command was for.
+fn window_of(arguments: &Json) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let [start, end] = WINDOW.map(|name| arguments.get(name).and_then(Json::as_str).and_then(microbatch::moment));
+    Some((start?, end?))
 }
 
 fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit, Exit> {
@@ -113,6 +145,9 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     context.flag("FULL_REFRESH", options.refresh.full_refresh || was_set("full_refresh"));
     context.flag("EMPTY", was_set("empty"));
     context.flag("STORE_FAILURES", was_set("store_failures"));
+    context.batches.until = past.started;
+    context.batches.earlier = past.batches.clone();
+    context.batches.window = window_of(&past.arguments);
     let known = |id: &String| workspace.manifest.node(id).is_some();
     let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
     if unfinished.is_empty() {
@@ -140,8 +175,11 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
     let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
     let arguments = Json::Object(context.invocation.args.clone());
+    let started = context.invocation.started_at;
     let journal = artifact::write::make_target(target_dir)
-        .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, &nodes))
+        .and_then(|()| {
+            Journal::start(target_dir, mode.command, &project.target.name, &arguments, started, &nodes)
+        })
         .map_err(|error| workspace::unwritable(context, &error))?;
     let stop_at = |problem| {
         let mut sink = Diagnostics::default();
@@ -216,6 +254,15 @@ fn write(
     for (id, compiled) in compiled {
         if let Some(node) = workspace.manifest.node(id) {
             artifact::sql::write_compiled(&workspace.target_dir, node, compiled, &secrets).map_err(unwritable)?;
+        }
+    }
+    for outcome in &results.outcomes {
+        let Some(node) = workspace.manifest.node(&outcome.node) else { continue };
+        if let Some(sent) = &outcome.sent {
+            artifact::sql::write_run(&workspace.target_dir, node, sent, &secrets).map_err(unwritable)?;
+        }
+        for batch in &outcome.batch_sql {
+            artifact::sql::write_batch(&workspace.target_dir, node, batch, &secrets).map_err(unwritable)?;
         }
     }
     let artifact = artifact::results::run_results_json(results, &workspace.manifest, &context.invocation);

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::adapter::Adapter;
 use crate::artifact::{self, Invocation};
 use crate::cli::report::Reporter;
+use crate::compile::microbatch::Request;
 use crate::compile::session::{self, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
@@ -55,6 +56,8 @@ pub struct Context {
     pub write_json: bool,
     pub warn_error: bool,
     pub fail_fast: bool,
+    /// What the command says about the batches of microbatch models.
+    pub batches: Request,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
 }
@@ -174,7 +177,7 @@ pub fn all_hooks(
 pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Arc<Session> {
     let messages: Arc<dyn Messages> = context.reporter.clone();
     let invocation = session::Invocation { id: context.invocation.id.clone(), started: context.invocation.started_at };
-    Arc::new(Session::new(
+    let session = Session::new(
         context.files.clone(),
         workspace.project.clone(),
         workspace.manifest.clone(),
@@ -182,7 +185,8 @@ pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> 
         messages,
         selected.iter().cloned().collect(),
         invocation,
-    ))
+    );
+    Arc::new(session.with_batches(context.batches.clone()))
 }
 
 /// A way to the warehouse that is taken only if a template asks for it.

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value as Json, json};
 
 use crate::adapter::AdapterError;
-use crate::adapter::relation::{Column, Relation};
+use crate::adapter::relation::{Column, Relation, TimeFilter};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
+use crate::compile::microbatch::Batch;
 use crate::compile::session::{Session, Warehouse};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Kind, Manifest, Node, parse};
+use crate::manifest::{Kind, Manifest, Node, microbatch, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -20,6 +21,10 @@ pub struct NodeHost {
     node: Option<String>,
     package: String,
     vars: JsonMap,
+    /// The batch of a microbatch model that is built.
+    batch: Option<Batch>,
+    /// The batch goes into a table that is there: nothing is built anew, whatever the command says.
+    adds: bool,
     seen: Mutex<Seen>,
 }
 
@@ -33,13 +38,22 @@ struct Seen {
     /// The engine's last complaint and the SQL that it complained of.
     failure: Option<(AdapterError, String)>,
     seed: Option<SeedLoad>,
+    /// What `write(…)` was given last: the SQL of the main statement.
+    written: Option<String>,
 }
 
 impl NodeHost {
     pub fn new(session: Arc<Session>, warehouse: Arc<Warehouse>, node: Option<&Node>) -> NodeHost {
         let package = node.map_or_else(|| session.project.root().name.clone(), |node| node.package.clone());
         let vars = parse::visible_vars(&session.project, &package);
-        NodeHost { session, warehouse, node: node.map(|node| node.id.clone()), package, vars, seen: Mutex::default() }
+        let node = node.map(|node| node.id.clone());
+        NodeHost { session, warehouse, node, package, vars, batch: None, adds: false, seen: Mutex::default() }
+    }
+
+    /// For one batch of the node: what it reads is only the rows of the batch. With `adds` the batch goes into a
+    /// table that is there.
+    pub fn of_batch(self, batch: Batch, adds: bool) -> NodeHost {
+        NodeHost { batch: Some(batch), adds, ..self }
     }
 
     /// The ephemeral models that the template named, by unique id.
@@ -59,6 +73,10 @@ impl NodeHost {
 
     pub fn take_seed(&self) -> Option<SeedLoad> {
         self.seen().seed.take()
+    }
+
+    pub fn take_written(&self) -> Option<String> {
+        self.seen().written.take()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -87,6 +105,12 @@ impl NodeHost {
             self.seen().failure = Some((error, sql.to_string()));
             HostError { kind: ErrorKind::Database, message, help: None }
         })
+    }
+
+    /// The rows of the batch, for an input that says when a row happened.
+    fn time_filter(&self, column: impl FnOnce() -> Option<String>) -> Option<TimeFilter> {
+        let batch = self.batch.as_ref()?;
+        Some(batch.filter(&column()?))
     }
 
     /// The node that a `ref` of this node names. Operations may name any node.
@@ -130,6 +154,7 @@ impl Host for NodeHost {
             }
         }
         let mut relation = node.relation.clone();
+        relation.event_time = self.time_filter(|| microbatch::event_time_sql(&node.config, &node.columns, false));
         if self.session.flags.get("EMPTY") == Some(&json!(true)) && !node.is_ephemeral() {
             relation.limit = Some(0);
         }
@@ -143,6 +168,8 @@ impl Host for NodeHost {
         match own.or(any) {
             Some(source) => {
                 let mut relation = source.relation.clone();
+                let column = || microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns);
+                relation.event_time = self.time_filter(column);
                 if self.session.flags.get("EMPTY") == Some(&json!(true)) {
                     relation.limit = Some(0);
                 }
@@ -164,6 +191,7 @@ impl Host for NodeHost {
         let key = match key {
             "pre_hook" => "pre-hook",
             "post_hook" => "post-hook",
+            "full_refresh" if self.adds => return None,
             other => other,
         };
         self.node()?.config.get(key).cloned()
@@ -284,7 +312,14 @@ impl Host for NodeHost {
         Ok(rows)
     }
 
+    fn write(&self, text: &str) {
+        self.seen().written = Some(text.to_string());
+    }
+
     fn flag(&self, name: &str) -> Option<Json> {
+        if self.adds && name == "FULL_REFRESH" {
+            return Some(json!(false));
+        }
         self.session.flags.get(name).cloned()
     }
 }

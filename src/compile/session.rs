@@ -9,6 +9,7 @@ use crate::adapter::relation::Relation;
 use crate::adapter::{Adapter, AdapterError, Connection};
 use crate::compile::CompiledNode;
 use crate::compile::context;
+use crate::compile::microbatch::Request;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::Manifest;
@@ -33,6 +34,8 @@ pub struct Session {
     /// Unique ids, as `selected_resources` shows them.
     pub selected: Vec<String>,
     pub invocation: Invocation,
+    /// What the command says about batches.
+    pub batches: Request,
     graph: OnceLock<Json>,
     /// Ephemeral models that have been compiled.
     inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
@@ -65,9 +68,15 @@ impl Session {
             messages,
             selected,
             invocation,
+            batches: Request::default(),
             graph: OnceLock::new(),
             inlined: Mutex::default(),
         }
+    }
+
+    /// The same for a command that says something about batches.
+    pub fn with_batches(self, batches: Request) -> Session {
+        Session { batches, ..self }
     }
 
     /// `graph` of Jinja, made once.

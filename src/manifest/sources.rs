@@ -141,6 +141,7 @@ impl Place<'_> {
             path: self.file.path.clone(),
             span: table.node.span,
             relation,
+            quotes_columns: quoting.get("column") == Some(&Json::Bool(true)),
             loader: table.loader.clone().unwrap_or_else(|| source.loader.clone()),
             description,
             doc_blocks,

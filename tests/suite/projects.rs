@@ -7,6 +7,7 @@ mod data_tests;
 mod freshness;
 mod macros;
 mod materializations;
+mod microbatch;
 mod packages;
 mod seeds;
 mod selection;

@@ -9,6 +9,7 @@ use crate::cli::arguments::global::LogLevel;
 use crate::cli::report::paint::Paint;
 use crate::cli::report::screen::tame;
 use crate::cli::report::told::{EventName, Told, timestamp};
+use crate::manifest::microbatch::is_microbatch;
 use crate::manifest::{Kind, Node};
 use crate::run::{Outcome, Status};
 
@@ -18,6 +19,7 @@ const WIDTH: usize = 80;
 /// `sql table model main.orders`, `seed file main.countries`, or the name of a test.
 pub fn description(node: &Node) -> String {
     let text = match node.kind {
+        Kind::Model if is_microbatch(node) => format!("sql microbatch model {}", short_relation(node)),
         Kind::Model => format!("sql {} model {}", node.materialized(), short_relation(node)),
         Kind::Seed { .. } => format!("seed file {}", short_relation(node)),
         Kind::Snapshot => format!("snapshot {}", short_relation(node)),
@@ -82,6 +84,7 @@ pub fn compact(node: &Node, outcome: &Outcome, paint: Paint) -> Option<String> {
 fn word(status: Status) -> &'static str {
     match status {
         Status::Success => "OK",
+        Status::PartialSuccess => "PARTIAL SUCCESS",
         Status::Error => "ERROR",
         Status::Skipped => "SKIP",
         Status::Pass => "PASS",
@@ -97,6 +100,7 @@ fn verdict(node: &Node, outcome: &Outcome) -> String {
         (_, Status::Skipped) if node.is_refable() => format!("SKIP relation {}", tame(&short_relation(node))),
         (_, Status::Skipped) => format!("SKIP {} {what}", node.resource_type()),
         (Kind::Model, Status::Success) => format!("OK created {what}"),
+        (Kind::Model, Status::PartialSuccess) => format!("PARTIAL SUCCESS creating {what}"),
         (Kind::Model, Status::Error) => format!("ERROR creating {what}"),
         (Kind::Seed { .. }, Status::Success) => format!("OK loaded {what}"),
         (Kind::Seed { .. }, Status::Error) => format!("ERROR loading {what}"),
@@ -110,7 +114,7 @@ fn verdict(node: &Node, outcome: &Outcome) -> String {
 /// What stands between brackets: `OK`, `INSERT 20`, `FAIL 3`.
 fn tag(outcome: &Outcome) -> String {
     match (outcome.status, outcome.failures, &outcome.message) {
-        (Status::Success, _, Some(message)) => tame(message),
+        (Status::Success | Status::PartialSuccess, _, Some(message)) => tame(message),
         (status @ (Status::Fail | Status::Warn), Some(count), _) => format!("{} {count}", word(status)),
         (status, ..) => word(status).to_string(),
     }
@@ -124,7 +128,7 @@ pub fn level(status: Status) -> LogLevel {
     match status {
         Status::Success | Status::Pass | Status::Skipped => LogLevel::Info,
         Status::Warn => LogLevel::Warn,
-        Status::Error | Status::Fail => LogLevel::Error,
+        Status::Error | Status::Fail | Status::PartialSuccess => LogLevel::Error,
     }
 }
 
