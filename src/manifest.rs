@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod builtin;
 pub mod docs;
+pub mod external;
 pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
@@ -10,6 +11,7 @@ pub mod inline;
 pub mod microbatch;
 pub mod names;
 pub mod nodes;
+pub mod operations;
 pub mod parse;
 pub mod python;
 pub mod refable;
@@ -304,7 +306,9 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
+    operations::draft(project, files, &library, &mut drafts, sink);
     let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    external::plugins(&manifest, sink);
     if microbatch::runs_in_batches(&manifest.library, project) {
         microbatch::check(&manifest.nodes, &manifest.sources, sink);
     }

@@ -72,21 +72,31 @@ fn args(invocation: &Invocation) -> JsonMap {
 }
 
 fn entry<'a>(outcome: &'a Outcome, manifest: &Manifest) -> ResultEntry<'a> {
-    let node = manifest.node(&outcome.node).filter(|node| !matches!(node.kind, Kind::Seed { .. }));
+    let node = manifest.node(&outcome.node);
+    let is_seed = node.is_some_and(|node| matches!(node.kind, Kind::Seed { .. }));
+    let node = node.filter(|_| !is_seed);
     let compiled = outcome.compiled.as_ref();
     ResultEntry {
         status: outcome.status.name(),
         timing: timing(outcome),
-        thread_id: format!("Thread-{} (worker)", outcome.worker),
+        thread_id: thread(outcome),
         execution_time: (outcome.compile_time + outcome.execute_time).as_secs_f64(),
         adapter_response: &outcome.response,
         message: outcome.message.as_deref(),
         failures: outcome.failures,
         unique_id: &outcome.node,
-        compiled: node.map(|_| compiled.is_some()),
+        compiled: (!is_seed).then_some(compiled.is_some()),
         compiled_code: compiled.map(|compiled| compiled.sql.as_str()),
         relation_name: node.and_then(relation_name),
         batch_results: outcome.batches.as_ref().map(batch_results),
+    }
+}
+
+/// Hooks run on the main thread.
+fn thread(outcome: &Outcome) -> String {
+    match outcome.worker {
+        0 => "main".to_string(),
+        number => format!("Thread-{number} (worker)"),
     }
 }
 

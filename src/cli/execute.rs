@@ -14,12 +14,14 @@ use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
+use crate::manifest::Manifest;
 use crate::manifest::microbatch;
+use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
-use crate::plan::plan;
+use crate::plan::{Plan, plan};
 use crate::run::journal::{self, Journal};
-use crate::run::{RunOptions, RunResults, Status, hooks, run};
+use crate::run::{Outcome, RunOptions, RunResults, Status, hooks, node, run};
 
 /// What a command works on.
 #[derive(Debug, Clone, Copy)]
@@ -189,30 +191,47 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     };
     let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
     hooks::make_schemas(&session, &warehouse, planned).map_err(stop_at)?;
-    let start = workspace::all_hooks(workspace, |settings| &settings.on_run_start);
-    hooks::run(&session, &warehouse, &context.files, &start, "on-run-start", &[]).map_err(stop_at)?;
+    let started = hooks::run(&session, &warehouse, Moment::Start, &[], context.reporter.as_ref());
 
     let options =
         RunOptions { workers: project.target.threads, fail_fast: context.fail_fast, stop: context.stop.clone() };
-    let results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
+    let mut results = match hold_back(&session, &started) {
+        true => skip_all(manifest, &plan),
+        false => run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref()),
+    };
     let written = journal.finish();
 
-    let end = workspace::all_hooks(workspace, |settings| &settings.on_run_end);
-    let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(&session, &results));
+    let failed = started.iter().filter(|hook| hook.status == Status::Error);
+    let told = end_context(&session, failed.chain(&results.outcomes));
+    let ended = hooks::run(&session, &warehouse, Moment::End, &told, context.reporter.as_ref());
+    results.outcomes.splice(0..0, started);
+    results.outcomes.extend(ended);
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
     context.reporter.summary(&workspace.manifest, &results);
     write(context, workspace, &results, &compiled)?;
     written.map_err(|error| workspace::unwritable(context, &error))?;
-    ending.map_err(stop_at)?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
 }
 
+/// Whether no node runs because a hook has failed: only if the project asks for it, as in dbt.
+/// Source: <https://docs.getdbt.com/reference/global-configs/behavior-changes#failures-in-on-run-start-hooks>.
+fn hold_back(session: &Session, started: &[Outcome]) -> bool {
+    let flag = session.project.root().settings.flags.get("skip_nodes_if_on_run_start_fails");
+    flag == Some(&Json::Bool(true)) && started.iter().any(|hook| hook.status != Status::Success)
+}
+
+fn skip_all(manifest: &Manifest, plan: &Plan) -> RunResults {
+    let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
+    RunResults { outcomes: nodes.map(node::held_back).collect(), ..RunResults::default() }
+}
+
 /// `results` and `schemas` of `on-run-end`.
-fn end_context(session: &Session, results: &RunResults) -> Vec<(&'static str, Json)> {
+fn end_context<'r>(session: &Session, outcomes: impl Iterator<Item = &'r Outcome>) -> Vec<(&'static str, Json)> {
+    let outcomes: Vec<&Outcome> = outcomes.collect();
     let manifest = &session.manifest;
-    let result = |outcome: &crate::run::Outcome| {
+    let result = |outcome: &&Outcome| {
         let node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
         json!({
             "node": node,
@@ -226,21 +245,21 @@ fn end_context(session: &Session, results: &RunResults) -> Vec<(&'static str, Js
             "timing": [],
         })
     };
-    let ended_well = |outcome: &&crate::run::Outcome| !outcome.status.is_bad() && outcome.status != Status::Skipped;
-    let built = results.outcomes.iter().filter(ended_well).filter_map(|outcome| manifest.node(&outcome.node));
+    let ended_well = |outcome: &&&Outcome| !outcome.status.is_bad() && outcome.status != Status::Skipped;
+    let built = outcomes.iter().filter(ended_well).filter_map(|outcome| manifest.node(&outcome.node));
     let relations: Vec<_> =
         built.filter(|node| hooks::leaves_relation(session, node)).map(|node| &node.relation).collect();
     let schemas: IndexSet<_> = relations.iter().map(|relation| &relation.schema).collect();
     let pairs: IndexSet<_> = relations.iter().map(|relation| (&relation.database, &relation.schema)).collect();
     vec![
-        ("results", Json::Array(results.outcomes.iter().map(result).collect())),
+        ("results", Json::Array(outcomes.iter().map(result).collect())),
         ("schemas", json!(schemas)),
         ("database_schemas", json!(pairs)),
     ]
 }
 
 /// Writes the artifacts.
-fn write(
+pub fn write(
     context: &Context,
     workspace: &Workspace,
     results: &RunResults,

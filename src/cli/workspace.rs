@@ -163,16 +163,6 @@ fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics
     }
 }
 
-/// The hooks of all packages, the root project's last.
-pub fn all_hooks(
-    workspace: &Workspace,
-    of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>,
-) -> Vec<String> {
-    let packages = workspace.project.packages.values();
-    let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
-    others.into_iter().chain(root).flat_map(|package| of(&package.settings).clone()).collect()
-}
-
 /// A session without a run, for rendering.
 pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Arc<Session> {
     let messages: Arc<dyn Messages> = context.reporter.clone();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value as Json, json};
 
 use crate::adapter::AdapterError;
-use crate::adapter::relation::{Column, Relation, TimeFilter};
+use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::microbatch::Batch;
@@ -118,7 +118,7 @@ impl NodeHost {
         let fits = |node: &&Node| {
             node.is_refable() && node.name == name && package.is_none_or(|package| node.package == package)
         };
-        match self.node() {
+        match self.node().filter(|node| !matches!(node.kind, Kind::Operation)) {
             Some(node) => node.depends_on.iter().filter_map(|id| self.manifest().node(id)).find(fits),
             None => {
                 let own = self
@@ -310,6 +310,30 @@ impl Host for NodeHost {
         let rows = load.rows;
         self.seen().seed = Some(load);
         Ok(rows)
+    }
+
+    fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
+        let settings = &self.session.project.target.settings;
+        let text = || args.first().and_then(Json::as_str).unwrap_or_default();
+        match name {
+            "external_root" => Some(Ok(settings.get("external_root").cloned().unwrap_or(json!(".")))),
+            "disable_transactions" => Some(Ok(settings.get(name).cloned().unwrap_or(json!(false)))),
+            "escape_sql_string" => Some(Ok(json!(text().replace('\'', "''")))),
+            // A file that is not there is an answer, not a failure.
+            "location_exists" => {
+                let sql = format!("select 1 from {}", literal(text()));
+                Some(Ok(json!(self.warehouse.with(|connection| connection.describe(&sql)).is_ok())))
+            }
+            "store_relation" => Some(Err(HostError {
+                kind: ErrorKind::Unsupported,
+                message: format!(
+                    "the plugin `{}` is a part of dbt-duckdb in Python, which medal does not have",
+                    text()
+                ),
+                help: None,
+            })),
+            _ => None,
+        }
     }
 
     fn write(&self, text: &str) {

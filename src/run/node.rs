@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::AdapterError;
-use crate::adapter::relation::RelationKind;
+use crate::adapter::relation::{Relation, RelationKind};
 use crate::compile::host::NodeHost;
 use crate::compile::microbatch::Batch;
 use crate::compile::place::sql_problem;
@@ -81,11 +81,7 @@ impl Worker {
     ) -> Result<(), Diagnostic> {
         let result = self.materialize(node, compiled, host, part);
         self.clean_up(result.is_err());
-        if result.is_ok() && names::has_relation(node) {
-            let kind = if node.materialized() == "view" { RelationKind::View } else { RelationKind::Table };
-            self.session.existing.add(&node.relation.clone().with_kind(kind));
-        }
-        result
+        result.map(|built| built.iter().for_each(|relation| self.session.existing.add(relation)))
     }
 
     fn runs_in_batches(&self) -> bool {
@@ -146,7 +142,7 @@ impl Worker {
         compiled: Option<&CompiledNode>,
         host: &Arc<NodeHost>,
         part: Part,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<Vec<Relation>, Diagnostic> {
         let materialization = self.materialization(node)?;
         let mut scope = scope(&self.session, node, part.batch);
         let mut put = |name: &str, value: Json| drop(scope.values.insert(name.to_string(), ScopeValue::Json(value)));
@@ -158,7 +154,7 @@ impl Worker {
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });
         let library = &self.session.manifest.library;
         match library.call(&materialization.unique_id, &[], &[], &scope, host.clone()) {
-            Ok(_) => Ok(()),
+            Ok(returned) => Ok(relations(node, &returned.json)),
             Err(error) => Err(failure(&self.session, node, compiled, host, &error)),
         }
     }
@@ -187,6 +183,21 @@ impl Worker {
         if failed || !matches!(undone, Ok(false)) {
             self.session.existing.forget();
         }
+    }
+}
+
+/// The tables and views that a materialization says it has built: `{'relations': […]}`.
+fn relations(node: &Node, returned: &Json) -> Vec<Relation> {
+    let listed = returned.get("relations").and_then(Json::as_array);
+    let relation = |item: &Json| {
+        let part = |key: &str| item.get(key).and_then(Json::as_str).unwrap_or_default();
+        let kind = RelationKind::from_name(part("type")).unwrap_or(RelationKind::Table);
+        Relation::new(part("database"), part("schema"), part("identifier")).with_kind(kind)
+    };
+    match listed {
+        Some(listed) => listed.iter().map(relation).collect(),
+        None if names::has_relation(node) => vec![node.relation.clone().with_kind(RelationKind::Table)],
+        None => Vec::new(),
     }
 }
 
@@ -256,6 +267,11 @@ fn with_frames(mut problem: Diagnostic, error: &RenderError) -> Diagnostic {
         problem = problem.related(*frame, "the statement is made here");
     }
     problem
+}
+
+/// A node that was not run because a hook before all nodes has failed.
+pub fn held_back(node: &Node) -> Outcome {
+    Timer::start(node, 1).ended(Status::Skipped, None)
 }
 
 /// A node that was not run because of another.

@@ -23,7 +23,8 @@ pub fn description(node: &Node) -> String {
         Kind::Model => format!("sql {} model {}", node.materialized(), short_relation(node)),
         Kind::Seed { .. } => format!("seed file {}", short_relation(node)),
         Kind::Snapshot => format!("snapshot {}", short_relation(node)),
-        Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) | Kind::Operation => node.name.clone(),
+        Kind::Operation => format!("hook: {}", hook_name(node)),
+        Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) => node.name.clone(),
     };
     tame(&text)
 }
@@ -33,8 +34,16 @@ pub fn counted_as(node: &Node) -> String {
     match node.kind {
         Kind::Model => format!("{} model", node.materialized()),
         Kind::SingularTest | Kind::GenericTest(_) => "data test".to_string(),
+        Kind::Operation => "project hook".to_string(),
         _ => node.resource_type().to_string(),
     }
+}
+
+/// `shop.on-run-start.0`.
+fn hook_name(node: &Node) -> String {
+    let rest = node.name.strip_prefix(&node.package).unwrap_or(&node.name).trim_start_matches('-');
+    let (moment, at) = rest.rsplit_once('-').unwrap_or((rest, "0"));
+    format!("{}.{moment}.{at}", node.package)
 }
 
 fn short_relation(node: &Node) -> String {
@@ -47,7 +56,8 @@ pub fn started(index: usize, total: usize, node: &Node) -> Told {
     let text = dotted(index, total, &format!("START {}", tame(&what)), "[RUN]");
     let info = info(node, "started", Some(SystemTime::now()), None);
     let data = json!({"description": what, "index": index, "total": total, "node_info": info});
-    Told::info(EventName::START_LINE, text, data)
+    let name = if matches!(node.kind, Kind::Operation) { EventName::HOOK_START } else { EventName::START_LINE };
+    Told::info(name, text, data)
 }
 
 pub fn finished(index: usize, total: usize, node: &Node, outcome: &Outcome, paint: Paint) -> Told {
@@ -114,6 +124,7 @@ fn verdict(node: &Node, outcome: &Outcome) -> String {
 /// What stands between brackets: `OK`, `INSERT 20`, `FAIL 3`.
 fn tag(outcome: &Outcome) -> String {
     match (outcome.status, outcome.failures, &outcome.message) {
+        (Status::Success, ..) if outcome.worker == 0 => "OK".to_string(),
         (Status::Success | Status::PartialSuccess, _, Some(message)) => tame(message),
         (status @ (Status::Fail | Status::Warn), Some(count), _) => format!("{} {count}", word(status)),
         (status, ..) => word(status).to_string(),
@@ -135,6 +146,7 @@ pub fn level(status: Status) -> LogLevel {
 fn event_name(node: &Node, status: Status) -> EventName {
     match (status, &node.kind) {
         (Status::Skipped, _) => EventName::SKIPPED,
+        (_, Kind::Operation) => EventName::HOOK_END,
         (_, Kind::Seed { .. }) => EventName::SEED_RESULT,
         (_, Kind::Snapshot) => EventName::SNAPSHOT_RESULT,
         _ if node.is_test() => EventName::TEST_RESULT,
