@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod freshness;
 pub mod hooks;
 pub mod journal;
+pub mod ledger;
 pub mod microbatch;
 pub mod node;
 pub mod outcome;

@@ -1,5 +1,6 @@
 //! `run`, `test`, `seed`, `build` and `retry`: plans the selected nodes, runs them, and writes down what happened.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -21,6 +22,7 @@ use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::{Plan, plan};
 use crate::run::journal::{self, Journal};
+use crate::run::ledger;
 use crate::run::{Outcome, RunOptions, RunResults, Status, hooks, node, run};
 
 /// What a command works on.
@@ -82,6 +84,32 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
     execute(context, BUILD, &selection)
+}
+
+/// Models that need not be built again, since their rows were committed before the run broke off.
+fn committed(
+    context: &Context,
+    workspace: &Workspace,
+    run: &str,
+    unfinished: &NodeSet,
+) -> Result<BTreeSet<String>, Exit> {
+    let nodes = unfinished.iter().filter_map(|id| workspace.manifest.node(id));
+    if run.is_empty() || !nodes.clone().any(|node| ledger::layer(node).is_some()) {
+        return Ok(BTreeSet::new());
+    }
+    let warehouse = Arc::new(Warehouse::open(workspace::connect(context, workspace)?));
+    let session = workspace::session(context, workspace, unfinished);
+    let mut done = ledger::committed(&session, &warehouse, run, nodes).map_err(|problem| {
+        let mut sink = Diagnostics::default();
+        sink.push(problem);
+        workspace::tell(context, sink);
+        Exit::Failed
+    })?;
+    done.retain(|id| unfinished.contains(id));
+    for id in &done {
+        context.reporter.note(&format!("The rows of {id} were committed by the last run: it is not built again"));
+    }
+    Ok(done)
 }
 
 const WINDOW: [&str; 2] = ["event_time_start", "event_time_end"];
@@ -151,7 +179,9 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     context.batches.earlier = past.batches.clone();
     context.batches.window = window_of(&past.arguments);
     let known = |id: &String| workspace.manifest.node(id).is_some();
-    let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
+    let mut unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
+    let done = committed(context, &workspace, &past.run, &unfinished)?;
+    unfinished.retain(|id| !done.contains(id));
     if unfinished.is_empty() {
         context.reporter.note("Nothing to do: the last run left nothing undone");
         return Ok(Exit::Fine);
@@ -177,10 +207,10 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
     let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
     let arguments = Json::Object(context.invocation.args.clone());
-    let started = context.invocation.started_at;
+    let this_run = (context.invocation.id.as_str(), context.invocation.started_at);
     let journal = artifact::write::make_target(target_dir)
         .and_then(|()| {
-            Journal::start(target_dir, mode.command, &project.target.name, &arguments, started, &nodes)
+            Journal::start(target_dir, mode.command, &project.target.name, &arguments, this_run, &nodes)
         })
         .map_err(|error| workspace::unwritable(context, &error))?;
     let stop_at = |problem| {
@@ -190,7 +220,8 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
         Exit::Failed
     };
     let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
-    hooks::make_schemas(&session, &warehouse, planned).map_err(stop_at)?;
+    hooks::make_schemas(&session, &warehouse, planned.clone()).map_err(stop_at)?;
+    ledger::prepare(&session, &warehouse, planned).map_err(stop_at)?;
     let started = hooks::run(&session, &warehouse, Moment::Start, &[], context.reporter.as_ref());
 
     let options =

@@ -36,14 +36,13 @@ impl Journal {
         command: &str,
         target: &str,
         arguments: &Json,
-        started: DateTime<Utc>,
+        (run, started): (&str, DateTime<Utc>),
         nodes: &[&str],
     ) -> io::Result<Journal> {
         std::fs::create_dir_all(target_dir)?;
         let mut file = File::create(path(target_dir))?;
         let started = started.to_rfc3339();
-        let head =
-            json!({"command": command, "target": target, "arguments": arguments, "started": started, "nodes": nodes});
+        let head = json!({"run": run, "command": command, "target": target, "arguments": arguments, "started": started, "nodes": nodes});
         writeln!(file, "{head}")?;
         file.sync_data()?;
         let (sender, receiver) = channel();
@@ -108,6 +107,8 @@ fn write(file: &mut File, lines: &Receiver<String>) -> io::Result<()> {
 /// An earlier run, as its journal tells it.
 #[derive(Debug, Clone)]
 pub struct Past {
+    /// The id of the run.
+    pub run: String,
     pub command: String,
     pub target: String,
     pub arguments: Json,
@@ -138,6 +139,7 @@ pub fn read(target_dir: &Path) -> Result<Past, String> {
     let nodes = head.get("nodes").and_then(Json::as_array).cloned().unwrap_or_default();
     let unfinished = nodes.iter().filter_map(Json::as_str).filter(|id| !done.contains(*id)).map(str::to_string);
     Ok(Past {
+        run: word("run"),
         command: word("command"),
         target: word("target"),
         arguments: head.get("arguments").cloned().unwrap_or(Json::Null),
@@ -169,7 +171,7 @@ mod tests {
     fn what_did_not_succeed_is_known_after_a_torn_line() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let journal =
-            Journal::start(dir.path(), "build", "dev", &serde_json::json!({}), chrono::Utc::now(), &[A, B, C])?;
+            Journal::start(dir.path(), "build", "dev", &serde_json::json!({}), ("r", chrono::Utc::now()), &[A, B, C])?;
         let batch = |day: &str, end: &str| Batch {
             start: moment(day).unwrap_or_default(),
             end: moment(end).unwrap_or_default(),

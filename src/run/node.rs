@@ -17,6 +17,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
 use crate::manifest::{Kind, Node, microbatch, names};
+use crate::run::ledger;
 use crate::run::outcome::{self, Timer};
 use crate::run::{Outcome, Status};
 
@@ -149,6 +150,7 @@ impl Worker {
         let sql = compiled.map_or("", |compiled| compiled.sql.as_str());
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
+        put("ledger_layer", json!(ledger::layer(node).filter(|_| part.batch.is_none())));
         let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
         put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });

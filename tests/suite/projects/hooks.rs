@@ -57,3 +57,29 @@ fn an_operation_leaves_a_result() {
     project.ends(0, &["run-operation", "op"]);
     assert_eq!(project.outcomes(), ["op success 0"]);
 }
+
+#[test]
+fn a_layered_model_whose_run_was_killed_after_its_commit_does_not_add_its_rows_twice() {
+    let project = dbt(&[
+        ("medal.yml", "layers: {bronze: {}}\n"),
+        (
+            "models/bronze/events.sql",
+            "{{ config(materialized='incremental', incremental_strategy='append') }} select 1 as id",
+        ),
+        ("models/plain.sql", "{{ config(materialized='incremental', incremental_strategy='append') }} select 1 as id"),
+    ]);
+    project.ends(0, &["run"]);
+    // What a kill between the commit and the journal leaves behind.
+    let journal = project.read("target/journal.jsonl");
+    project.write("target/journal.jsonl", journal.lines().next().expect("a journal begins with a plan"));
+    project.ends(0, &["retry"]);
+    assert_eq!(project.query("select (select count(*) from events), (select count(*) from plain)"), "1|2");
+    assert_eq!(project.query("select model, layer, status from medal_meta.nodes"), "model.shop.events|bronze|success");
+}
+
+#[test]
+fn a_plain_dbt_project_gets_no_schema_of_ours() {
+    let project = dbt(&[("models/plain.sql", "{{ config(materialized='incremental') }} select 1 as id")]);
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select count(*) from duckdb_schemas() where schema_name = 'medal_meta'"), "0");
+}
