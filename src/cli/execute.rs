@@ -209,9 +209,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let arguments = Json::Object(context.invocation.args.clone());
     let this_run = (context.invocation.id.as_str(), context.invocation.started_at);
     let journal = artifact::write::make_target(target_dir)
-        .and_then(|()| {
-            Journal::start(target_dir, mode.command, &project.target.name, &arguments, this_run, &nodes)
-        })
+        .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, this_run, &nodes))
         .map_err(|error| workspace::unwritable(context, &error))?;
     let stop_at = |problem| {
         let mut sink = Diagnostics::default();

@@ -64,6 +64,6 @@ fn call(session: &Arc<Session>, warehouse: &Arc<Warehouse>, name: &str, args: &[
     let found = library.find(root, name).expect("the templates have this macro");
     let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
     let args: Vec<ScopeValue> = args.iter().map(|text| ScopeValue::Text(text.to_string())).collect();
-    let scope = operation_scope(session, root, &[]);
+    let scope = operation_scope(session, &[]);
     library.call(&found.unique_id, &args, &[], &scope, host).map(|result| result.json)
 }
