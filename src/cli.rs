@@ -34,6 +34,7 @@ use crate::cli::arguments::{
 };
 use crate::cli::report::{Format, ReportOptions, Reporter};
 use crate::cli::workspace::{Context, Exit};
+use crate::compile::microbatch::Request;
 use crate::diagnostic::code::Code;
 use crate::files::ProjectFiles;
 use crate::manifest::selector::{Indirect, Selection};
@@ -164,6 +165,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
         write_json: global.write_json(),
         warn_error: global.warn_error(),
         fail_fast: global.fail_fast(),
+        batches: Request::default(),
         files,
         stop,
     })

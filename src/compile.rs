@@ -5,6 +5,7 @@ pub mod comment;
 pub mod context;
 pub mod host;
 pub mod inline;
+pub mod microbatch;
 pub mod place;
 pub mod session;
 pub mod stage;
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use crate::adapter::relation::Relation;
 use crate::compile::host::NodeHost;
+use crate::compile::microbatch::Batch;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
@@ -50,12 +52,26 @@ pub struct Inlined {
 
 /// Compiles one node.
 pub fn compile(session: &Arc<Session>, warehouse: &Arc<Warehouse>, node: &Node) -> Result<CompiledNode, Diagnostic> {
+    compile_part(session, warehouse, node, None)
+}
+
+/// Compiles one node, or one batch of it.
+pub fn compile_part(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    node: &Node,
+    batch: Option<Batch>,
+) -> Result<CompiledNode, Diagnostic> {
     if let Some(test) = node.unit_test() {
         return unit::compile(session, warehouse, node, test);
     }
-    let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), Some(node)));
+    let host = NodeHost::new(session.clone(), warehouse.clone(), Some(node));
+    let host = Arc::new(match batch {
+        Some(batch) => host.of_batch(batch, false),
+        None => host,
+    });
     let template = template(session, node).map_err(|error| explain(node, &host, &error))?;
-    let scope = scope(session, node);
+    let scope = scope(session, node, batch);
     let rendered = session
         .manifest
         .library
@@ -110,15 +126,18 @@ fn inline_parents(
     Ok(())
 }
 
-/// The names that a node's templates see.
-pub fn scope(session: &Arc<Session>, node: &Node) -> Scope {
+/// The names that the templates of a node, or of one batch of it, see.
+pub fn scope(session: &Arc<Session>, node: &Node, batch: Option<Batch>) -> Scope {
     let mut scope = base_scope(&session.project, &node.package, &node.relation);
     let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
     let (shared, id) = (session.clone(), node.id.clone());
     put(
         "model",
         ScopeValue::lazy(move || {
-            shared.manifest.node(&id).map_or(json!(null), |node| context::node_json(&shared.manifest, node))
+            let mut model =
+                shared.manifest.node(&id).map_or(json!(null), |node| context::node_json(&shared.manifest, node));
+            batch.iter().for_each(|batch| model["batch"] = batch.json());
+            model
         }),
     );
     put("database", ScopeValue::Json(json!(node.relation.database)));

@@ -179,6 +179,8 @@ pub trait Host: Send + Sync {
     fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
         None
     }
+    /// `write(text)`: the SQL of a main statement, for the user to look at.
+    fn write(&self, text: &str) {}
     /// `flags.X` (upper case names, for instance `FULL_REFRESH`).
     fn flag(&self, name: &str) -> Option<Json> {
         None

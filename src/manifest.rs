@@ -6,12 +6,15 @@ pub mod builtin;
 pub mod contracts;
 pub mod deprecations;
 pub mod docs;
+pub mod external;
 pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
 pub mod inline;
+pub mod microbatch;
 pub mod names;
 pub mod nodes;
+pub mod operations;
 pub mod parse;
 pub mod python;
 pub mod refable;
@@ -155,6 +158,8 @@ pub struct Source {
     pub path: String,
     pub span: Span,
     pub relation: Relation,
+    /// Whether its columns are written between quotes.
+    pub quotes_columns: bool,
     pub loader: String,
     pub description: String,
     pub source_description: String,
@@ -370,8 +375,13 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
+    operations::draft(project, files, &library, &mut drafts, sink);
     let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
     access::report(project, &manifest, sink);
     deprecations::report(&manifest, sink);
+    external::plugins(&manifest, sink);
+    if microbatch::runs_in_batches(&manifest.library, project) {
+        microbatch::check(&manifest.nodes, &manifest.sources, sink);
+    }
     manifest
 }

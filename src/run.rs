@@ -6,6 +6,8 @@ pub mod diff;
 pub mod freshness;
 pub mod hooks;
 pub mod journal;
+pub mod ledger;
+pub mod microbatch;
 pub mod node;
 pub mod outcome;
 pub mod scheduler;
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::adapter::Adapter;
 use crate::compile::CompiledNode;
+use crate::compile::microbatch::{Batch, Progress};
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::jinja::JsonMap;
@@ -29,6 +32,8 @@ use crate::run::scheduler::{Next, Scheduler};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     Success,
+    /// Some batches of a microbatch model have failed.
+    PartialSuccess,
     Error,
     Skipped,
     Pass,
@@ -41,6 +46,7 @@ impl Status {
     pub fn name(self) -> &'static str {
         match self {
             Status::Success => "success",
+            Status::PartialSuccess => "partial success",
             Status::Error => "error",
             Status::Skipped => "skipped",
             Status::Pass => "pass",
@@ -51,7 +57,7 @@ impl Status {
 
     /// Whether the node makes the run fail, and blocks what is downstream.
     pub fn is_bad(self) -> bool {
-        matches!(self, Status::Error | Status::Fail)
+        matches!(self, Status::Error | Status::Fail | Status::PartialSuccess)
     }
 }
 
@@ -68,6 +74,12 @@ pub struct Outcome {
     /// dbt's `adapter_response`.
     pub response: JsonMap,
     pub compiled: Option<CompiledNode>,
+    /// What the materialization has sent as its main statement.
+    pub sent: Option<Arc<str>>,
+    /// Of a microbatch model: how its batches ended.
+    pub batches: Option<Progress>,
+    /// The SQL of the batches that were compiled.
+    pub batch_sql: Vec<BatchSql>,
     /// Mistakes that the node's own run brought to light, with their places.
     pub diagnostics: Vec<Diagnostic>,
     /// Number of the worker, from 1.
@@ -75,6 +87,14 @@ pub struct Outcome {
     pub started: SystemTime,
     pub compile_time: Duration,
     pub execute_time: Duration,
+}
+
+/// The SQL of a batch, as it was compiled and as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchSql {
+    pub batch: Batch,
+    pub compiled: Arc<str>,
+    pub sent: Option<Arc<str>>,
 }
 
 /// What happened to every node of a run.
@@ -188,7 +208,8 @@ pub fn run(
         let running: Vec<_> = (1..=workers)
             .map(|number| {
                 let warehouse = Arc::new(Warehouse::open(adapter.clone()));
-                let worker = Worker { session: session.clone(), warehouse, number };
+                let stop = options.stop.clone();
+                let worker = Worker { session: session.clone(), warehouse, number, stop };
                 let shared = &shared;
                 // Templates and the engine's planner recurse: give them room.
                 let build = std::thread::Builder::new().stack_size(WORKER_STACK);
@@ -229,8 +250,20 @@ struct Shared<'a> {
     listener: &'a dyn Listener,
 }
 
+/// Ends the run when a worker panics: nobody waits for steps that it will never end.
+struct Alarm<'a>(&'a Scheduler);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
 impl Shared<'_> {
     fn work(&self, worker: &Worker) {
+        let _alarm = Alarm(&self.scheduler);
         loop {
             match self.scheduler.next() {
                 Next::Done => return,
@@ -291,7 +324,7 @@ impl Shared<'_> {
     fn ended(&self, index: usize, step: usize, outcome: Outcome) {
         let status = outcome.status;
         if let Some(journal) = self.journal {
-            journal.record(&outcome.node, status);
+            journal.record(&outcome);
         }
         self.outcomes.lock().expect("nobody panics while holding the lock").push(outcome.clone());
         let total = self.plan.steps.len();

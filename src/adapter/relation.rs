@@ -59,6 +59,17 @@ pub struct Relation {
     pub expression: Option<String>,
     /// `--empty` asks for no rows: the relation is written as a subquery with this limit.
     pub limit: Option<u64>,
+    /// Only the rows of a span of event time are asked for, for instance those of a batch.
+    pub event_time: Option<TimeFilter>,
+}
+
+/// A span of event time: from its start up to, and without, its end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimeFilter {
+    /// As SQL.
+    pub column: String,
+    pub start: String,
+    pub end: String,
 }
 
 impl Relation {
@@ -72,6 +83,7 @@ impl Relation {
             include: Parts::ALL,
             expression: None,
             limit: None,
+            event_time: None,
         }
     }
 
@@ -89,14 +101,31 @@ impl Relation {
         relation
     }
 
-    /// The name as SQL, for instance `"db"."main"."orders"`.
+    /// As SQL: the name, or a subquery if not all rows are asked for.
     pub fn render(&self) -> String {
-        let name = self.expression.clone().unwrap_or_else(|| self.name());
+        let limited = self.render_limited();
+        match &self.event_time {
+            None => limited,
+            Some(TimeFilter { column, start, end }) => {
+                let (start, end) = (literal(start), literal(end));
+                format!("(select * from {limited} where {column} >= {start} and {column} < {end})")
+            }
+        }
+    }
+
+    /// As SQL, with its limit.
+    pub fn render_limited(&self) -> String {
+        let name = self.render_name();
         match self.limit {
             None => name,
             Some(0) => format!("(select * from {name} where false limit 0)"),
             Some(limit) => format!("(select * from {name} limit {limit})"),
         }
+    }
+
+    /// The name as SQL, for instance `"db"."main"."orders"`, or what stands in its place.
+    pub fn render_name(&self) -> String {
+        self.expression.clone().unwrap_or_else(|| self.name())
     }
 
     fn name(&self) -> String {

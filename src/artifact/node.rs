@@ -163,7 +163,7 @@ impl<'a> Nodes<'a> {
             alias: alias(node),
             checksum: Checksum::of(node),
             config: FullConfig::of_node(node),
-            tags: node.config.texts("tags"),
+            tags: tags(node),
             description: &node.description,
             columns: Columns(&node.columns),
             meta: node.config.get("meta"),
@@ -307,6 +307,15 @@ pub fn relation_name(node: &Node) -> Option<String> {
         Kind::UnitTest(_) | Kind::Analysis | Kind::Operation => false,
     };
     is_there.then(|| node.relation.render())
+}
+
+/// A hook has the tag of its moment.
+fn tags(node: &Node) -> Vec<&str> {
+    let is_hook = |moment: &&str| matches!(node.kind, Kind::Operation) && node.name.contains(*moment);
+    match ["on-run-start", "on-run-end"].into_iter().find(is_hook) {
+        Some(moment) => vec![moment],
+        None => node.config.texts("tags"),
+    }
 }
 
 /// The place of a hook among its like, counted from 1: `shop-on-run-start-0` is the first.

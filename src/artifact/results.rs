@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::artifact::node::relation_name;
 use crate::artifact::{Invocation, Metadata, Timing, timestamp};
+use crate::compile::microbatch::{Batch, Progress};
 use crate::jinja::JsonMap;
 use crate::manifest::{Kind, Manifest};
 use crate::run::{Outcome, RunResults, Status};
@@ -33,7 +34,14 @@ struct ResultEntry<'a> {
     compiled: Option<bool>,
     compiled_code: Option<&'a str>,
     relation_name: Option<String>,
-    batch_results: (),
+    batch_results: Option<BatchResults>,
+}
+
+/// The windows of a microbatch model, each from its start to its end.
+#[derive(Serialize)]
+struct BatchResults {
+    successful: Vec<[String; 2]>,
+    failed: Vec<[String; 2]>,
 }
 
 /// `target/run_results.json`.
@@ -64,22 +72,41 @@ fn args(invocation: &Invocation) -> JsonMap {
 }
 
 fn entry<'a>(outcome: &'a Outcome, manifest: &Manifest) -> ResultEntry<'a> {
-    let node = manifest.node(&outcome.node).filter(|node| !matches!(node.kind, Kind::Seed { .. }));
+    let node = manifest.node(&outcome.node);
+    let is_seed = node.is_some_and(|node| matches!(node.kind, Kind::Seed { .. }));
+    let node = node.filter(|_| !is_seed);
     let compiled = outcome.compiled.as_ref();
     ResultEntry {
         status: outcome.status.name(),
         timing: timing(outcome),
-        thread_id: format!("Thread-{} (worker)", outcome.worker),
+        thread_id: thread(outcome),
         execution_time: (outcome.compile_time + outcome.execute_time).as_secs_f64(),
         adapter_response: &outcome.response,
         message: outcome.message.as_deref(),
         failures: outcome.failures,
         unique_id: &outcome.node,
-        compiled: node.map(|_| compiled.is_some()),
+        compiled: (!is_seed).then_some(compiled.is_some()),
         compiled_code: compiled.map(|compiled| compiled.sql.as_str()),
         relation_name: node.and_then(relation_name),
-        batch_results: (),
+        batch_results: outcome.batches.as_ref().map(batch_results),
     }
+}
+
+/// Hooks run on the main thread.
+fn thread(outcome: &Outcome) -> String {
+    match outcome.worker {
+        0 => "main".to_string(),
+        number => format!("Thread-{number} (worker)"),
+    }
+}
+
+fn batch_results(progress: &Progress) -> BatchResults {
+    let spans = |batches: &[Batch]| {
+        let span =
+            |batch: &Batch| [batch.start, batch.end].map(|time| time.format("%Y-%m-%dT%H:%M:%S+00:00").to_string());
+        batches.iter().map(span).collect()
+    };
+    BatchResults { successful: spans(&progress.successful), failed: spans(&progress.failed) }
 }
 
 fn timing(outcome: &Outcome) -> Vec<Timing> {
@@ -113,6 +140,9 @@ mod tests {
             failures: None,
             response: JsonMap::new(),
             compiled: None,
+            sent: None,
+            batches: None,
+            batch_sql: Vec::new(),
             diagnostics: Vec::new(),
             worker: 1,
             started: UNIX_EPOCH,

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::artifact::write::hide;
 use crate::compile::CompiledNode;
 use crate::manifest::{Kind, Node};
+use crate::run::BatchSql;
 
 /// Writes the SQL of a node as the user would run it; for snapshots dbt has no such file.
 pub fn write_compiled(target: &Path, node: &Node, compiled: &CompiledNode, secrets: &[String]) -> io::Result<()> {
@@ -20,6 +21,15 @@ pub fn write_run(target: &Path, node: &Node, sql: &str, secrets: &[String]) -> i
     write(target, "run", node, sql, secrets)
 }
 
+/// Writes the SQL of a batch, as it was compiled and as it was sent, into a folder of the model's name.
+pub fn write_batch(target: &Path, node: &Node, sql: &BatchSql, secrets: &[String]) -> io::Result<()> {
+    let path = path_of(node);
+    let stem = path.strip_suffix(".sql").unwrap_or(&path);
+    let path = format!("{stem}/{}_{}.sql", node.name, sql.batch.name());
+    write_at(target, "compiled", node, &path, &sql.compiled, secrets)?;
+    sql.sent.iter().try_for_each(|sent| write_at(target, "run", node, &path, sent, secrets))
+}
+
 /// `models/orders.sql`; what is written inside another file goes into a folder of that file's name:
 /// `models/schema.yml/unique_orders_id.sql`.
 pub fn path_of(node: &Node) -> String {
@@ -32,7 +42,11 @@ pub fn path_of(node: &Node) -> String {
 }
 
 fn write(target: &Path, folder: &str, node: &Node, sql: &str, secrets: &[String]) -> io::Result<()> {
-    let path = below(&target.join(folder), &format!("{}/{}", node.package, path_of(node)))?;
+    write_at(target, folder, node, &path_of(node), sql, secrets)
+}
+
+fn write_at(target: &Path, folder: &str, node: &Node, path: &str, sql: &str, secrets: &[String]) -> io::Result<()> {
+    let path = below(&target.join(folder), &format!("{}/{path}", node.package))?;
     let text = hide(sql, secrets);
     match std::fs::write(&path, text.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -7,12 +7,14 @@ pub mod ignored;
 use std::ffi::OsString;
 use std::io;
 
+use chrono::{DateTime, Utc};
 use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
+use crate::manifest::microbatch::moment;
 
 /// Turn a project of SQL `select`s into a tested warehouse
 #[derive(Debug, Parser)]
@@ -202,6 +204,21 @@ pub struct EmptyOptions {
     no_empty: bool,
 }
 
+/// Which batches of microbatch models a command builds.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct WindowOptions {
+    /// Build the batches of microbatch models from this time on
+    #[arg(long, env = "DBT_EVENT_TIME_START", value_name = "TIME", value_parser = time, hide_env = true)]
+    pub event_time_start: Option<DateTime<Utc>>,
+    /// Build the batches of microbatch models up to, and without, this time
+    #[arg(long, env = "DBT_EVENT_TIME_END", value_name = "TIME", value_parser = time, hide_env = true)]
+    pub event_time_end: Option<DateTime<Utc>>,
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    moment(text).ok_or_else(|| "a time is written as 2024-01-31 or 2024-01-31T12:00:00".to_string())
+}
+
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct StoreOptions {
     /// Keep the rows that tests find in tables of their own
@@ -302,6 +319,8 @@ pub struct RunOptions {
     pub refresh: RefreshOptions,
     #[command(flatten)]
     pub empty: EmptyOptions,
+    #[command(flatten)]
+    pub window: WindowOptions,
 }
 
 #[derive(Debug, Args)]
@@ -330,6 +349,8 @@ pub struct BuildOptions {
     pub empty: EmptyOptions,
     #[command(flatten)]
     pub store: StoreOptions,
+    #[command(flatten)]
+    pub window: WindowOptions,
     /// Print the first rows of each seed
     #[arg(long)]
     pub show: bool,

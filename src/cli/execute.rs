@@ -1,23 +1,29 @@
 //! `run`, `test`, `seed`, `build` and `retry`: plans the selected nodes, runs them, and writes down what happened.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact;
-use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions};
+use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
+use crate::manifest::Manifest;
+use crate::manifest::microbatch;
+use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
-use crate::plan::plan;
+use crate::plan::{Plan, plan};
 use crate::run::journal::{self, Journal};
-use crate::run::{RunOptions, RunResults, Status, hooks, run};
+use crate::run::ledger;
+use crate::run::{Outcome, RunOptions, RunResults, Status, hooks, node, run};
 
 /// What a command works on.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +58,7 @@ pub fn seed(context: &mut Context, options: &SeedOptions) -> Result<Exit, Exit> 
 pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     context.flag("EMPTY", options.empty.empty);
+    set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, None, None)?;
     execute(context, RUN, &selection)
 }
@@ -75,8 +82,63 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     context.flag("EMPTY", options.empty.empty);
     context.flag("STORE_FAILURES", options.store.store_failures);
+    set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
     execute(context, BUILD, &selection)
+}
+
+/// Models that need not be built again, since their rows were committed before the run broke off.
+fn committed(
+    context: &Context,
+    workspace: &Workspace,
+    run: &str,
+    unfinished: &NodeSet,
+) -> Result<BTreeSet<String>, Exit> {
+    let nodes = unfinished.iter().filter_map(|id| workspace.manifest.node(id));
+    if run.is_empty() || !nodes.clone().any(|node| ledger::layer(node).is_some()) {
+        return Ok(BTreeSet::new());
+    }
+    let warehouse = Arc::new(Warehouse::open(workspace::connect(context, workspace)?));
+    let session = workspace::session(context, workspace, unfinished);
+    let mut done = ledger::committed(&session, &warehouse, run, nodes).map_err(|problem| {
+        let mut sink = Diagnostics::default();
+        sink.push(problem);
+        workspace::tell(context, sink);
+        Exit::Failed
+    })?;
+    done.retain(|id| unfinished.contains(id));
+    for id in &done {
+        context.reporter.note(&format!("The rows of {id} were committed by the last run: it is not built again"));
+    }
+    Ok(done)
+}
+
+const WINDOW: [&str; 2] = ["event_time_start", "event_time_end"];
+
+/// Takes over the span of event time that the command is for.
+fn set_window(context: &mut Context, options: &WindowOptions) -> Result<(), Exit> {
+    let refuse = |context: &Context, message: &str| {
+        context.error(Code::InvalidValue, message, None);
+        Exit::Unusable
+    };
+    context.batches.window = match (options.event_time_start, options.event_time_end) {
+        (None, None) => None,
+        (Some(start), Some(end)) if start < end => Some((start, end)),
+        (Some(_), Some(_)) => return Err(refuse(context, "`--event-time-start` must lie before `--event-time-end`")),
+        _ => return Err(refuse(context, "`--event-time-start` and `--event-time-end` are given together")),
+    };
+    for (name, time) in WINDOW.into_iter().zip([options.event_time_start, options.event_time_end]) {
+        let time = json!(time.map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string()));
+        context.invocation.args.insert(name.to_string(), time.clone());
+        context.flags.insert(name.to_uppercase(), time);
+    }
+    Ok(())
+}
+
+/// The span that an earlier command was for.
+fn window_of(arguments: &Json) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let [start, end] = WINDOW.map(|name| arguments.get(name).and_then(Json::as_str).and_then(microbatch::moment));
+    Some((start?, end?))
 }
 
 fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit, Exit> {
@@ -114,8 +176,13 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     context.flag("FULL_REFRESH", options.refresh.full_refresh || was_set("full_refresh"));
     context.flag("EMPTY", was_set("empty"));
     context.flag("STORE_FAILURES", was_set("store_failures"));
+    context.batches.until = past.started;
+    context.batches.earlier = past.batches.clone();
+    context.batches.window = window_of(&past.arguments);
     let known = |id: &String| workspace.manifest.node(id).is_some();
-    let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
+    let mut unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
+    let done = committed(context, &workspace, &past.run, &unfinished)?;
+    unfinished.retain(|id| !done.contains(id));
     if unfinished.is_empty() {
         context.reporter.note("Nothing to do: the last run left nothing undone");
         return Ok(Exit::Fine);
@@ -141,8 +208,9 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
     let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
     let arguments = Json::Object(context.invocation.args.clone());
+    let this_run = (context.invocation.id.as_str(), context.invocation.started_at);
     let journal = artifact::write::make_target(target_dir)
-        .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, &nodes))
+        .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, this_run, &nodes))
         .map_err(|error| workspace::unwritable(context, &error))?;
     let stop_at = |problem| {
         let mut sink = Diagnostics::default();
@@ -151,31 +219,49 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
         Exit::Failed
     };
     let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
-    hooks::make_schemas(&session, &warehouse, planned).map_err(stop_at)?;
-    let start = workspace::all_hooks(workspace, |settings| &settings.on_run_start);
-    hooks::run(&session, &warehouse, &context.files, &start, "on-run-start", &[]).map_err(stop_at)?;
+    hooks::make_schemas(&session, &warehouse, planned.clone()).map_err(stop_at)?;
+    ledger::prepare(&session, &warehouse, planned).map_err(stop_at)?;
+    let started = hooks::run(&session, &warehouse, Moment::Start, &[], context.reporter.as_ref());
 
     let options =
         RunOptions { workers: project.target.threads, fail_fast: context.fail_fast, stop: context.stop.clone() };
-    let results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
+    let mut results = match hold_back(&session, &started) {
+        true => skip_all(manifest, &plan),
+        false => run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref()),
+    };
     let written = journal.finish();
 
-    let end = workspace::all_hooks(workspace, |settings| &settings.on_run_end);
-    let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(&session, &results));
+    let failed = started.iter().filter(|hook| hook.status == Status::Error);
+    let told = end_context(&session, failed.chain(&results.outcomes));
+    let ended = hooks::run(&session, &warehouse, Moment::End, &told, context.reporter.as_ref());
+    results.outcomes.splice(0..0, started);
+    results.outcomes.extend(ended);
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
     context.reporter.summary(&workspace.manifest, &results);
     write(context, workspace, &results, &compiled)?;
     written.map_err(|error| workspace::unwritable(context, &error))?;
-    ending.map_err(stop_at)?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
 }
 
+/// Whether no node runs because a hook has failed: only if the project asks for it, as in dbt.
+/// Source: <https://docs.getdbt.com/reference/global-configs/behavior-changes#failures-in-on-run-start-hooks>.
+fn hold_back(session: &Session, started: &[Outcome]) -> bool {
+    let flag = session.project.root().settings.flags.get("skip_nodes_if_on_run_start_fails");
+    flag == Some(&Json::Bool(true)) && started.iter().any(|hook| hook.status != Status::Success)
+}
+
+fn skip_all(manifest: &Manifest, plan: &Plan) -> RunResults {
+    let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
+    RunResults { outcomes: nodes.map(node::held_back).collect(), ..RunResults::default() }
+}
+
 /// `results` and `schemas` of `on-run-end`.
-fn end_context(session: &Session, results: &RunResults) -> Vec<(&'static str, Json)> {
+fn end_context<'r>(session: &Session, outcomes: impl Iterator<Item = &'r Outcome>) -> Vec<(&'static str, Json)> {
+    let outcomes: Vec<&Outcome> = outcomes.collect();
     let manifest = &session.manifest;
-    let result = |outcome: &crate::run::Outcome| {
+    let result = |outcome: &&Outcome| {
         let node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
         json!({
             "node": node,
@@ -189,21 +275,21 @@ fn end_context(session: &Session, results: &RunResults) -> Vec<(&'static str, Js
             "timing": [],
         })
     };
-    let ended_well = |outcome: &&crate::run::Outcome| !outcome.status.is_bad() && outcome.status != Status::Skipped;
-    let built = results.outcomes.iter().filter(ended_well).filter_map(|outcome| manifest.node(&outcome.node));
+    let ended_well = |outcome: &&&Outcome| !outcome.status.is_bad() && outcome.status != Status::Skipped;
+    let built = outcomes.iter().filter(ended_well).filter_map(|outcome| manifest.node(&outcome.node));
     let relations: Vec<_> =
         built.filter(|node| hooks::leaves_relation(session, node)).map(|node| &node.relation).collect();
     let schemas: IndexSet<_> = relations.iter().map(|relation| &relation.schema).collect();
     let pairs: IndexSet<_> = relations.iter().map(|relation| (&relation.database, &relation.schema)).collect();
     vec![
-        ("results", Json::Array(results.outcomes.iter().map(result).collect())),
+        ("results", Json::Array(outcomes.iter().map(result).collect())),
         ("schemas", json!(schemas)),
         ("database_schemas", json!(pairs)),
     ]
 }
 
 /// Writes the artifacts.
-fn write(
+pub fn write(
     context: &Context,
     workspace: &Workspace,
     results: &RunResults,
@@ -217,6 +303,15 @@ fn write(
     for (id, compiled) in compiled {
         if let Some(node) = workspace.manifest.node(id) {
             artifact::sql::write_compiled(&workspace.target_dir, node, compiled, &secrets).map_err(unwritable)?;
+        }
+    }
+    for outcome in &results.outcomes {
+        let Some(node) = workspace.manifest.node(&outcome.node) else { continue };
+        if let Some(sent) = &outcome.sent {
+            artifact::sql::write_run(&workspace.target_dir, node, sent, &secrets).map_err(unwritable)?;
+        }
+        for batch in &outcome.batch_sql {
+            artifact::sql::write_batch(&workspace.target_dir, node, batch, &secrets).map_err(unwritable)?;
         }
     }
     let artifact = artifact::results::run_results_json(results, &workspace.manifest, &context.invocation);

@@ -11,8 +11,9 @@ use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::context::source_json;
 use crate::compile::session::Warehouse;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::manifest::freshness::Threshold;
+use crate::manifest::operations::Moment;
 use crate::manifest::{Manifest, Source};
 use crate::run::freshness::{Checked, FreshnessEvent, check};
 use crate::run::hooks;
@@ -35,26 +36,26 @@ pub fn freshness(context: &mut Context, options: &FreshnessOptions) -> Result<Ex
     let adapter = workspace::connect(context, &workspace)?;
     let session = workspace::session(context, &workspace, &selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
-    let run_hooks = |which: &str, hooks: Vec<(String, String)>, results: &[(&str, Json)]| {
-        hooks::run(&session, &warehouse, &context.files, &hooks, which, results).map_err(|problem| {
-            let mut sink = Diagnostics::default();
-            sink.push(problem);
-            workspace::tell(context, sink);
-            Exit::Failed
-        })
+    let run_hooks = |moment: Moment, results: &[(&str, Json)]| match has_hooks(&workspace) {
+        true => hooks::run(&session, &warehouse, moment, results, context.reporter.as_ref()),
+        false => Vec::new(),
     };
-    let wanted = |hooks: Vec<(String, String)>| if has_hooks(&workspace) { hooks } else { Vec::new() };
     let begin = Instant::now();
-    run_hooks("on-run-start", wanted(workspace::all_hooks(&workspace, |settings| &settings.on_run_start)), &[])?;
+    let started = run_hooks(Moment::Start, &[]);
     let tell = |event: &FreshnessEvent<'_>| context.reporter.freshness(event);
     let checked = check(&session, &adapter, &sources, project.target.threads, &context.stop, &tell);
     let results = json!(checked.iter().map(|checked| result(checked, manifest)).collect::<Vec<_>>());
-    let end = wanted(workspace::all_hooks(&workspace, |settings| &settings.on_run_end));
-    let ending =
-        run_hooks("on-run-end", end, &[("results", results), ("schemas", json!([])), ("database_schemas", json!([]))]);
+    let told = [("results", results), ("schemas", json!([])), ("database_schemas", json!([]))];
+    let ended = run_hooks(Moment::End, &told);
+    let failed: Vec<Diagnostic> = started.into_iter().chain(ended).flat_map(|hook| hook.diagnostics).collect();
     context.reporter.freshness_summary(manifest, &checked, begin.elapsed());
     write(context, &workspace, options, &checked, begin)?;
-    ending?;
+    if !failed.is_empty() {
+        let mut sink = Diagnostics::default();
+        sink.extend(failed);
+        workspace::tell(context, sink);
+        return Ok(Exit::Failed);
+    }
     let incomplete = checked.len() < sources.len();
     Ok(if incomplete || checked.iter().any(|checked| checked.verdict.is_bad()) { Exit::Failed } else { Exit::Fine })
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::cli::arguments::RunOperationOptions;
+use crate::cli::execute;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::compile::host::NodeHost;
 use crate::compile::session::Warehouse;
@@ -14,6 +16,8 @@ use crate::jinja::{Library, MacroInfo, ScopeValue};
 use crate::manifest::builtin;
 use crate::manifest::selection::NodeSet;
 use crate::run::hooks::operation_scope;
+use crate::run::outcome::Timer;
+use crate::run::{Outcome, RunResults, Status};
 use crate::yaml;
 
 /// Calls the macro in a transaction of its own, which is kept if it ends well, as in dbt.
@@ -39,12 +43,20 @@ pub fn run_operation(context: &Context, options: &RunOperationOptions) -> Result
     let scope = operation_scope(&session, &[]);
     let keywords: Vec<(String, ScopeValue)> =
         arguments.into_iter().map(|(name, value)| (name, ScopeValue::Json(value))).collect();
+    let mut timer = Timer::of(&found.unique_id, 0);
+    timer.compiled();
     let result = library.call(&found.unique_id, &[], &keywords, &scope, host);
     let closed = warehouse.with(|connection| match (connection.in_transaction(), result.is_ok()) {
         (true, true) => connection.commit(),
         (true, false) => connection.rollback(),
         (false, _) => Ok(()),
     });
+    let is_good = result.is_ok() && closed.is_ok();
+    let outcome = timer.ended(if is_good { Status::Success } else { Status::Error }, None);
+    let outcome = Outcome { failures: Some(i64::from(!is_good)), ..outcome };
+    let elapsed = outcome.execute_time;
+    let results = RunResults { outcomes: vec![outcome], elapsed, interrupted: false };
+    execute::write(context, &workspace, &results, &IndexMap::new())?;
     let mut sink = Diagnostics::default();
     if let Err(error) = &result {
         sink.push(builtin::diagnostic(error));

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::adapter::Adapter;
 use crate::artifact::{self, Invocation};
 use crate::cli::report::Reporter;
+use crate::compile::microbatch::Request;
 use crate::compile::session::{self, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
@@ -19,7 +20,6 @@ use crate::jinja::JsonMap;
 use crate::manifest::selection::{self, NodeSet, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
-use crate::project::package::Package;
 use crate::project::{LoadRequest, Project, load};
 use crate::{adapter, deps, layer, manifest, sql};
 
@@ -56,6 +56,8 @@ pub struct Context {
     pub write_json: bool,
     pub warn_error: bool,
     pub fail_fast: bool,
+    /// What the command says about the batches of microbatch models.
+    pub batches: Request,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
 }
@@ -161,23 +163,11 @@ fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics
     }
 }
 
-/// The hooks of all packages, each with its package, the root project's last.
-pub fn all_hooks(
-    workspace: &Workspace,
-    of: impl Fn(&crate::project::settings::Settings) -> &Vec<String>,
-) -> Vec<(String, String)> {
-    let packages = workspace.project.packages.values();
-    let (root, others): (Vec<_>, Vec<_>) = packages.partition(|package| package.name == workspace.project.root().name);
-    let hooks = |package: &Package| of(&package.settings).clone().into_iter();
-    let with_package = |package| hooks(package).map(|hook| (package.name.clone(), hook));
-    others.into_iter().chain(root).flat_map(with_package).collect()
-}
-
 /// A session without a run, for rendering.
 pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Arc<Session> {
     let messages: Arc<dyn Messages> = context.reporter.clone();
     let invocation = session::Invocation { id: context.invocation.id.clone(), started: context.invocation.started_at };
-    Arc::new(Session::new(
+    let session = Session::new(
         context.files.clone(),
         workspace.project.clone(),
         workspace.manifest.clone(),
@@ -185,7 +175,8 @@ pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> 
         messages,
         selected.iter().cloned().collect(),
         invocation,
-    ))
+    );
+    Arc::new(session.with_batches(context.batches.clone()))
 }
 
 /// A way to the warehouse that is taken only if a template asks for it.

@@ -99,7 +99,7 @@ impl<'a> Lookup<'a> {
         let library = &self.session.manifest.library;
         let make = library.find(INTERNAL_PACKAGE, "get_empty_schema_sql").ok_or("medal lacks a macro")?;
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
-        let made = library.call(&make.unique_id, &[argument], &[], &scope(self.session, node), host);
+        let made = library.call(&make.unique_id, &[argument], &[], &scope(self.session, node, None), host);
         made.map(|made| made.text).map_err(|error| error.message)
     }
 
@@ -121,7 +121,7 @@ impl<'a> Lookup<'a> {
         let host = NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)).with_stage(stage);
         let host = Arc::new(host);
         let template: Arc<Template> = template(self.session, node).map_err(|error| error.message)?;
-        let rendered = manifest.library.render(&template, &scope(self.session, node), host.clone());
+        let rendered = manifest.library.render(&template, &scope(self.session, node, None), host.clone());
         let rendered = rendered.map_err(|error| error.message)?;
         let used: Vec<String> = host.inlined().iter().filter_map(|id| texts.get(id).cloned()).collect();
         let (sql, _) = inline::inject(&rendered.text, &used);

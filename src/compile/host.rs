@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use serde_json::{Value as Json, json};
 
 use crate::adapter::AdapterError;
-use crate::adapter::relation::{Column, Relation};
+use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
+use crate::compile::microbatch::Batch;
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::stage::{self, Stage};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Manifest, Node, RefArguments, Source, parse};
+use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, microbatch, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -26,6 +27,10 @@ pub struct NodeHost {
     stage: Stage,
     /// Made when the first statement is sent.
     comment: OnceLock<Option<Comment>>,
+    /// The batch of a microbatch model that is built.
+    batch: Option<Batch>,
+    /// The batch goes into a table that is there: nothing is built anew, whatever the command says.
+    adds: bool,
     seen: Mutex<Seen>,
 }
 
@@ -39,6 +44,8 @@ struct Seen {
     /// The engine's last complaint and the SQL that it complained of.
     failure: Option<(AdapterError, String)>,
     seed: Option<SeedLoad>,
+    /// What `write(…)` was given last: the SQL of the main statement.
+    written: Option<String>,
 }
 
 impl NodeHost {
@@ -46,8 +53,8 @@ impl NodeHost {
         let package = node.map_or_else(|| session.project.root().name.clone(), |node| node.package.clone());
         let vars = parse::visible_vars(&session.project, &package);
         let node = node.map(|node| node.id.clone());
-        let (stage, comment) = (Stage::default(), OnceLock::new());
-        NodeHost { session, warehouse, node, package, vars, stage, comment, seen: Mutex::default() }
+        let (stage, comment, seen) = (Stage::default(), OnceLock::new(), Mutex::default());
+        NodeHost { session, warehouse, node, package, vars, stage, comment, batch: None, adds: false, seen }
     }
 
     /// A host whose templates see something else than the warehouse.
@@ -60,6 +67,12 @@ impl NodeHost {
     pub fn of_package(session: Arc<Session>, warehouse: Arc<Warehouse>, package: &str) -> NodeHost {
         let vars = parse::visible_vars(&session.project, package);
         NodeHost { package: package.to_string(), vars, ..NodeHost::new(session, warehouse, None) }
+    }
+
+    /// For one batch of the node: what it reads is only the rows of the batch. With `adds` the batch goes into a
+    /// table that is there.
+    pub fn of_batch(self, batch: Batch, adds: bool) -> NodeHost {
+        NodeHost { batch: Some(batch), adds, ..self }
     }
 
     /// The ephemeral models that the template named, by unique id.
@@ -99,6 +112,10 @@ impl NodeHost {
             message: format!("the model reads `{call}`, and the unit test `{test}` does not give it"),
             help: Some(format!("add it to `given`: `- {{input: {call}, rows: []}}`")),
         }
+    }
+
+    pub fn take_written(&self) -> Option<String> {
+        self.seen().written.take()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -141,10 +158,16 @@ impl NodeHost {
         })
     }
 
+    /// The rows of the batch, for an input that says when a row happened.
+    fn time_filter(&self, column: impl FnOnce() -> Option<String>) -> Option<TimeFilter> {
+        let batch = self.batch.as_ref()?;
+        Some(batch.filter(&column()?))
+    }
+
     /// The node that a `ref` of this node names. Operations may name any node.
     fn referenced(&self, call: &RefArguments) -> Option<&Node> {
         let fits = |node: &&Node| node.answers_to(call);
-        match self.node() {
+        match self.node().filter(|node| !matches!(node.kind, Kind::Operation)) {
             Some(node) => node.depends_on.iter().filter_map(|id| self.manifest().node(id)).find(fits),
             None => {
                 let own = self
@@ -189,6 +212,7 @@ impl Host for NodeHost {
             }
         }
         let mut relation = node.relation.clone();
+        relation.event_time = self.time_filter(|| microbatch::event_time_sql(&node.config, &node.columns, false));
         if self.session.flags.get("EMPTY") == Some(&json!(true)) && !node.is_ephemeral() {
             relation.limit = Some(0);
         }
@@ -211,6 +235,8 @@ impl Host for NodeHost {
         match own.or(any) {
             Some(source) => {
                 let mut relation = source.relation.clone();
+                let column = || microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns);
+                relation.event_time = self.time_filter(column);
                 if self.session.flags.get("EMPTY") == Some(&json!(true)) {
                     relation.limit = Some(0);
                 }
@@ -232,6 +258,7 @@ impl Host for NodeHost {
         let key = match key {
             "pre_hook" => "pre-hook",
             "post_hook" => "post-hook",
+            "full_refresh" if self.adds => return None,
             other => other,
         };
         let node = self.node()?;
@@ -361,7 +388,38 @@ impl Host for NodeHost {
         Ok(rows)
     }
 
+    fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
+        let settings = &self.session.project.target.settings;
+        let text = || args.first().and_then(Json::as_str).unwrap_or_default();
+        match name {
+            "external_root" => Some(Ok(settings.get("external_root").cloned().unwrap_or(json!(".")))),
+            "disable_transactions" => Some(Ok(settings.get(name).cloned().unwrap_or(json!(false)))),
+            "escape_sql_string" => Some(Ok(json!(text().replace('\'', "''")))),
+            // A file that is not there is an answer, not a failure.
+            "location_exists" => {
+                let sql = format!("select 1 from {}", literal(text()));
+                Some(Ok(json!(self.warehouse.with(|connection| connection.describe(&sql)).is_ok())))
+            }
+            "store_relation" => Some(Err(HostError {
+                kind: ErrorKind::Unsupported,
+                message: format!(
+                    "the plugin `{}` is a part of dbt-duckdb in Python, which medal does not have",
+                    text()
+                ),
+                help: None,
+            })),
+            _ => None,
+        }
+    }
+
+    fn write(&self, text: &str) {
+        self.seen().written = Some(text.to_string());
+    }
+
     fn flag(&self, name: &str) -> Option<Json> {
+        if self.adds && name == "FULL_REFRESH" {
+            return Some(json!(false));
+        }
         self.session.flags.get(name).cloned()
     }
 }

@@ -9,6 +9,7 @@ use crate::adapter::relation::Relation;
 use crate::adapter::{Adapter, AdapterError, Connection};
 use crate::compile::CompiledNode;
 use crate::compile::context;
+use crate::compile::microbatch::Request;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::Manifest;
@@ -33,6 +34,8 @@ pub struct Session {
     /// Unique ids, as `selected_resources` shows them.
     pub selected: Vec<String>,
     pub invocation: Invocation,
+    /// What the command says about batches.
+    pub batches: Request,
     graph: OnceLock<Json>,
     /// What was told and need not be told again.
     told: Mutex<BTreeSet<String>>,
@@ -67,10 +70,16 @@ impl Session {
             messages,
             selected,
             invocation,
+            batches: Request::default(),
             graph: OnceLock::new(),
             told: Mutex::default(),
             inlined: Mutex::default(),
         }
+    }
+
+    /// The same for a command that says something about batches.
+    pub fn with_batches(self, batches: Request) -> Session {
+        Session { batches, ..self }
     }
 
     /// `graph` of Jinja, made once.

@@ -57,7 +57,7 @@ pub fn compile(
 
 /// The names that the model sees: those of the test, with `this` only if its rows are given.
 fn test_scope(session: &Arc<Session>, node: &Node, test: &UnitTest, this: Option<&Relation>) -> Scope {
-    let mut scope = scope(session, node);
+    let mut scope = scope(session, node, None);
     let this = this.map_or(ScopeValue::Json(json!(null)), |relation| ScopeValue::Relation(relation.clone()));
     scope.values.insert("this".to_string(), this);
     scope.overrides = test.overrides.as_ref().map(|overrides| overrides.macros.clone()).unwrap_or_default();
@@ -131,7 +131,7 @@ fn rows_sql(lookup: &mut Lookup<'_>, node: &Node, given: &Given, id: &str) -> Re
 fn input_scope(session: &Arc<Session>, id: &str) -> Scope {
     let manifest = &session.manifest;
     if let Some(node) = manifest.node(id) {
-        return scope(session, node);
+        return scope(session, node, None);
     }
     let package = manifest.sources.get(id).map_or("", |source| source.package.as_str());
     let mut scope = base_scope(&session.project, package, &own_relation(manifest, id));

@@ -172,6 +172,11 @@ codes! {
     ///
     /// Bronze keeps what was received: a projection of one source with metadata columns. Move the logic to silver.
     BronzeShape => "bronze-shape",
+    /// A model is built in batches (`microbatch`), and none of its inputs says when a row happened.
+    ///
+    /// Each batch then reads all rows of its inputs. Give the models and sources that it reads the config
+    /// `event_time`: the column that holds the time of a row.
+    UnfilteredBatch => "unfiltered-batch",
     /// A model has no SQL: it is empty, has nothing but comments, or its Jinja left nothing.
     ///
     /// Write a `select`. A model that is not ready can be switched off: `{{ config(enabled=false) }}`.

@@ -6,6 +6,7 @@ pub mod constraints;
 pub mod data;
 pub mod dbt;
 pub mod exceptions;
+pub mod external;
 pub mod queries;
 
 use std::fmt;

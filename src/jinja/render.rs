@@ -11,7 +11,7 @@ use minijinja::{Error, State, Value};
 use serde_json::Value as Json;
 
 use crate::adapter::relation::RelationKind;
-use crate::jinja::collections;
+use crate::jinja::collections::{self, Dict, Entries};
 use crate::jinja::error::{self, Trace, runtime};
 use crate::jinja::front::lexer;
 use crate::jinja::front::statement::{Marks, rewrite};
@@ -219,11 +219,27 @@ fn scope_value(name: &str, value: &ScopeValue) -> Value {
         ScopeValue::Json(Json::String(text)) | ScopeValue::Text(text) if name == "run_started_at" => {
             datetime::parse(text).unwrap_or_else(|| Value::from(text.as_str()))
         }
-        ScopeValue::Json(json) => python::from_json(json),
-        ScopeValue::Lazy(make) => python::from_json(&make()),
+        ScopeValue::Json(json) => with_times(name, json),
+        ScopeValue::Lazy(make) => with_times(name, &make()),
         ScopeValue::Relation(relation) => RelationObject::value(relation.clone()),
         ScopeValue::Text(text) => Value::from(text.as_str()),
     }
+}
+
+/// The model of a batch: the times of `model.batch` are times, not texts.
+fn with_times(name: &str, json: &Json) -> Value {
+    let value = python::from_json(json);
+    let batch = json.get("batch").filter(|_| name == "model").and_then(|_| value.get_item(&Value::from("batch")).ok());
+    for key in ["event_time_start", "event_time_end"] {
+        let time = json.pointer(&format!("/batch/{key}")).and_then(Json::as_str).and_then(datetime::parse);
+        if let (Some(batch), Some(time)) = (&batch, time) {
+            let batch = batch.downcast_object_ref::<Dict>();
+            let put = |entries: &mut Entries| drop(entries.insert(Value::from(key), time.clone()));
+            // A time holds nothing that could hold the dict.
+            batch.into_iter().for_each(|batch| drop(batch.change(&[], put)));
+        }
+    }
+    value
 }
 
 /// An argument of a call from outside, as a value.

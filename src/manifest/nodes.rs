@@ -438,5 +438,10 @@ pub fn brief(node: &Node) -> Json {
         "meta": node.config.get("meta").cloned().unwrap_or(json!({})),
         "alias": node.name,
         "version": node.version.as_ref().map(|version| &version.v),
+        // What a microbatch model says of its batch is read before there is one.
+        "batch": {"id": "", "event_time_start": UNTIMED, "event_time_end": UNTIMED},
     })
 }
+
+/// A time that stands for that of a batch while the project is parsed.
+const UNTIMED: &str = "1970-01-01 00:00:00+00:00";

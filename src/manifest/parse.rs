@@ -162,9 +162,23 @@ pub fn listen(
     this: &Relation,
     model: Json,
 ) -> Result<Said, RenderError> {
+    listen_with(project, library, template, package, this, model, JsonMap::new())
+}
+
+/// The same for a template that sees further names.
+pub fn listen_with(
+    project: &Project,
+    library: &Library,
+    template: &Template,
+    package: &str,
+    this: &Relation,
+    model: Json,
+    names: JsonMap,
+) -> Result<Said, RenderError> {
     let host = Arc::new(ParseHost::new(project, package, this.clone()));
     let mut scope = base_scope(project, package, this);
     scope.values.insert("model".to_string(), ScopeValue::Json(model));
+    scope.values.extend(names.into_iter().map(|(name, value)| (name, ScopeValue::Json(value))));
     library.render(template, &scope, host.clone())?;
     Ok(host.take())
 }

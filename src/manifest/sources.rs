@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
-use crate::adapter::relation::{Relation, literal};
+use crate::adapter::relation::Relation;
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, Span};
 use crate::jinja::{JsonMap, Template};
 use crate::manifest::docs::DocsBlocks;
+use crate::manifest::external;
 use crate::manifest::nodes::{Drafts, columns, merge_trees};
 use crate::manifest::{Disabled, Exposure, Group, RefArguments, Source, freshness, names};
 use crate::project::Project;
@@ -125,7 +126,10 @@ impl Place<'_> {
         quoting.extend(source.quoting.clone());
         quoting.extend(table.quoting.clone());
         relation.quote = names::quoting(&quoting, None);
-        relation.expression = external_location(&config, source, table, schema, &identifier);
+        match external::location(&config, source, table, &relation) {
+            Ok(location) => relation.expression = location,
+            Err(message) => sink.push(Diagnostic::error(Code::InvalidValue, table.node.span, message)),
+        }
         let describe = |text: &str| (self.docs.describe(text, self.package), self.docs.quoted(text, self.package));
         let (description, doc_blocks) = describe(&table.node.description);
         Source {
@@ -138,6 +142,7 @@ impl Place<'_> {
             path: self.file.path.clone(),
             span: table.node.span,
             relation,
+            quotes_columns: quoting.get("column") == Some(&Json::Bool(true)),
             loader: table.loader.clone().unwrap_or_else(|| source.loader.clone()),
             description,
             doc_blocks,
@@ -202,30 +207,4 @@ fn references(texts: &[(String, Span)], sink: &mut Diagnostics) -> (Vec<RefArgum
         sources.extend(facts.sources.into_iter().map(|call| [call.source, call.table]));
     }
     (refs, sources)
-}
-
-/// `external_location` of dbt-duckdb: a file, or a call of a table function, that is read in place of a table.
-/// Source: <https://github.com/duckdb/dbt-duckdb#reading-from-external-files>.
-fn external_location(
-    config: &Config,
-    source: &SourceProperties,
-    table: &SourceTable,
-    schema: &str,
-    identifier: &str,
-) -> Option<String> {
-    let meta = |map: &JsonMap| map.get("external_location").and_then(Json::as_str).map(str::to_string);
-    let in_meta = |config: &Config| {
-        config.get("meta").and_then(|meta| meta.get("external_location")?.as_str().map(str::to_string))
-    };
-    let location = config
-        .text("external_location")
-        .map(str::to_string)
-        .or_else(|| in_meta(config))
-        .or_else(|| meta(&source.meta))?;
-    let location = location
-        .replace("{name}", &table.node.name)
-        .replace("{identifier}", identifier)
-        .replace("{schema}", schema)
-        .replace("{source_name}", &source.name);
-    if location.contains('(') { Some(location) } else { Some(literal(location.trim_matches('\''))) }
 }

@@ -103,7 +103,7 @@ impl Worker {
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(first)));
         let make = manifest.library.find(INTERNAL_PACKAGE, "get_test_batch_sql")?;
         let args = [ScopeValue::Relation(relation.clone()), ScopeValue::Json(json!(checks))];
-        let made = manifest.library.call(&make.unique_id, &args, &[], &scope(&self.session, first), host).ok()?;
+        let made = manifest.library.call(&make.unique_id, &args, &[], &scope(&self.session, first, None), host).ok()?;
         self.warehouse.with(|connection| connection.query(&made.text)).ok()
     }
 }

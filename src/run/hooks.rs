@@ -8,43 +8,89 @@ use serde_json::{Value as Json, json};
 use crate::adapter::relation::Relation;
 use crate::compile::host::NodeHost;
 use crate::compile::session::{Session, Warehouse};
+use crate::compile::{self, CompiledNode};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
-use crate::files::{ProjectFiles, Span};
-use crate::jinja::{Scope, ScopeValue, Template};
+use crate::files::Span;
+use crate::jinja::{Scope, ScopeValue};
+use crate::manifest::operations::Moment;
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Node, builtin, names};
+use crate::run::outcome::Timer;
+use crate::run::{Event, Listener, Outcome, Status};
 
-/// Renders and runs hooks, each as its package sees it, one after the other, until one fails.
+/// Runs hooks one after the other; when one has failed, the others are skipped. What they leave open is undone at the
+/// end, as in dbt.
+/// Source: <https://docs.getdbt.com/reference/project-configs/on-run-start-on-run-end>.
 pub fn run(
     session: &Arc<Session>,
     warehouse: &Arc<Warehouse>,
-    files: &ProjectFiles,
-    hooks: &[(String, String)],
-    which: &str,
+    moment: Moment,
     context: &[(&str, Json)],
-) -> Result<(), Diagnostic> {
-    for (at, (package, hook)) in hooks.iter().enumerate() {
-        let file = files.add(&format!("{which}[{at}] of the project file"), hook);
-        let text = files.get(file).text;
-        let template = Template::new(file, text).map_err(|error| builtin::diagnostic(&error))?;
-        let host = Arc::new(NodeHost::of_package(session.clone(), warehouse.clone(), package));
-        let scope = Scope { package: package.clone(), ..operation_scope(session, context) };
-        let rendered = session
-            .manifest
-            .library
-            .render(&template, &scope, host.clone())
-            .map_err(|error| builtin::diagnostic(&error))?;
-        if rendered.text.trim().is_empty() {
-            continue;
-        }
-        warehouse.with(|connection| connection.execute(&rendered.text)).map_err(|error| {
-            let span = place(session, hook).unwrap_or(Span::start_of(file));
-            Diagnostic::error(Code::SqlError, span, error.to_string())
-                .label(format!("`{which}` sends: {}", rendered.text.trim()))
-        })?;
+    listener: &dyn Listener,
+) -> Vec<Outcome> {
+    let hooks = moment.hooks(&session.manifest.nodes, &session.project.root().name);
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(hooks.len());
+    for (at, hook) in hooks.iter().enumerate() {
+        let (index, total) = (at + 1, hooks.len());
+        let name = format!("{}.{}.{at}", hook.package, moment.name());
+        let outcome = if outcomes.iter().any(|earlier| earlier.status != Status::Success) {
+            Timer::start(hook, 0).ended(Status::Skipped, Some(format!("{name} skipped")))
+        } else {
+            listener.event(&Event::NodeStarted { index, total, node: hook });
+            run_one(session, warehouse, hook, &name, context)
+        };
+        let failures = Some(i64::from(outcome.status != Status::Success));
+        let outcome = Outcome { failures, ..outcome };
+        listener.event(&Event::NodeFinished { index, total, node: hook, outcome: &outcome });
+        outcomes.push(outcome);
     }
-    Ok(())
+    // A failure to undo is found by the next statement.
+    let _ = warehouse.with(|connection| if connection.in_transaction() { connection.rollback() } else { Ok(()) });
+    outcomes
+}
+
+fn run_one(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    hook: &Node,
+    name: &str,
+    context: &[(&str, Json)],
+) -> Outcome {
+    let mut timer = Timer::start(hook, 0);
+    let refused = |timer: Timer, compiled: Option<CompiledNode>, problem: Diagnostic| {
+        let message = format!("{name} failed, error:\n {}", problem.message);
+        Outcome { message: Some(message), ..timer.failed(compiled, problem) }
+    };
+    let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), Some(hook)));
+    let mut scope = scope_of(session, &hook.package, context);
+    let model = compile::context::node_json(&session.manifest, hook);
+    scope.values.insert("model".to_string(), ScopeValue::Json(model));
+    let template = hook.template.as_ref().expect("hooks are made with their templates");
+    let rendered = match session.manifest.library.render(template, &scope, host) {
+        Ok(rendered) => rendered,
+        Err(error) => return refused(timer, None, builtin::diagnostic(&error)),
+    };
+    timer.compiled();
+    let compiled = CompiledNode {
+        node: hook.id.clone(),
+        relation: hook.relation.clone(),
+        sql: rendered.text,
+        map: rendered.map,
+        inlined: None,
+        ctes: Vec::new(),
+    };
+    let sql = compiled.sql.trim().to_string();
+    let sent = if sql.is_empty() { Ok(0) } else { warehouse.with(|connection| connection.execute(&sql)) };
+    session.existing.forget();
+    match sent {
+        Ok(_) => Outcome { compiled: Some(compiled), ..timer.ended(Status::Success, Some(format!("{name} passed"))) },
+        Err(error) => {
+            let span = place(session, &hook.raw_code).unwrap_or(Span::start_of(hook.file));
+            let problem = Diagnostic::error(Code::SqlError, span, error.to_string());
+            refused(timer, Some(compiled), problem.label(format!("`{name}` sends: {sql}")))
+        }
+    }
 }
 
 /// Where a project file has a hook.
@@ -53,12 +99,19 @@ fn place(session: &Session, hook: &str) -> Option<Span> {
     settings.find_map(|settings| settings.places.iter().find(|(text, _)| text == hook)).map(|(_, span)| *span)
 }
 
-/// The names that an operation sees.
+/// The names that an operation of the root project sees.
 pub fn operation_scope(session: &Arc<Session>, context: &[(&str, Json)]) -> Scope {
-    let root = &session.project.root().name;
+    scope_of(session, &session.project.root().name, context)
+}
+
+/// The names that an operation of a package sees.
+fn scope_of(session: &Arc<Session>, package: &str, context: &[(&str, Json)]) -> Scope {
     let target = &session.project.target;
-    let mut scope = base_scope(&session.project, root, &Relation::new(&target.database, &target.schema, ""));
-    scope.values.shift_remove("this");
+    let mut scope = base_scope(&session.project, package, &Relation::new(&target.database, &target.schema, ""));
+    scope.values.insert("this".to_string(), ScopeValue::Json(Json::Null));
+    let selected = session.clone();
+    let selected = ScopeValue::lazy(move || json!(selected.selected));
+    scope.values.insert("selected_resources".to_string(), selected);
     for (name, value) in context {
         scope.values.insert(name.to_string(), ScopeValue::Json(value.clone()));
     }

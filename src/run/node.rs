@@ -1,20 +1,23 @@
 //! Runs one node: compiles it, hands it to its materialization, and says how it ended.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value as Json, json};
 
 use crate::adapter::AdapterError;
-use crate::adapter::relation::RelationKind;
+use crate::adapter::relation::{Relation, RelationKind};
 use crate::compile::host::NodeHost;
+use crate::compile::microbatch::Batch;
 use crate::compile::place::sql_problem;
 use crate::compile::session::{Session, Warehouse};
-use crate::compile::{CompiledNode, compile, explain, scope};
+use crate::compile::{CompiledNode, compile, compile_part, explain, scope};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
-use crate::manifest::{Kind, Node, names};
+use crate::manifest::{Kind, Node, microbatch, names};
+use crate::run::ledger;
 use crate::run::outcome::{self, Timer};
 use crate::run::{Outcome, Status};
 
@@ -24,15 +27,32 @@ pub struct Worker {
     pub warehouse: Arc<Warehouse>,
     /// From 1.
     pub number: usize,
+    /// Set when the run is to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What of a node is built: all of it, or one batch. Hooks run before the first part and after the last.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    pub batch: Option<Batch>,
+    pub is_first: bool,
+    pub is_last: bool,
+}
+
+impl Part {
+    pub const WHOLE: Part = Part { batch: None, is_first: true, is_last: true };
 }
 
 impl Worker {
     /// Runs a node to its end. Nothing of it is left in the warehouse if it fails.
     pub fn run(&self, node: &Node) -> Outcome {
+        if microbatch::is_microbatch(node) && self.runs_in_batches() {
+            return self.run_batches(node);
+        }
         let mut timer = Timer::start(node, self.number);
         let compiled = match &node.kind {
             Kind::Seed { .. } => None,
-            _ => match self.compile(node) {
+            _ => match self.compile(node, None) {
                 Ok(compiled) => Some(compiled),
                 Err(refused) => {
                     let (compiled, problem) = *refused;
@@ -42,18 +62,32 @@ impl Worker {
         };
         timer.compiled();
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
-        let result = self.materialize(node, compiled.as_ref(), &host);
-        self.clean_up(result.is_err());
-        if result.is_ok() && names::has_relation(node) {
-            let kind = if node.materialized() == "view" { RelationKind::View } else { RelationKind::Table };
-            self.session.existing.add(&node.relation.clone().with_kind(kind));
-        }
-        match result {
+        let result = self.build(node, compiled.as_ref(), &host, Part::WHOLE);
+        let sent = host.take_written().map(Arc::from);
+        let outcome = match result {
             Ok(()) if node.unit_test().is_some() => outcome::of_unit_test(timer, node, compiled, host.take_rows()),
             Ok(()) if node.is_test() => outcome::of_test(timer, node, compiled, host.take_rows(), self.warnings_fail()),
             Ok(()) => outcome::of_build(timer, node, compiled, host.take_seed()),
             Err(problem) => timer.failed(compiled, problem),
-        }
+        };
+        Outcome { sent, ..outcome }
+    }
+
+    /// Materializes a compiled node, or a part of it. Nothing of it is left in the warehouse if that fails.
+    pub fn build(
+        &self,
+        node: &Node,
+        compiled: Option<&CompiledNode>,
+        host: &Arc<NodeHost>,
+        part: Part,
+    ) -> Result<(), Diagnostic> {
+        let result = self.materialize(node, compiled, host, part);
+        self.clean_up(result.is_err());
+        result.map(|built| built.iter().for_each(|relation| self.session.existing.add(relation)))
+    }
+
+    fn runs_in_batches(&self) -> bool {
+        microbatch::runs_in_batches(&self.session.manifest.library, &self.session.project)
     }
 
     /// The outcome of a test that a batch has found to pass.
@@ -73,8 +107,13 @@ impl Worker {
     }
 
     /// One statement; otherwise what is the matter, with what was compiled if that is worth a look.
-    fn compile(&self, node: &Node) -> Result<CompiledNode, Box<(Option<CompiledNode>, Diagnostic)>> {
-        let compiled = compile(&self.session, &self.warehouse, node).map_err(|problem| Box::new((None, problem)))?;
+    pub fn compile(
+        &self,
+        node: &Node,
+        batch: Option<Batch>,
+    ) -> Result<CompiledNode, Box<(Option<CompiledNode>, Diagnostic)>> {
+        let compiled = compile_part(&self.session, &self.warehouse, node, batch);
+        let compiled = compiled.map_err(|problem| Box::new((None, problem)))?;
         let count = self.warehouse.with(|connection| connection.statement_count(&compiled.sql));
         let place = match &node.kind {
             Kind::GenericTest(test) => test.span,
@@ -105,18 +144,21 @@ impl Worker {
         node: &Node,
         compiled: Option<&CompiledNode>,
         host: &Arc<NodeHost>,
-    ) -> Result<(), Diagnostic> {
+        part: Part,
+    ) -> Result<Vec<Relation>, Diagnostic> {
         let materialization = self.materialization(node)?;
-        let mut scope = scope(&self.session, node);
+        let mut scope = scope(&self.session, node, part.batch);
         let mut put = |name: &str, value: Json| drop(scope.values.insert(name.to_string(), ScopeValue::Json(value)));
         let sql = compiled.map_or("", |compiled| compiled.sql.as_str());
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
-        put("pre_hooks", node.config.get("pre-hook").cloned().unwrap_or(json!([])));
-        put("post_hooks", node.config.get("post-hook").cloned().unwrap_or(json!([])));
+        put("ledger_layer", json!(ledger::layer(node).filter(|_| part.batch.is_none())));
+        let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
+        put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
+        put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });
         let library = &self.session.manifest.library;
         match library.call(&materialization.unique_id, &[], &[], &scope, host.clone()) {
-            Ok(_) => Ok(()),
+            Ok(returned) => Ok(relations(node, &returned.json)),
             Err(error) => Err(failure(&self.session, node, compiled, host, &error)),
         }
     }
@@ -149,6 +191,21 @@ impl Worker {
         if failed || !matches!(undone, Ok(false)) {
             self.session.existing.forget();
         }
+    }
+}
+
+/// The tables and views that a materialization says it has built: `{'relations': […]}`.
+fn relations(node: &Node, returned: &Json) -> Vec<Relation> {
+    let listed = returned.get("relations").and_then(Json::as_array);
+    let relation = |item: &Json| {
+        let part = |key: &str| item.get(key).and_then(Json::as_str).unwrap_or_default();
+        let kind = RelationKind::from_name(part("type")).unwrap_or(RelationKind::Table);
+        Relation::new(part("database"), part("schema"), part("identifier")).with_kind(kind)
+    };
+    match listed {
+        Some(listed) => listed.iter().map(relation).collect(),
+        None if names::has_relation(node) => vec![node.relation.clone().with_kind(RelationKind::Table)],
+        None => Vec::new(),
     }
 }
 
@@ -218,6 +275,11 @@ fn with_frames(mut problem: Diagnostic, error: &RenderError) -> Diagnostic {
         problem = problem.related(*frame, "the statement is made here");
     }
     problem
+}
+
+/// A node that was not run because a hook before all nodes has failed.
+pub fn held_back(node: &Node) -> Outcome {
+    Timer::start(node, 1).ended(Status::Skipped, None)
 }
 
 /// A node that was not run because of another.

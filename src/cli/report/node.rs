@@ -9,6 +9,7 @@ use crate::cli::arguments::global::LogLevel;
 use crate::cli::report::paint::Paint;
 use crate::cli::report::screen::tame;
 use crate::cli::report::told::{EventName, Told, timestamp};
+use crate::manifest::microbatch::is_microbatch;
 use crate::manifest::{Kind, Node};
 use crate::run::{Outcome, Status};
 
@@ -18,11 +19,13 @@ const WIDTH: usize = 80;
 /// `sql table model main.orders`, `seed file main.countries`, or the name of a test.
 pub fn description(node: &Node) -> String {
     let text = match node.kind {
+        Kind::Model if is_microbatch(node) => format!("sql microbatch model {}", short_relation(node)),
         Kind::Model => format!("sql {} model {}", node.materialized(), short_relation(node)),
         Kind::Seed { .. } => format!("seed file {}", short_relation(node)),
         Kind::Snapshot => format!("snapshot {}", short_relation(node)),
         Kind::UnitTest(ref test) => format!("{}::{}", test.model, node.name),
-        Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) | Kind::Operation => node.name.clone(),
+        Kind::Operation => format!("hook: {}", hook_name(node)),
+        Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) => node.name.clone(),
     };
     tame(&text)
 }
@@ -33,8 +36,16 @@ pub fn counted_as(node: &Node) -> String {
         Kind::Model => format!("{} model", node.materialized()),
         Kind::SingularTest | Kind::GenericTest(_) => "data test".to_string(),
         Kind::UnitTest(_) => "unit test".to_string(),
+        Kind::Operation => "project hook".to_string(),
         _ => node.resource_type().to_string(),
     }
+}
+
+/// `shop.on-run-start.0`.
+fn hook_name(node: &Node) -> String {
+    let rest = node.name.strip_prefix(&node.package).unwrap_or(&node.name).trim_start_matches('-');
+    let (moment, at) = rest.rsplit_once('-').unwrap_or((rest, "0"));
+    format!("{}.{moment}.{at}", node.package)
 }
 
 fn short_relation(node: &Node) -> String {
@@ -51,7 +62,8 @@ pub fn started(index: usize, total: usize, node: &Node) -> Told {
     let text = dotted(index, total, &format!("START {}", tame(&what)), "[RUN]");
     let info = info(node, "started", Some(SystemTime::now()), None);
     let data = json!({"description": what, "index": index, "total": total, "node_info": info});
-    Told::info(EventName::START_LINE, text, data)
+    let name = if matches!(node.kind, Kind::Operation) { EventName::HOOK_START } else { EventName::START_LINE };
+    Told::info(name, text, data)
 }
 
 pub fn finished(index: usize, total: usize, node: &Node, outcome: &Outcome, paint: Paint) -> Told {
@@ -88,6 +100,7 @@ pub fn compact(node: &Node, outcome: &Outcome, paint: Paint) -> Option<String> {
 fn word(status: Status) -> &'static str {
     match status {
         Status::Success => "OK",
+        Status::PartialSuccess => "PARTIAL SUCCESS",
         Status::Error => "ERROR",
         Status::Skipped => "SKIP",
         Status::Pass => "PASS",
@@ -103,6 +116,7 @@ fn verdict(node: &Node, outcome: &Outcome) -> String {
         (_, Status::Skipped) if node.is_refable() => format!("SKIP relation {}", tame(&short_relation(node))),
         (_, Status::Skipped) => format!("SKIP {} {what}", node.resource_type()),
         (Kind::Model, Status::Success) => format!("OK created {what}"),
+        (Kind::Model, Status::PartialSuccess) => format!("PARTIAL SUCCESS creating {what}"),
         (Kind::Model, Status::Error) => format!("ERROR creating {what}"),
         (Kind::Seed { .. }, Status::Success) => format!("OK loaded {what}"),
         (Kind::Seed { .. }, Status::Error) => format!("ERROR loading {what}"),
@@ -116,7 +130,8 @@ fn verdict(node: &Node, outcome: &Outcome) -> String {
 /// What stands between brackets: `OK`, `INSERT 20`, `FAIL 3`.
 fn tag(outcome: &Outcome) -> String {
     match (outcome.status, outcome.failures, &outcome.message) {
-        (Status::Success, _, Some(message)) => tame(message),
+        (Status::Success, ..) if outcome.worker == 0 => "OK".to_string(),
+        (Status::Success | Status::PartialSuccess, _, Some(message)) => tame(message),
         (status @ (Status::Fail | Status::Warn), Some(count), _) => format!("{} {count}", word(status)),
         (status, ..) => word(status).to_string(),
     }
@@ -130,13 +145,14 @@ pub fn level(status: Status) -> LogLevel {
     match status {
         Status::Success | Status::Pass | Status::Skipped => LogLevel::Info,
         Status::Warn => LogLevel::Warn,
-        Status::Error | Status::Fail => LogLevel::Error,
+        Status::Error | Status::Fail | Status::PartialSuccess => LogLevel::Error,
     }
 }
 
 fn event_name(node: &Node, status: Status) -> EventName {
     match (status, &node.kind) {
         (Status::Skipped, _) => EventName::SKIPPED,
+        (_, Kind::Operation) => EventName::HOOK_END,
         (_, Kind::Seed { .. }) => EventName::SEED_RESULT,
         (_, Kind::Snapshot) => EventName::SNAPSHOT_RESULT,
         _ if node.is_test() || node.unit_test().is_some() => EventName::TEST_RESULT,

@@ -32,7 +32,7 @@ impl Paint {
         match status {
             Status::Success | Status::Pass => self.good(text),
             Status::Warn | Status::Skipped => self.warning(text),
-            Status::Error | Status::Fail => self.bad(text),
+            Status::Error | Status::Fail | Status::PartialSuccess => self.bad(text),
         }
     }
 

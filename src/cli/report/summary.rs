@@ -95,20 +95,26 @@ impl Summary<'_> {
 
     fn end_of_run(&self, paint: Paint) -> Told {
         let errors = self.results.count(Status::Error) + self.results.count(Status::Fail);
+        let partial = self.results.count(Status::PartialSuccess);
         let warnings = self.results.count(Status::Warn);
-        let text = match (self.results.interrupted, errors, warnings) {
+        let text = match (self.results.interrupted, errors + partial, warnings) {
             (true, ..) => paint.bad(&format!("Stopped before the end, with {}:", plural(errors, "error"))),
             (false, 0, 0) => paint.good("Completed successfully"),
             (false, 0, _) => paint.warning(&format!("Completed with {}:", plural(warnings, "warning"))),
             (false, ..) => {
-                let counts = format!("{} and {}", plural(errors, "error"), plural(warnings, "warning"));
+                let partial = match partial {
+                    0 => String::new(),
+                    1 => ", 1 partial success".to_string(),
+                    _ => format!(", {partial} partial successes"),
+                };
+                let counts = format!("{}{partial} and {}", plural(errors, "error"), plural(warnings, "warning"));
                 paint.bad(&format!("Completed with {counts}:"))
             }
         };
         let data = json!({
             "num_errors": errors,
             "num_warnings": warnings,
-            "num_partial_success": 0,
+            "num_partial_success": partial,
             "keyboard_interrupt": self.results.interrupted,
         });
         Told::info(EventName::END_OF_RUN, text, data)
@@ -177,9 +183,9 @@ impl Remark<'_> {
 }
 
 fn stats(results: &RunResults) -> Told {
-    let count = |statuses: [Status; 2]| -> usize { statuses.into_iter().map(|status| results.count(status)).sum() };
-    let pass = count([Status::Success, Status::Pass]);
-    let error = count([Status::Error, Status::Fail]);
+    let count = |statuses: &[Status]| -> usize { statuses.iter().map(|status| results.count(*status)).sum() };
+    let pass = count(&[Status::Success, Status::Pass]);
+    let error = count(&[Status::Error, Status::Fail, Status::PartialSuccess]);
     let (warn, skip) = (results.count(Status::Warn), results.count(Status::Skipped));
     let total = results.outcomes.len();
     let text = format!("Done. PASS={pass} WARN={warn} ERROR={error} SKIP={skip} NO-OP=0 TOTAL={total}");

@@ -30,6 +30,8 @@ impl EventName {
     pub const NODE_START: EventName = EventName("NodeStart", "Q024");
     pub const NODE_FINISHED: EventName = EventName("NodeFinished", "Q025");
     pub const START_LINE: EventName = EventName("LogStartLine", "Q011");
+    pub const HOOK_START: EventName = EventName("LogHookStartLine", "Q032");
+    pub const HOOK_END: EventName = EventName("LogHookEndLine", "Q033");
     pub const TEST_RESULT: EventName = EventName("LogTestResult", "Q007");
     pub const MODEL_RESULT: EventName = EventName("LogModelResult", "Q012");
     pub const SNAPSHOT_RESULT: EventName = EventName("LogSnapshotResult", "Q015");

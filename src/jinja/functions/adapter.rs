@@ -10,6 +10,7 @@ use crate::adapter::relation::{Column, Relation, identifier};
 use crate::jinja::collections::{Dict, List};
 use crate::jinja::error::{self, from_host, runtime};
 use crate::jinja::functions::constraints;
+use crate::jinja::functions::external;
 use crate::jinja::functions::queries::Response;
 use crate::jinja::functions::{Arguments, Function, settled};
 use crate::jinja::objects::column::{self, ColumnObject};
@@ -159,6 +160,8 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         }
         "render_raw_columns_constraints" => constraints::columns(&args),
         "render_raw_model_constraints" => constraints::model(&args),
+        "external_write_options" => external::write_options(&args),
+        "external_read_location" => external::read_location(&args),
         "standardize_grants_dict" => grants(&args),
         "get_hard_deletes_behavior" => hard_deletes(render),
         "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => Ok(nothing()),
@@ -275,6 +278,9 @@ fn first_number(table: &Value) -> i64 {
 
 const STRATEGIES: [&str; 4] = ["append", "delete+insert", "merge", "microbatch"];
 
+/// Strategies of dbt that no engine of medal has.
+const OTHER_STRATEGIES: [&str; 1] = ["insert_overwrite"];
+
 fn strategies() -> Result<Value, Error> {
     List::value(STRATEGIES.iter().map(|name| Value::from(*name)).collect())
 }
@@ -282,6 +288,11 @@ fn strategies() -> Result<Value, Error> {
 /// `get_incremental_strategy_macro(context, strategy)`: `get_incremental_<strategy>_sql`.
 fn incremental_strategy(state: &mut State, render: &Arc<Render>, args: &Arguments) -> Result<Value, Error> {
     let strategy = args.optional_text(1, "strategy").unwrap_or_else(|| "default".to_string());
+    if OTHER_STRATEGIES.contains(&strategy.as_str()) {
+        let message = format!("the incremental strategy `{strategy}` is not one of this engine");
+        let help = format!("there are {}", STRATEGIES.join(", "));
+        return Err(error::raise(crate::jinja::ErrorKind::Unsupported, message, Some(help)));
+    }
     let name = format!("get_incremental_{}_sql", strategy.replace('+', "_"));
     let _ = state;
     match render.shared.find(&render.package, &name) {

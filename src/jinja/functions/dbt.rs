@@ -96,7 +96,8 @@ pub fn render_text(state: &mut State, args: Arguments) -> Result<Value, Error> {
 }
 
 /// `write(payload)`: dbt writes a file for people to look at; medal writes every compiled text anyway.
-pub fn write(_state: &mut State, _args: Arguments) -> Result<Value, Error> {
+pub fn write(state: &mut State, args: Arguments) -> Result<Value, Error> {
+    render(state)?.host.write(&args.shown(0, "payload")?);
     Ok(Value::from(""))
 }
 

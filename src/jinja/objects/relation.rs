@@ -138,8 +138,9 @@ impl Object for RelationObject {
             "incorporate" => incorporate(&mut relation, &args),
             "information_schema" => return Ok(information_schema(&relation, args.optional_text(0, "view_name"))),
             "information_schema_only" => return Ok(information_schema(&relation, None)),
-            "render" => return Ok(Value::from(relation.render())),
-            "render_limited" => return Ok(Value::from(relation.render())),
+            "render" => return Ok(Value::from(relation.render_name())),
+            "render_limited" => return Ok(Value::from(relation.render_limited())),
+            "render_event_time_filtered" => return Ok(Value::from(relation.render())),
             "add_ephemeral_prefix" => return Ok(Value::from(format!("__dbt__cte__{}", args.text(0)?))),
             "get" => {
                 let found = self.attribute(&args.text(0)?);

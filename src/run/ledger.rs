@@ -1,0 +1,69 @@
+//! Turns what a run commits into rows of `medal_meta`, so that a run that was killed is known to have committed it.
+//!
+//! A model that adds rows must not add them twice. The journal may miss that it ended: the ledger does not, since its
+//! row is committed with the model's rows. Only incremental models with a layer are written down; a plain dbt project
+//! gets no schema of ours.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::compile::host::NodeHost;
+use crate::compile::session::{Session, Warehouse};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
+use crate::jinja::{RenderError, ScopeValue};
+use crate::manifest::{Kind, Node, builtin};
+use crate::run::hooks::operation_scope;
+
+/// The layer that the ledger names for a model; none if it does not tell of the model.
+pub fn layer(node: &Node) -> Option<&str> {
+    let adds = matches!(node.kind, Kind::Model) && node.materialized() == "incremental";
+    node.layer.as_deref().filter(|_| adds)
+}
+
+/// Makes the tables of the ledger in every database in which one of the nodes is written down.
+pub fn prepare<'a>(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    nodes: impl Iterator<Item = &'a Node>,
+) -> Result<(), Diagnostic> {
+    for database in databases(nodes) {
+        call(session, warehouse, "create_ledger", &[&database]).map_err(|error| builtin::diagnostic(&error))?;
+        let closed =
+            warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
+        closed.map_err(|error| Diagnostic::error(Code::SqlError, None, error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The nodes whose rows an earlier run has committed, whether its journal says so or not.
+pub fn committed<'a>(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    run: &str,
+    nodes: impl Iterator<Item = &'a Node>,
+) -> Result<BTreeSet<String>, Diagnostic> {
+    let mut found = BTreeSet::new();
+    for database in databases(nodes) {
+        let listed = call(session, warehouse, "models_in_ledger", &[&database, run]);
+        let listed = listed.map_err(|error| builtin::diagnostic(&error))?;
+        found.extend(listed.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_string));
+    }
+    Ok(found)
+}
+
+fn databases<'a>(nodes: impl Iterator<Item = &'a Node>) -> BTreeSet<String> {
+    nodes.filter(|node| layer(node).is_some()).filter_map(|node| node.relation.database.clone()).collect()
+}
+
+fn call(session: &Arc<Session>, warehouse: &Arc<Warehouse>, name: &str, args: &[&str]) -> Result<Json, RenderError> {
+    let library = &session.manifest.library;
+    let root = &session.project.root().name;
+    let found = library.find(root, name).expect("the templates have this macro");
+    let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
+    let args: Vec<ScopeValue> = args.iter().map(|text| ScopeValue::Text(text.to_string())).collect();
+    let scope = operation_scope(session, &[]);
+    library.call(&found.unique_id, &args, &[], &scope, host).map(|result| result.json)
+}

@@ -1,0 +1,85 @@
+//! What runs before and after all nodes, and macros that are called by hand.
+
+use crate::suite::support::dbt;
+
+const SETTINGS: &str = "name: shop\nversion: '1.0'\nprofile: shop\n\
+    on-run-start:\n\
+    - create table if not exists told (what varchar)\n\
+    - \"{% if var('fail', false) %}select * from nowhere{% endif %}\"\n\
+    - \"insert into told values ('{{ this }} {{ model.name }}')\"\n\
+    on-run-end: |\n  \
+      {% for result in results %}insert into told values ('{{ result.node.name }} {{ result.status }}');{% endfor %}\n";
+
+#[test]
+fn hooks_are_operations_with_results_of_their_own() {
+    let project = dbt(&[("dbt_project.yml", SETTINGS), ("models/one.sql", "select 1 as id")]);
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select * from told"), "None shop-on-run-start-2\none success");
+    assert_eq!(
+        project.outcomes(),
+        [
+            "one success",
+            "shop-on-run-end-0 success 0",
+            "shop-on-run-start-0 success 0",
+            "shop-on-run-start-1 success 0",
+            "shop-on-run-start-2 success 0"
+        ]
+    );
+    let manifest = project.json("target/manifest.json");
+    let hook = &manifest["nodes"]["operation.shop.shop-on-run-end-0"];
+    assert_eq!((&hook["tags"][0], &hook["path"]), (&"on-run-end".into(), &"hooks/shop-on-run-end-0.sql".into()));
+}
+
+#[test]
+fn after_a_failed_hook_nodes_run_unless_the_project_says_otherwise() {
+    let project = dbt(&[("dbt_project.yml", SETTINGS), ("models/one.sql", "select 1 as id")]);
+    let outcomes = |model: &str| {
+        [
+            model,
+            "shop-on-run-end-0 success 0",
+            "shop-on-run-start-0 success 0",
+            "shop-on-run-start-1 error 1",
+            "shop-on-run-start-2 skipped 1",
+        ]
+        .map(str::to_string)
+    };
+    project.ends(1, &["run", "--vars", "fail: true"]);
+    assert_eq!(project.outcomes(), outcomes("one success"));
+    let strict = format!("{SETTINGS}flags: {{skip_nodes_if_on_run_start_fails: true}}\n");
+    project.write("dbt_project.yml", &strict);
+    project.ends(1, &["run", "--vars", "fail: true"]);
+    assert_eq!(project.outcomes(), outcomes("one skipped"));
+}
+
+#[test]
+fn an_operation_leaves_a_result() {
+    let project = dbt(&[("macros/op.sql", "{% macro op() %}{% do run_query('select 1') %}{% endmacro %}")]);
+    project.ends(0, &["run-operation", "op"]);
+    assert_eq!(project.outcomes(), ["op success 0"]);
+}
+
+#[test]
+fn a_layered_model_whose_run_was_killed_after_its_commit_does_not_add_its_rows_twice() {
+    let project = dbt(&[
+        ("medal.yml", "layers: {bronze: {}}\n"),
+        (
+            "models/bronze/events.sql",
+            "{{ config(materialized='incremental', incremental_strategy='append') }} select 1 as id",
+        ),
+        ("models/plain.sql", "{{ config(materialized='incremental', incremental_strategy='append') }} select 1 as id"),
+    ]);
+    project.ends(0, &["run"]);
+    // What a kill between the commit and the journal leaves behind.
+    let journal = project.read("target/journal.jsonl");
+    project.write("target/journal.jsonl", journal.lines().next().expect("a journal begins with a plan"));
+    project.ends(0, &["retry"]);
+    assert_eq!(project.query("select (select count(*) from events), (select count(*) from plain)"), "1|2");
+    assert_eq!(project.query("select model, layer, status from medal_meta.nodes"), "model.shop.events|bronze|success");
+}
+
+#[test]
+fn a_plain_dbt_project_gets_no_schema_of_ours() {
+    let project = dbt(&[("models/plain.sql", "{{ config(materialized='incremental') }} select 1 as id")]);
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select count(*) from duckdb_schemas() where schema_name = 'medal_meta'"), "0");
+}
