@@ -15,6 +15,7 @@ pub mod parts;
 pub mod results;
 pub mod sources;
 pub mod sql;
+pub mod state;
 pub mod write;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ pub mod list;
 pub mod operation;
 pub mod report;
 pub mod show;
+pub mod state;
 pub mod workspace;
 
 use std::collections::BTreeMap;
@@ -164,6 +165,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
         write_json: global.write_json(),
         warn_error: global.warn_error(),
         fail_fast: global.fail_fast(),
+        state: global.state.clone(),
         files,
         stop,
     })
@@ -239,14 +241,15 @@ pub fn selection(
     kinds: Option<&KindOptions>,
     indirect: Option<&IndirectOptions>,
 ) -> Result<Selection, Exit> {
-    if select.selector.is_some() {
-        let message = "`--selector` and `selectors.yml` are not supported by this version of medal";
-        context.error(Code::Unsupported, message, Some("write the selection with `--select`"));
-        return Err(Exit::Unusable);
+    let selected: Vec<String> = select.select.iter().chain(&select.models).cloned().collect();
+    if select.selector.is_some() && !(selected.is_empty() && select.exclude.is_empty()) {
+        let message = "`--selector` says what to select, so `--select` and `--exclude` are left out";
+        context.warning(Code::InvalidSelector, message, None);
     }
     Ok(Selection {
-        select: select.select.clone(),
+        select: selected,
         exclude: select.exclude.clone(),
+        selector: select.selector.clone(),
         resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.resource_type.clone()),
         exclude_resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.exclude_resource_type.clone()),
         indirect: match indirect.map_or(IndirectSelection::Eager, |options| options.indirect_selection) {

@@ -14,7 +14,9 @@ pub mod python;
 pub mod refable;
 pub mod selection;
 pub mod selector;
+pub mod selectors;
 pub mod sources;
+pub mod state;
 pub mod test_code;
 pub mod test_entry;
 pub mod unsupported;
@@ -32,6 +34,7 @@ use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
+use crate::manifest::selectors::Selectors;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
 use crate::project::properties::{ColumnInfo, ExposureProperties, GroupProperties, MacroProperties};
@@ -49,6 +52,7 @@ pub struct Manifest {
     pub disabled: Vec<Disabled>,
     pub library: Arc<Library>,
     pub graph: Graph,
+    pub selectors: Selectors,
 }
 
 /// One thing that can be built, tested or compiled.
@@ -301,5 +305,7 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
-    bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink)
+    let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    let selectors = project.selectors.as_ref().map(|yaml| selectors::read(yaml, sink)).unwrap_or_default();
+    Manifest { selectors, ..manifest }
 }

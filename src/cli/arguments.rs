@@ -3,6 +3,7 @@
 pub mod docs;
 pub mod global;
 pub mod ignored;
+pub mod state;
 
 use std::ffi::OsString;
 use std::io;
@@ -136,8 +137,11 @@ pub fn completions(shell: Shell, out: &mut dyn io::Write) {
 #[derive(Debug, Clone, Default, Args)]
 pub struct SelectOptions {
     /// Take only these nodes: names, paths, `tag:`, `layer:`, with `+` for what is above or below
-    #[arg(short, long, short_alias = 'm', aliases = ["models", "model"], num_args = 1.., value_name = "SELECTION")]
+    #[arg(short, long, num_args = 1.., value_name = "SELECTION")]
     pub select: Vec<String>,
+    /// dbt's older name of `--select`
+    #[arg(short, long, alias = "model", num_args = 1.., value_name = "SELECTION", hide = true)]
+    pub models: Vec<String>,
     /// Leave out these nodes
     #[arg(long, num_args = 1.., value_name = "SELECTION")]
     pub exclude: Vec<String>,
@@ -160,8 +164,23 @@ pub struct KindOptions {
     pub exclude_resource_type: Vec<String>,
 }
 
-/// dbt's words for the kinds of nodes that medal has, and `all`.
-const KINDS: [&str; 8] = ["model", "seed", "snapshot", "test", "source", "exposure", "analysis", "all"];
+/// dbt's words for the kinds of nodes, and for sets of them.
+const KINDS: [&str; 14] = [
+    "model",
+    "seed",
+    "snapshot",
+    "test",
+    "source",
+    "exposure",
+    "analysis",
+    "all",
+    "default",
+    "unit_test",
+    "metric",
+    "semantic_model",
+    "saved_query",
+    "function",
+];
 
 /// How tests are chosen when their models are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -364,9 +383,6 @@ pub struct RunOperationOptions {
 pub struct RetryOptions {
     #[command(flatten)]
     pub refresh: RefreshOptions,
-    /// Folder of the run to go on from, instead of the target path
-    #[arg(long, value_name = "FOLDER")]
-    pub state: Option<std::path::PathBuf>,
 }
 
 /// What to do with sources.

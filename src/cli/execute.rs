@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::artifact;
 use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions};
 use crate::cli::selection;
+use crate::cli::state;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
@@ -87,7 +88,8 @@ fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit,
 /// `medal retry`: runs what an earlier run left undone.
 pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit> {
     let workspace = workspace::open(context)?;
-    let folder = options.state.as_ref().unwrap_or(&workspace.target_dir);
+    let state = state::folder(context);
+    let folder = state.as_ref().unwrap_or(&workspace.target_dir);
     if !journal::path(folder).is_file() {
         let message = format!("there is no earlier run in `{}`", context.files.shown(folder));
         context.error(Code::UnreadableState, &message, Some("run `medal build` first"));

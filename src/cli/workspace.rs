@@ -9,14 +9,17 @@ use serde_json::json;
 
 use crate::adapter::Adapter;
 use crate::artifact::{self, Invocation};
+use crate::cli::arguments::state::StateOptions;
 use crate::cli::report::Reporter;
+use crate::cli::state;
 use crate::compile::session::{self, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostics, Severity, nearest};
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
-use crate::manifest::selection::{self, NodeSet, Scope};
+use crate::manifest::selection::NodeSet;
+use crate::manifest::selection::{self, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
 use crate::project::{LoadRequest, Project, load};
@@ -55,6 +58,7 @@ pub struct Context {
     pub write_json: bool,
     pub warn_error: bool,
     pub fail_fast: bool,
+    pub state: StateOptions,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
 }
@@ -223,8 +227,21 @@ pub fn select(
     selection: &Selection,
     types: &[&str],
 ) -> Result<NodeSet, Exit> {
+    select_of(context, workspace, selection, types, types)
+}
+
+/// The same for a command for which `--resource-type all` stands for more than it works on by itself.
+pub fn select_of(
+    context: &Context,
+    workspace: &Workspace,
+    selection: &Selection,
+    types: &[&str],
+    all_types: &[&str],
+) -> Result<NodeSet, Exit> {
     let package = &workspace.project.root().name;
-    let scope = Scope { package, default_types: types, all_types: types };
+    let state = state::read(context, workspace, selection)?;
+    let selectors = &workspace.manifest.selectors;
+    let scope = Scope { package, default_types: types, all_types, selectors, state: state.as_ref() };
     match selection::select(&workspace.manifest, selection, scope) {
         Ok(selected) => {
             for criterion in &selected.unmatched {

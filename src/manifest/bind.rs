@@ -54,7 +54,8 @@ pub fn finish(
     }
     let graph = graph(&nodes, &sources, &exposures, sink);
     let macro_properties = macro_properties(project);
-    Manifest { nodes, sources, exposures, groups, docs, macro_properties, disabled, library, graph }
+    let selectors = Default::default();
+    Manifest { nodes, sources, exposures, groups, docs, macro_properties, disabled, library, graph, selectors }
 }
 
 fn macro_properties(project: &Project) -> IndexMap<String, crate::project::properties::MacroProperties> {
