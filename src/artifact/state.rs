@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::adapter::relation::Relation;
 use crate::manifest::builtin::INTERNAL_PACKAGE;
 use crate::manifest::state::{Change, Changes};
+use crate::run::journal::Past;
 
 /// Sections of a manifest whose members can be selected.
 const SECTIONS: [&str; 4] = ["nodes", "sources", "exposures", "unit_tests"];
@@ -34,6 +36,26 @@ pub fn statuses(results: &Json) -> BTreeMap<String, String> {
     let all = results["results"].as_array().into_iter().flatten();
     let text = |result: &Json, key: &str| result[key].as_str().map(str::to_string);
     all.filter_map(|result| Some((text(result, "unique_id")?, text(result, "status")?))).collect()
+}
+
+/// What `run_results.json` tells of its run.
+pub fn past(results: &Json) -> Past {
+    let done = ["success", "pass", "warn", "no-op"];
+    let left = statuses(results).into_iter().filter(|(_, status)| !done.contains(&status.as_str()));
+    let arguments = results["args"].clone();
+    let text = |key: &str| arguments[key].as_str().unwrap_or_default().to_string();
+    let is_operation = text("which") == "run-operation";
+    let unfinished = left.map(|(id, _)| id).filter(|id| is_operation || !id.starts_with("operation."));
+    Past { command: text("which"), target: text("target"), unfinished: unfinished.collect(), arguments }
+}
+
+/// Where a node of a manifest is in the warehouse, with the quotes of `like`; an ephemeral model is nowhere.
+pub fn relation(node: &Json, like: &Relation) -> Option<Relation> {
+    let text = |key: &str| node[key].as_str().map(str::to_string);
+    node["relation_name"].as_str()?;
+    let mut relation = like.clone();
+    (relation.database, relation.schema, relation.identifier) = (text("database"), text("schema"), text("alias"));
+    Some(relation)
 }
 
 /// The sources that the newer `sources.json` knows to be loaded later, or at all.

@@ -64,6 +64,8 @@ pub enum Command {
     Source(SourceCommand),
     /// Install the packages that `packages.yml` lists
     Deps(DepsOptions),
+    /// Make views that point to what another run has built
+    Clone(CloneOptions),
     /// Delete the folders that `clean-targets` names
     Clean(CleanOptions),
     /// Explain an error code, or list all of them
@@ -85,6 +87,7 @@ impl Command {
                 | Command::Snapshot(_)
                 | Command::Test(_)
                 | Command::Build(_)
+                | Command::Clone(_)
                 | Command::Retry(_)
                 | Command::Source(_)
         )
@@ -109,6 +112,7 @@ impl Command {
             Command::Docs(docs) => docs.name(),
             Command::Source(SourceCommand::Freshness(_)) => "source freshness",
             Command::Deps(_) => "deps",
+            Command::Clone(_) => "clone",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",
             Command::Completions { .. } => "completions",
@@ -196,7 +200,7 @@ pub enum IndirectSelection {
     Empty,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct IndirectOptions {
     /// Say which tests come along with the selected nodes
     #[arg(long, env = "DBT_INDIRECT_SELECTION", value_enum, default_value = "eager", ignore_case = true)]
@@ -258,7 +262,7 @@ pub enum Output {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct CompileOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
@@ -377,6 +381,16 @@ pub struct RunOperationOptions {
     /// Arguments of the macro, as YAML: `{days: 3}`
     #[arg(long, value_name = "YAML", default_value = "{}", hide_default_value = true)]
     pub args: String,
+}
+
+#[derive(Debug, Args)]
+pub struct CloneOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
 }
 
 #[derive(Debug, Args)]

@@ -1,14 +1,14 @@
-//! `run`, `test`, `seed`, `build` and `retry`: plans the selected nodes, runs them, and writes down what happened.
+//! `run`, `test`, `seed`, `snapshot`, `clone` and `build`: plans the selected nodes, runs them, and writes down what happened.
 
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
-use crate::artifact;
-use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions};
+use crate::artifact::{self, Invocation};
+use crate::cli::arguments::{self, BuildOptions, CloneOptions, SeedOptions, TestOptions};
+use crate::cli::remembered;
 use crate::cli::selection;
-use crate::cli::state;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
@@ -17,7 +17,7 @@ use crate::diagnostic::code::Code;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::plan;
-use crate::run::journal::{self, Journal};
+use crate::run::journal::Journal;
 use crate::run::{RunOptions, RunResults, Status, hooks, run};
 
 /// What a command works on.
@@ -33,11 +33,12 @@ pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: fals
 pub const TEST: Mode = Mode { command: "test", types: &["test"], tests_gate: false };
 pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
 pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
+pub const CLONE: Mode = Mode { command: "clone", types: &["model", "seed", "snapshot"], tests_gate: false };
 pub const BUILD: Mode = Mode { command: "build", types: &["model", "snapshot", "seed", "test"], tests_gate: true };
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {
-        [RUN, TEST, SEED, SNAPSHOT, BUILD].into_iter().find(|mode| mode.command == command)
+        [RUN, TEST, SEED, SNAPSHOT, CLONE, BUILD].into_iter().find(|mode| mode.command == command)
     }
 }
 
@@ -79,53 +80,24 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     execute(context, BUILD, &selection)
 }
 
+/// `medal clone`.
+pub fn clone(context: &mut Context, options: &CloneOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    // A clone always reads another run's manifest.
+    context.state.defer = true;
+    let selection = selection(context, &options.selection, Some(&options.kinds), None)?;
+    execute(context, CLONE, &selection)
+}
+
 fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit, Exit> {
     let workspace = workspace::open(context)?;
     let selected = workspace::select(context, &workspace, selection, mode.types)?;
     execute_nodes(context, &workspace, mode, &selected)
 }
 
-/// `medal retry`: runs what an earlier run left undone.
-pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit> {
-    let workspace = workspace::open(context)?;
-    let state = state::folder(context);
-    let folder = state.as_ref().unwrap_or(&workspace.target_dir);
-    if !journal::path(folder).is_file() {
-        let message = format!("there is no earlier run in `{}`", context.files.shown(folder));
-        context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
-        return Err(Exit::Unusable);
-    }
-    let past = journal::read(folder).map_err(|message| {
-        context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
-        Exit::Unusable
-    })?;
-    let target = &workspace.project.target.name;
-    if past.target != *target {
-        let message = format!("the last run was on the target `{}`, and this one is on `{target}`", past.target);
-        let help = format!("give `--target {}`", past.target);
-        context.error(Code::UnreadableState, &message, Some(&help));
-        return Err(Exit::Unusable);
-    }
-    let Some(mode) = Mode::of(&past.command) else {
-        let message = format!("the last command, `{}`, cannot be retried", past.command);
-        context.error(Code::UnreadableState, &message, None);
-        return Err(Exit::Unusable);
-    };
-    let was_set = |name: &str| past.arguments.get(name) == Some(&Json::Bool(true));
-    context.flag("FULL_REFRESH", options.refresh.full_refresh || was_set("full_refresh"));
-    context.flag("EMPTY", was_set("empty"));
-    context.flag("STORE_FAILURES", was_set("store_failures"));
-    let known = |id: &String| workspace.manifest.node(id).is_some();
-    let unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
-    if unfinished.is_empty() {
-        context.reporter.note("Nothing to do: the last run left nothing undone");
-        return Ok(Exit::Fine);
-    }
-    execute_nodes(context, &workspace, mode, &unfinished)
-}
-
-fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
-    let Workspace { project, manifest, target_dir } = workspace;
+/// Plans and runs nodes.
+pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
+    let Workspace { project, manifest, target_dir, .. } = workspace;
     let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
     context.reporter.found(manifest, project);
     if plan.steps.is_empty() {
@@ -141,7 +113,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
     let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
-    let arguments = Json::Object(context.invocation.args.clone());
+    let arguments = Json::Object(remembered::arguments(&context.invocation.args, project));
     let journal = artifact::write::make_target(target_dir)
         .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, &nodes))
         .map_err(|error| workspace::unwritable(context, &error))?;
@@ -204,7 +176,7 @@ fn end_context(session: &Session, results: &RunResults) -> Vec<(&'static str, Js
 }
 
 /// Writes the artifacts.
-fn write(
+pub fn write(
     context: &Context,
     workspace: &Workspace,
     results: &RunResults,
@@ -220,7 +192,9 @@ fn write(
             artifact::sql::write_compiled(&workspace.target_dir, node, compiled, &secrets).map_err(unwritable)?;
         }
     }
-    let artifact = artifact::results::run_results_json(results, &workspace.manifest, &context.invocation);
+    let args = remembered::arguments(&context.invocation.args, &workspace.project);
+    let invocation = Invocation { args, ..context.invocation.clone() };
+    let artifact = artifact::results::run_results_json(results, &workspace.manifest, &invocation);
     let path = workspace.target_dir.join("run_results.json");
     artifact::write::write_json(&path, &artifact, &secrets).map_err(unwritable)?;
     workspace::write_manifest(context, workspace, compiled)

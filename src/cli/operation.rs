@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::cli::arguments::RunOperationOptions;
+use crate::cli::remembered;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::compile::host::NodeHost;
 use crate::compile::session::Warehouse;
@@ -13,11 +14,15 @@ use crate::diagnostic::{Diagnostics, nearest};
 use crate::jinja::{Library, MacroInfo, ScopeValue};
 use crate::manifest::builtin;
 use crate::manifest::selection::NodeSet;
+use crate::run::Status;
 use crate::run::hooks::operation_scope;
 use crate::yaml;
 
 /// Calls the macro in a transaction of its own, which is kept if it ends well, as in dbt.
-pub fn run_operation(context: &Context, options: &RunOperationOptions) -> Result<Exit, Exit> {
+pub fn run_operation(context: &mut Context, options: &RunOperationOptions) -> Result<Exit, Exit> {
+    context.invocation.args.insert("macro".to_string(), options.name.as_str().into());
+    context.invocation.args.insert("args".to_string(), options.args.as_str().into());
+    let context = &*context;
     let workspace = workspace::open(context)?;
     let arguments = match yaml::parse_json(&options.args) {
         Ok(Json::Object(arguments)) => arguments,
@@ -45,6 +50,9 @@ pub fn run_operation(context: &Context, options: &RunOperationOptions) -> Result
         (true, false) => connection.rollback(),
         (false, _) => Ok(()),
     });
+    let status = if result.is_ok() && closed.is_ok() { Status::Success } else { Status::Error };
+    let id = found.unique_id.replacen("macro.", "operation.", 1);
+    remembered::note(context, &workspace, "run-operation", &[(&id, status)])?;
     let mut sink = Diagnostics::default();
     if let Err(error) = &result {
         sink.push(builtin::diagnostic(error));

@@ -7,11 +7,13 @@ use serde_json::Value as Json;
 
 use crate::artifact;
 use crate::cli::workspace::{Context, Exit, Workspace};
+use crate::compile::session::Deferral;
 use crate::diagnostic::code::Code;
 use crate::manifest::selection::selector_of;
 use crate::manifest::selector::Selection;
 use crate::manifest::selector::method::Method;
 use crate::manifest::state::State;
+use crate::manifest::{Manifest, Node};
 
 /// What `--state` tells, as far as the selection asks for it. A file that is there and cannot be read ends the command.
 pub fn read(context: &Context, workspace: &Workspace, selection: &Selection) -> Result<Option<State>, Exit> {
@@ -61,4 +63,23 @@ fn changes(context: &Context, workspace: &Workspace, old: &Json) -> crate::manif
     let nothing = IndexMap::new();
     let now = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, &nothing);
     artifact::state::changes(old, &serde_json::to_value(now).unwrap_or_default())
+}
+
+/// Where the manifest of `--defer-state`, else that of `--state`, has the relations of this project's nodes.
+pub fn deferral(context: &Context, manifest: &Manifest) -> Result<Deferral, Exit> {
+    let given = context.state.defer_state.as_ref().map(|folder| context.files.root().join(folder));
+    let Some(folder) = given.or_else(|| self::folder(context)) else {
+        let message = "`--defer` needs the manifest of another run";
+        context.error(Code::UnreadableState, message, Some("name the folder that holds it with `--state`"));
+        return Err(Exit::Unusable);
+    };
+    let Some(other) = artifact(context, &folder, "manifest.json")? else {
+        let message = format!("there is no `manifest.json` in `{}`", context.files.shown(&folder));
+        context.error(Code::UnreadableState, &message, Some("name the folder that holds it with `--state`"));
+        return Err(Exit::Unusable);
+    };
+    let nodes = manifest.nodes.values().filter(|node| node.is_refable());
+    let relation = |node: &Node| artifact::state::relation(other["nodes"].get(&node.id)?, &node.relation);
+    let relations = nodes.filter_map(|node| Some((node.id.clone(), relation(node)?))).collect();
+    Ok(Deferral { relations, favored: context.state.favor_state })
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::json;
@@ -12,7 +13,7 @@ use crate::artifact::{self, Invocation};
 use crate::cli::arguments::state::StateOptions;
 use crate::cli::report::Reporter;
 use crate::cli::state;
-use crate::compile::session::{self, Messages, Session, Warehouse};
+use crate::compile::session::{self, Deferral, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostics, Severity, nearest};
@@ -33,6 +34,8 @@ pub enum Exit {
     Failed,
     /// The command could not be carried out.
     Unusable,
+    /// A signal stopped the command; the exit code says which.
+    Stopped(u8),
 }
 
 impl Exit {
@@ -42,6 +45,7 @@ impl Exit {
             Exit::Fine => 0,
             Exit::Failed => 1,
             Exit::Unusable => 2,
+            Exit::Stopped(code) => code,
         }
     }
 }
@@ -61,6 +65,8 @@ pub struct Context {
     pub state: StateOptions,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
+    /// The exit code of that signal; 0 without one.
+    pub signal: Arc<AtomicUsize>,
 }
 
 impl Context {
@@ -85,6 +91,7 @@ pub struct Workspace {
     pub project: Arc<Project>,
     pub manifest: Arc<Manifest>,
     pub target_dir: PathBuf,
+    pub deferral: Deferral,
 }
 
 /// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
@@ -100,7 +107,8 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
     context.reporter.add_secrets(secrets_of(&project));
-    let workspace = Workspace { project: Arc::new(project), manifest: Arc::new(manifest), target_dir };
+    let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
+    let workspace = Workspace { project: Arc::new(project), manifest: Arc::new(manifest), target_dir, deferral };
     if !sink.has_errors() {
         judge_shapes(context, &workspace, &mut sink);
     }
@@ -111,7 +119,7 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
 }
 
 /// Values of the profile that must not be shown: those whose names say that they are secret.
-fn secrets_of(project: &Project) -> Vec<String> {
+pub fn secrets_of(project: &Project) -> Vec<String> {
     let words = ["secret", "token", "passw", "private_key", "credential"];
     let secret = |name: &str| words.iter().any(|word| name.to_lowercase().contains(word));
     let mut found = Vec::new();
@@ -178,7 +186,7 @@ pub fn all_hooks(
 pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Arc<Session> {
     let messages: Arc<dyn Messages> = context.reporter.clone();
     let invocation = session::Invocation { id: context.invocation.id.clone(), started: context.invocation.started_at };
-    Arc::new(Session::new(
+    let mut session = Session::new(
         context.files.clone(),
         workspace.project.clone(),
         workspace.manifest.clone(),
@@ -186,7 +194,9 @@ pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> 
         messages,
         selected.iter().cloned().collect(),
         invocation,
-    ))
+    );
+    session.deferral = workspace.deferral.clone();
+    Arc::new(session)
 }
 
 /// A way to the warehouse that is taken only if a template asks for it.
@@ -197,10 +207,26 @@ pub fn lazy_warehouse(workspace: &Workspace) -> Warehouse {
 
 /// Opens the engine, or tells why it cannot be opened.
 pub fn connect(context: &Context, workspace: &Workspace) -> Result<Arc<dyn Adapter>, Exit> {
-    adapter::connect(&workspace.project.target).map(Arc::from).map_err(|error| {
+    let adapter: Arc<dyn Adapter> = adapter::connect(&workspace.project.target).map(Arc::from).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
-    })
+    })?;
+    interrupt_on_signal(context, &adapter);
+    Ok(adapter)
+}
+
+/// Stops the engine's statements when a signal asks for it, also those of hooks and of `show`.
+fn interrupt_on_signal(context: &Context, adapter: &Arc<dyn Adapter>) {
+    let (signal, adapter) = (context.signal.clone(), Arc::downgrade(adapter));
+    std::thread::spawn(move || {
+        while let Some(adapter) = adapter.upgrade() {
+            if signal.load(Ordering::Relaxed) != 0 {
+                adapter.interrupt();
+            }
+            drop(adapter);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
 }
 
 /// A text of the command line as a node that belongs to no file, and its SQL.
@@ -276,7 +302,7 @@ pub fn write_manifest(
     if !context.write_json {
         return Ok(());
     }
-    let Workspace { project, manifest, target_dir } = workspace;
+    let Workspace { project, manifest, target_dir, .. } = workspace;
     let secrets = project.environment.secrets();
     let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
     let manifest_written = artifact::write::make_target(target_dir)

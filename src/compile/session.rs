@@ -33,6 +33,7 @@ pub struct Session {
     /// Unique ids, as `selected_resources` shows them.
     pub selected: Vec<String>,
     pub invocation: Invocation,
+    pub deferral: Deferral,
     graph: OnceLock<Json>,
     /// Ephemeral models that have been compiled.
     inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
@@ -44,6 +45,15 @@ pub struct Invocation {
     /// A UUID.
     pub id: String,
     pub started: chrono::DateTime<chrono::Utc>,
+}
+
+/// Where another run has the relations of this project's nodes. Empty without `--defer`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deferral {
+    /// By unique id.
+    pub relations: BTreeMap<String, Relation>,
+    /// Whether they also stand for what exists here, unless it is selected.
+    pub favored: bool,
 }
 
 impl Session {
@@ -65,6 +75,7 @@ impl Session {
             messages,
             selected,
             invocation,
+            deferral: Deferral::default(),
             graph: OnceLock::new(),
             inlined: Mutex::default(),
         }

@@ -32,6 +32,7 @@ impl Worker {
         let mut timer = Timer::start(node, self.number);
         let compiled = match &node.kind {
             Kind::Seed { .. } => None,
+            _ if self.clones() => None,
             _ => match self.compile(node) {
                 Ok(compiled) => Some(compiled),
                 Err(refused) => {
@@ -44,7 +45,7 @@ impl Worker {
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
         let result = self.materialize(node, compiled.as_ref(), &host);
         self.clean_up(result.is_err());
-        if result.is_ok() && names::has_relation(node) {
+        if result.is_ok() && names::has_relation(node) && !self.clones() {
             let kind = if node.materialized() == "view" { RelationKind::View } else { RelationKind::Table };
             self.session.existing.add(&node.relation.clone().with_kind(kind));
         }
@@ -65,6 +66,11 @@ impl Worker {
             }
             Err(problem) => timer.failed(None, problem),
         }
+    }
+
+    /// Whether nodes become views of what another run has built, in place of being built.
+    fn clones(&self) -> bool {
+        self.session.flags.get("WHICH") == Some(&json!("clone"))
     }
 
     fn warnings_fail(&self) -> bool {
@@ -107,7 +113,9 @@ impl Worker {
         let materialization = self.materialization(node)?;
         let mut scope = scope(&self.session, node);
         let mut put = |name: &str, value: Json| drop(scope.values.insert(name.to_string(), ScopeValue::Json(value)));
-        let sql = compiled.map_or("", |compiled| compiled.sql.as_str());
+        let other = self.session.deferral.relations.get(&node.id).filter(|_| self.clones());
+        let cloned = other.map(|other| format!("select * from {}", other.render()));
+        let sql = cloned.as_deref().or(compiled.map(|compiled| compiled.sql.as_str())).unwrap_or_default();
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
         put("pre_hooks", node.config.get("pre-hook").cloned().unwrap_or(json!([])));
@@ -121,7 +129,11 @@ impl Worker {
 
     fn materialization(&self, node: &Node) -> Result<&MacroInfo, Diagnostic> {
         let library = &self.session.manifest.library;
-        let name = if node.is_test() { "test" } else { node.materialized() };
+        let name = match node.is_test() {
+            true => "test",
+            false if self.clones() => "clone",
+            false => node.materialized(),
+        };
         library.find_materialization(name, &self.session.project.target.kind).ok_or_else(|| {
             let message = format!("`{}` asks for the materialization `{name}`, which does not exist", node.name);
             let problem = Diagnostic::error(Code::UnknownMaterialization, node.config_place("materialized"), message);
@@ -218,4 +230,9 @@ fn with_frames(mut problem: Diagnostic, error: &RenderError) -> Diagnostic {
 pub fn skipped(node: &Node, blame: &Node, worker: usize) -> Outcome {
     let message = format!("`{}` did not end well", blame.name);
     Timer::start(node, worker).ended(Status::Skipped, Some(message))
+}
+
+/// A node that was not begun, because the run stopped before.
+pub fn not_begun(node: &Node, reason: String) -> Outcome {
+    Timer::start(node, 1).ended(Status::Skipped, Some(reason))
 }

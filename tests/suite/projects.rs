@@ -10,4 +10,5 @@ mod materializations;
 mod packages;
 mod seeds;
 mod selection;
+mod state;
 mod workflow;
