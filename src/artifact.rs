@@ -16,6 +16,7 @@ pub mod results;
 pub mod sources;
 pub mod sql;
 pub mod unit_test;
+pub mod state;
 pub mod write;
 
 use std::collections::BTreeMap;

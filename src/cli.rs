@@ -13,19 +13,22 @@ pub mod freshness;
 pub mod init;
 pub mod list;
 pub mod operation;
+pub mod remembered;
 pub mod report;
+pub mod retry;
 pub mod show;
+pub mod state;
 pub mod workspace;
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::artifact::{Invocation, custom_env};
 use crate::cli::arguments::global::{GlobalOptions, LogFormat};
@@ -37,6 +40,7 @@ use crate::cli::workspace::{Context, Exit};
 use crate::compile::microbatch::Request;
 use crate::diagnostic::code::Code;
 use crate::files::ProjectFiles;
+use crate::jinja::JsonMap;
 use crate::manifest::selector::{Indirect, Selection};
 use crate::project::profile::ProfileRequest;
 use crate::project::render::Environment;
@@ -85,7 +89,10 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, Exit> {
     }
     let outcome = carry_out(&arguments.command, &mut context);
     context.reporter.completed(arguments.command.name(), outcome == Ok(Exit::Fine), begin.elapsed());
-    outcome
+    match u8::try_from(context.signal.load(Ordering::Relaxed)) {
+        Ok(0) | Err(_) => outcome,
+        Ok(code) => Ok(Exit::Stopped(code)),
+    }
 }
 
 fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
@@ -109,7 +116,8 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Snapshot(options) => execute::snapshot(context, options),
         Command::Test(options) => execute::test(context, options),
         Command::Build(options) => execute::build(context, options),
-        Command::Retry(options) => execute::retry(context, options),
+        Command::Retry(options) => retry::retry(context, options),
+        Command::Clone(options) => execute::clone(context, options),
         Command::Source(SourceCommand::Freshness(options)) => freshness::freshness(context, options),
         Command::Explain { .. } | Command::Completions { .. } | Command::Init(_) => Ok(Exit::Fine),
     }
@@ -139,10 +147,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
         working_dir: working_dir.clone(),
     };
     let command = arguments.command.name();
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = stop.clone();
-    // A second handler cannot be set, for instance inside of a test: the first one serves.
-    let _ = ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed));
+    let (stop, signal) = signals();
     Ok(Context {
         reporter,
         invocation: Invocation {
@@ -150,7 +155,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             started_at: chrono::Utc::now(),
             medal_version: env!("CARGO_PKG_VERSION").to_string(),
             command: command.to_string(),
-            args: invocation_arguments(command, global),
+            args: invocation_arguments(command, global, &cli_vars),
             env: custom_env(&environment),
         },
         request: LoadRequest { profile, cli_vars, environment, version_check: global.version_check() },
@@ -166,9 +171,24 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
         warn_error: global.warn_error(),
         fail_fast: global.fail_fast(),
         batches: Request::default(),
+        state: global.state.clone(),
         files,
         stop,
+        signal,
     })
+}
+
+/// What is set when the user or the system asks medal to stop: that it is so, and the exit code of the signal. A second
+/// signal ends the program at once.
+fn signals() -> (Arc<AtomicBool>, Arc<AtomicUsize>) {
+    let (stop, code) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    for (signal, exit) in [(SIGINT, 130), (SIGTERM, 143)] {
+        // A signal that cannot be caught ends the program as it always does.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, exit, stop.clone());
+        let _ = signal_hook::flag::register_usize(signal, code.clone(), exit as usize);
+        let _ = signal_hook::flag::register(signal, stop.clone());
+    }
+    (stop, code)
 }
 
 fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
@@ -207,14 +227,21 @@ fn unusable(reporter: &Reporter, message: &str) -> Exit {
     Exit::Unusable
 }
 
-/// The options of the command as the artifacts show them. Values of variables may be secret: only their names.
-fn invocation_arguments(command: &str, global: &GlobalOptions) -> crate::jinja::JsonMap {
-    let mut arguments = BTreeMap::new();
-    arguments.insert("which", Json::from(command));
-    arguments.insert("invocation_command", Json::from(format!("medal {command}")));
-    arguments.insert("fail_fast", Json::from(global.fail_fast()));
-    arguments.insert("warn_error", Json::from(global.warn_error()));
-    arguments.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+/// The options of the command as the artifacts show them, by dbt's names.
+fn invocation_arguments(command: &str, global: &GlobalOptions, vars: &JsonMap) -> JsonMap {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let arguments = json!({
+        "defer": global.state.defer,
+        "defer_state": path(&global.state.defer_state),
+        "fail_fast": global.fail_fast(),
+        "favor_state": global.state.favor_state,
+        "invocation_command": format!("medal {command}"),
+        "state": path(&global.state.state),
+        "vars": vars,
+        "warn_error": global.warn_error(),
+        "which": command,
+    });
+    arguments.as_object().cloned().unwrap_or_default()
 }
 
 fn explain(code: Option<&str>) -> Exit {
@@ -241,14 +268,15 @@ pub fn selection(
     kinds: Option<&KindOptions>,
     indirect: Option<&IndirectOptions>,
 ) -> Result<Selection, Exit> {
-    if select.selector.is_some() {
-        let message = "`--selector` and `selectors.yml` are not supported by this version of medal";
-        context.error(Code::Unsupported, message, Some("write the selection with `--select`"));
-        return Err(Exit::Unusable);
+    let selected: Vec<String> = select.select.iter().chain(&select.models).cloned().collect();
+    if select.selector.is_some() && !(selected.is_empty() && select.exclude.is_empty()) {
+        let message = "`--selector` says what to select, so `--select` and `--exclude` are left out";
+        context.warning(Code::InvalidSelector, message, None);
     }
     Ok(Selection {
-        select: select.select.clone(),
+        select: selected,
         exclude: select.exclude.clone(),
+        selector: select.selector.clone(),
         resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.resource_type.clone()),
         exclude_resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.exclude_resource_type.clone()),
         indirect: match indirect.map_or(IndirectSelection::Eager, |options| options.indirect_selection) {

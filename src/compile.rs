@@ -146,6 +146,9 @@ pub fn scope(session: &Arc<Session>, node: &Node, batch: Option<Batch>) -> Scope
     put("run_started_at", ScopeValue::Json(json!(session.invocation.started.to_rfc3339())));
     let selected = session.clone();
     put("selected_resources", ScopeValue::lazy(move || json!(selected.selected)));
+    if let Some(other) = session.deferral.relations.get(&node.id) {
+        put("defer_relation", ScopeValue::Relation(other.clone()));
+    }
     if let Some(test) = node.generic_test().filter(|test| test.column_name.is_some()) {
         put("column_name", ScopeValue::Json(json!(test.column_name)));
     }

@@ -21,7 +21,9 @@ pub mod refable;
 pub mod selection;
 pub mod selector;
 pub mod snapshots;
+pub mod selectors;
 pub mod sources;
+pub mod state;
 pub mod test_code;
 pub mod test_entry;
 pub mod unit_fixtures;
@@ -43,6 +45,7 @@ use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{JsonMap, Library, RefCall, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
+use crate::manifest::selectors::Selectors;
 use crate::manifest::unit_tests::UnitTest;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
@@ -62,6 +65,7 @@ pub struct Manifest {
     pub disabled: Vec<Disabled>,
     pub library: Arc<Library>,
     pub graph: Graph,
+    pub selectors: Selectors,
 }
 
 /// One thing that can be built, tested or compiled.
@@ -383,5 +387,6 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     if microbatch::runs_in_batches(&manifest.library, project) {
         microbatch::check(&manifest.nodes, &manifest.sources, sink);
     }
-    manifest
+    let selectors = project.selectors.as_ref().map(|yaml| selectors::read(yaml, sink)).unwrap_or_default();
+    Manifest { selectors, ..manifest }
 }

@@ -30,6 +30,7 @@ use crate::project::layers::Layers;
 use crate::project::package::Package;
 use crate::project::profile::ProfileRequest;
 use crate::project::render::{Environment, YamlRenderer};
+use crate::yaml::{self, Yaml};
 
 /// Everything that the user wrote.
 pub struct Project {
@@ -39,6 +40,8 @@ pub struct Project {
     pub layers: Layers,
     pub cli_vars: JsonMap,
     pub environment: Environment,
+    /// `selectors.yml`, rendered.
+    pub selectors: Option<Yaml>,
 }
 
 impl Project {
@@ -80,6 +83,7 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
     let native = settings.native;
     let layers = layers::read(settings.layers.as_ref(), native, sink);
 
+    let selectors = selectors(files, &renderer, sink);
     let mut packages = IndexMap::new();
     let checks = settings.flags.get("version_check") != Some(&Json::Bool(false));
     let request = &LoadRequest { version_check: request.version_check && checks, ..request.clone() };
@@ -99,7 +103,23 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
         layers,
         cli_vars: request.cli_vars.clone(),
         environment: request.environment.clone(),
+        selectors,
     })
+}
+
+fn selectors(files: &ProjectFiles, renderer: &YamlRenderer, sink: &mut Diagnostics) -> Option<Yaml> {
+    let path = files.root().join("selectors.yml");
+    let file = path.is_file().then(|| files.read(&path))?;
+    match file {
+        Ok(file) => {
+            let yaml = yaml::parse(file, &files.get(file).text, sink)?;
+            Some(renderer.yaml(&yaml, &[], sink))
+        }
+        Err(error) => {
+            sink.push(Diagnostic::error(Code::UnreadableFile, None, error.to_string()));
+            None
+        }
+    }
 }
 
 type Installed = Vec<(std::path::PathBuf, settings::Settings)>;

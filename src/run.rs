@@ -221,7 +221,9 @@ pub fn run(
         watch.thread().unpark();
         drop(watch.join());
     });
-    let interrupted = !shared.scheduler.unfinished().is_empty() || options.stop.load(Ordering::Relaxed);
+    let unfinished = shared.scheduler.unfinished();
+    let interrupted = !unfinished.is_empty() || options.stop.load(Ordering::Relaxed);
+    unfinished.into_iter().for_each(|step| shared.never_run(step));
     let outcomes = shared.outcomes.into_inner().expect("every worker has ended well");
     RunResults { outcomes, elapsed: begin.elapsed(), interrupted }
 }
@@ -319,6 +321,19 @@ impl Shared<'_> {
     fn node(&self, step: usize) -> &Node {
         let id = &self.plan.steps[step].node;
         self.session.manifest.node(id).expect("a plan is made of the manifest's nodes")
+    }
+
+    /// A step that was not begun when the run stopped. dbt's results have it as skipped.
+    fn never_run(&self, step: usize) {
+        let mut outcomes = self.outcomes.lock().expect("nobody panics while holding the lock");
+        let node = self.node(step);
+        if !outcomes.iter().any(|outcome| outcome.node == node.id) {
+            let reason = match outcomes.iter().find(|outcome| self.options.fail_fast && outcome.status.is_bad()) {
+                Some(first) => format!("the run stopped when `{}` failed (`--fail-fast`)", first.node),
+                None => "the run was interrupted".to_string(),
+            };
+            outcomes.push(node::not_begun(node, reason));
+        }
     }
 
     fn ended(&self, index: usize, step: usize, outcome: Outcome) {

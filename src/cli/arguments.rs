@@ -3,6 +3,7 @@
 pub mod docs;
 pub mod global;
 pub mod ignored;
+pub mod state;
 
 use std::ffi::OsString;
 use std::io;
@@ -65,6 +66,8 @@ pub enum Command {
     Source(SourceCommand),
     /// Install the packages that `packages.yml` lists
     Deps(DepsOptions),
+    /// Make views that point to what another run has built
+    Clone(CloneOptions),
     /// Delete the folders that `clean-targets` names
     Clean(CleanOptions),
     /// Explain an error code, or list all of them
@@ -86,6 +89,7 @@ impl Command {
                 | Command::Snapshot(_)
                 | Command::Test(_)
                 | Command::Build(_)
+                | Command::Clone(_)
                 | Command::Retry(_)
                 | Command::Source(_)
         )
@@ -110,6 +114,7 @@ impl Command {
             Command::Docs(docs) => docs.name(),
             Command::Source(SourceCommand::Freshness(_)) => "source freshness",
             Command::Deps(_) => "deps",
+            Command::Clone(_) => "clone",
             Command::Clean(_) => "clean",
             Command::Explain { .. } => "explain",
             Command::Completions { .. } => "completions",
@@ -138,8 +143,11 @@ pub fn completions(shell: Shell, out: &mut dyn io::Write) {
 #[derive(Debug, Clone, Default, Args)]
 pub struct SelectOptions {
     /// Take only these nodes: names, paths, `tag:`, `layer:`, with `+` for what is above or below
-    #[arg(short, long, short_alias = 'm', aliases = ["models", "model"], num_args = 1.., value_name = "SELECTION")]
+    #[arg(short, long, num_args = 1.., value_name = "SELECTION")]
     pub select: Vec<String>,
+    /// dbt's older name of `--select`
+    #[arg(short, long, alias = "model", num_args = 1.., value_name = "SELECTION", hide = true)]
+    pub models: Vec<String>,
     /// Leave out these nodes
     #[arg(long, num_args = 1.., value_name = "SELECTION")]
     pub exclude: Vec<String>,
@@ -162,8 +170,23 @@ pub struct KindOptions {
     pub exclude_resource_type: Vec<String>,
 }
 
-/// dbt's words for the kinds of nodes that medal has, and `all`.
-const KINDS: [&str; 9] = ["model", "seed", "snapshot", "test", "unit_test", "source", "exposure", "analysis", "all"];
+/// dbt's words for the kinds of nodes, and for sets of them.
+const KINDS: [&str; 14] = [
+    "model",
+    "seed",
+    "snapshot",
+    "test",
+    "source",
+    "exposure",
+    "analysis",
+    "all",
+    "default",
+    "unit_test",
+    "metric",
+    "semantic_model",
+    "saved_query",
+    "function",
+];
 
 /// How tests are chosen when their models are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -179,7 +202,7 @@ pub enum IndirectSelection {
     Empty,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct IndirectOptions {
     /// Say which tests come along with the selected nodes
     #[arg(long, env = "DBT_INDIRECT_SELECTION", value_enum, default_value = "eager", ignore_case = true)]
@@ -256,7 +279,7 @@ pub enum Output {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct CompileOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
@@ -382,12 +405,19 @@ pub struct RunOperationOptions {
 }
 
 #[derive(Debug, Args)]
+pub struct CloneOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+}
+
+#[derive(Debug, Args)]
 pub struct RetryOptions {
     #[command(flatten)]
     pub refresh: RefreshOptions,
-    /// Folder of the run to go on from, instead of the target path
-    #[arg(long, value_name = "FOLDER")]
-    pub state: Option<std::path::PathBuf>,
 }
 
 /// What to do with sources.

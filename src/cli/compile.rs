@@ -1,12 +1,15 @@
 //! `medal compile`: writes the SQL of the selected nodes below `target/compiled/`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::artifact;
 use crate::cli::arguments::{CompileOptions, Output};
+use crate::cli::execute;
+use crate::cli::remembered;
 use crate::cli::report::problem::plural;
 use crate::cli::report::told::EventName;
 use crate::cli::selection;
@@ -14,6 +17,8 @@ use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::{self, CompiledNode};
 use crate::diagnostic::Diagnostics;
 use crate::manifest::Node;
+use crate::run::outcome::Timer;
+use crate::run::{Outcome, RunResults, Status};
 
 const KINDS: [&str; 4] = ["model", "snapshot", "test", "analysis"];
 
@@ -30,14 +35,16 @@ pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, 
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
     let nodes: Vec<&Node> = nodes.collect();
-    let (compiled, failed) = compile_all(context, &workspace, &nodes);
-    write(context, &workspace, &compiled)?;
+    let (compiled, results) = compile_all(context, &workspace, &nodes);
+    execute::write(context, &workspace, &results, &compiled)?;
+    let statuses = results.outcomes.iter().map(|outcome| (outcome.node.as_str(), outcome.status));
+    remembered::note(context, &workspace, "compile", &statuses.collect::<Vec<_>>())?;
     let folder = context.files.shown(&workspace.target_dir.join("compiled"));
     context.reporter.note(&format!("Compiled {} to {folder}", plural(compiled.len(), "node")));
     if let ([node], Some(compiled)) = (nodes.as_slice(), compiled.values().next()) {
         print(context, Some(node), &compiled.sql, options.output);
     }
-    Ok(if failed { Exit::Failed } else { Exit::Fine })
+    Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
 }
 
 /// Compiles nodes; every mistake is told.
@@ -45,19 +52,28 @@ pub fn compile_all(
     context: &Context,
     workspace: &Workspace,
     nodes: &[&Node],
-) -> (IndexMap<String, CompiledNode>, bool) {
+) -> (IndexMap<String, CompiledNode>, RunResults) {
     let selected = nodes.iter().map(|node| node.id.clone()).collect();
     let session = workspace::session(context, workspace, &selected);
     let warehouse = Arc::new(workspace::lazy_warehouse(workspace));
     let mut sink = Diagnostics::default();
-    let mut compiled = IndexMap::new();
+    let (mut compiled, mut outcomes) = (IndexMap::new(), Vec::new());
+    let begin = Instant::now();
     for node in nodes {
+        let timer = Timer::start(node, 1);
         match compile::compile(&session, &warehouse, node) {
-            Ok(node) => drop(compiled.insert(node.node.clone(), node)),
-            Err(problem) => sink.push(problem),
+            Ok(node) => {
+                outcomes.push(Outcome { compiled: Some(node.clone()), ..timer.ended(Status::Success, None) });
+                compiled.insert(node.node.clone(), node);
+            }
+            Err(problem) => {
+                sink.push(problem.clone());
+                outcomes.push(timer.failed(None, problem));
+            }
         }
     }
-    (compiled, workspace::tell(context, sink))
+    workspace::tell(context, sink);
+    (compiled, RunResults { outcomes, elapsed: begin.elapsed(), interrupted: false })
 }
 
 /// Writes the SQL of compiled nodes, and the manifest with it.

@@ -35,9 +35,9 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
         workspace::write_manifest(context, &workspace, &IndexMap::new())?;
     } else {
         let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
-        let (compiled, failed) = compile_all(context, &workspace, &nodes.collect::<Vec<&Node>>());
+        let (compiled, results) = compile_all(context, &workspace, &nodes.collect::<Vec<&Node>>());
         compile::write(context, &workspace, &compiled)?;
-        if failed {
+        if results.failed() {
             return Ok(Exit::Failed);
         }
     }

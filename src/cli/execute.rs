@@ -1,14 +1,13 @@
-//! `run`, `test`, `seed`, `build` and `retry`: plans the selected nodes, runs them, and writes down what happened.
+//! `run`, `test`, `seed`, `snapshot`, `clone` and `build`: plans the selected nodes, runs them, and writes down what happened.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
-use crate::artifact;
-use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions};
+use crate::artifact::{self, Invocation};
+use crate::cli::arguments::{self, BuildOptions, CloneOptions, SeedOptions, TestOptions, WindowOptions};
+use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
@@ -16,12 +15,11 @@ use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
 use crate::manifest::Manifest;
-use crate::manifest::microbatch;
 use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::{Plan, plan};
-use crate::run::journal::{self, Journal};
+use crate::run::journal::Journal;
 use crate::run::ledger;
 use crate::run::{Outcome, RunOptions, RunResults, Status, hooks, node, run};
 
@@ -40,10 +38,11 @@ pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: fal
 pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
 pub const BUILD: Mode =
     Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test"], tests_gate: true };
+pub const CLONE: Mode = Mode { command: "clone", types: &["model", "seed", "snapshot"], tests_gate: false };
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {
-        [RUN, TEST, SEED, SNAPSHOT, BUILD].into_iter().find(|mode| mode.command == command)
+        [RUN, TEST, SEED, SNAPSHOT, CLONE, BUILD].into_iter().find(|mode| mode.command == command)
     }
 }
 
@@ -87,33 +86,8 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     execute(context, BUILD, &selection)
 }
 
-/// Models that need not be built again, since their rows were committed before the run broke off.
-fn committed(
-    context: &Context,
-    workspace: &Workspace,
-    run: &str,
-    unfinished: &NodeSet,
-) -> Result<BTreeSet<String>, Exit> {
-    let nodes = unfinished.iter().filter_map(|id| workspace.manifest.node(id));
-    if run.is_empty() || !nodes.clone().any(|node| ledger::layer(node).is_some()) {
-        return Ok(BTreeSet::new());
-    }
-    let warehouse = Arc::new(Warehouse::open(workspace::connect(context, workspace)?));
-    let session = workspace::session(context, workspace, unfinished);
-    let mut done = ledger::committed(&session, &warehouse, run, nodes).map_err(|problem| {
-        let mut sink = Diagnostics::default();
-        sink.push(problem);
-        workspace::tell(context, sink);
-        Exit::Failed
-    })?;
-    done.retain(|id| unfinished.contains(id));
-    for id in &done {
-        context.reporter.note(&format!("The rows of {id} were committed by the last run: it is not built again"));
-    }
-    Ok(done)
-}
-
-const WINDOW: [&str; 2] = ["event_time_start", "event_time_end"];
+/// The options of the span, by dbt's names.
+pub const WINDOW: [&str; 2] = ["event_time_start", "event_time_end"];
 
 /// Takes over the span of event time that the command is for.
 fn set_window(context: &mut Context, options: &WindowOptions) -> Result<(), Exit> {
@@ -135,10 +109,13 @@ fn set_window(context: &mut Context, options: &WindowOptions) -> Result<(), Exit
     Ok(())
 }
 
-/// The span that an earlier command was for.
-fn window_of(arguments: &Json) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let [start, end] = WINDOW.map(|name| arguments.get(name).and_then(Json::as_str).and_then(microbatch::moment));
-    Some((start?, end?))
+/// `medal clone`.
+pub fn clone(context: &mut Context, options: &CloneOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    // A clone always reads another run's manifest.
+    context.state.defer = true;
+    let selection = selection(context, &options.selection, Some(&options.kinds), None)?;
+    execute(context, CLONE, &selection)
 }
 
 fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit, Exit> {
@@ -147,51 +124,9 @@ fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit,
     execute_nodes(context, &workspace, mode, &selected)
 }
 
-/// `medal retry`: runs what an earlier run left undone.
-pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit> {
-    let workspace = workspace::open(context)?;
-    let folder = options.state.as_ref().unwrap_or(&workspace.target_dir);
-    if !journal::path(folder).is_file() {
-        let message = format!("there is no earlier run in `{}`", context.files.shown(folder));
-        context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
-        return Err(Exit::Unusable);
-    }
-    let past = journal::read(folder).map_err(|message| {
-        context.error(Code::UnreadableState, &message, Some("run `medal build` first"));
-        Exit::Unusable
-    })?;
-    let target = &workspace.project.target.name;
-    if past.target != *target {
-        let message = format!("the last run was on the target `{}`, and this one is on `{target}`", past.target);
-        let help = format!("give `--target {}`", past.target);
-        context.error(Code::UnreadableState, &message, Some(&help));
-        return Err(Exit::Unusable);
-    }
-    let Some(mode) = Mode::of(&past.command) else {
-        let message = format!("the last command, `{}`, cannot be retried", past.command);
-        context.error(Code::UnreadableState, &message, None);
-        return Err(Exit::Unusable);
-    };
-    let was_set = |name: &str| past.arguments.get(name) == Some(&Json::Bool(true));
-    context.flag("FULL_REFRESH", options.refresh.full_refresh || was_set("full_refresh"));
-    context.flag("EMPTY", was_set("empty"));
-    context.flag("STORE_FAILURES", was_set("store_failures"));
-    context.batches.until = past.started;
-    context.batches.earlier = past.batches.clone();
-    context.batches.window = window_of(&past.arguments);
-    let known = |id: &String| workspace.manifest.node(id).is_some();
-    let mut unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
-    let done = committed(context, &workspace, &past.run, &unfinished)?;
-    unfinished.retain(|id| !done.contains(id));
-    if unfinished.is_empty() {
-        context.reporter.note("Nothing to do: the last run left nothing undone");
-        return Ok(Exit::Fine);
-    }
-    execute_nodes(context, &workspace, mode, &unfinished)
-}
-
-fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
-    let Workspace { project, manifest, target_dir } = workspace;
+/// Plans and runs nodes.
+pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
+    let Workspace { project, manifest, target_dir, .. } = workspace;
     let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
     context.reporter.found(manifest, project);
     if plan.steps.is_empty() {
@@ -207,8 +142,8 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
     let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
-    let arguments = Json::Object(context.invocation.args.clone());
     let this_run = (context.invocation.id.as_str(), context.invocation.started_at);
+    let arguments = Json::Object(remembered::arguments(&context.invocation.args, project));
     let journal = artifact::write::make_target(target_dir)
         .and_then(|()| Journal::start(target_dir, mode.command, &project.target.name, &arguments, this_run, &nodes))
         .map_err(|error| workspace::unwritable(context, &error))?;
@@ -314,7 +249,9 @@ pub fn write(
             artifact::sql::write_batch(&workspace.target_dir, node, batch, &secrets).map_err(unwritable)?;
         }
     }
-    let artifact = artifact::results::run_results_json(results, &workspace.manifest, &context.invocation);
+    let args = remembered::arguments(&context.invocation.args, &workspace.project);
+    let invocation = Invocation { args, ..context.invocation.clone() };
+    let artifact = artifact::results::run_results_json(results, &workspace.manifest, &invocation);
     let path = workspace.target_dir.join("run_results.json");
     artifact::write::write_json(&path, &artifact, &secrets).map_err(unwritable)?;
     workspace::write_manifest(context, workspace, compiled)

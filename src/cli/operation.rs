@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::cli::arguments::RunOperationOptions;
 use crate::cli::execute;
+use crate::cli::remembered;
 use crate::cli::workspace::{self, Context, Exit};
 use crate::compile::host::NodeHost;
 use crate::compile::session::Warehouse;
@@ -21,7 +22,10 @@ use crate::run::{Outcome, RunResults, Status};
 use crate::yaml;
 
 /// Calls the macro in a transaction of its own, which is kept if it ends well, as in dbt.
-pub fn run_operation(context: &Context, options: &RunOperationOptions) -> Result<Exit, Exit> {
+pub fn run_operation(context: &mut Context, options: &RunOperationOptions) -> Result<Exit, Exit> {
+    context.invocation.args.insert("macro".to_string(), options.name.as_str().into());
+    context.invocation.args.insert("args".to_string(), options.args.as_str().into());
+    let context = &*context;
     let workspace = workspace::open(context)?;
     let arguments = match yaml::parse_json(&options.args) {
         Ok(Json::Object(arguments)) => arguments,
@@ -52,11 +56,14 @@ pub fn run_operation(context: &Context, options: &RunOperationOptions) -> Result
         (false, _) => Ok(()),
     });
     let is_good = result.is_ok() && closed.is_ok();
-    let outcome = timer.ended(if is_good { Status::Success } else { Status::Error }, None);
+    let status = if is_good { Status::Success } else { Status::Error };
+    let outcome = timer.ended(status, None);
     let outcome = Outcome { failures: Some(i64::from(!is_good)), ..outcome };
     let elapsed = outcome.execute_time;
     let results = RunResults { outcomes: vec![outcome], elapsed, interrupted: false };
     execute::write(context, &workspace, &results, &IndexMap::new())?;
+    let id = found.unique_id.replacen("macro.", "operation.", 1);
+    remembered::note(context, &workspace, "run-operation", &[(&id, status)])?;
     let mut sink = Diagnostics::default();
     if let Err(error) = &result {
         sink.push(builtin::diagnostic(error));

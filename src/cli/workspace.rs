@@ -2,22 +2,26 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::adapter::Adapter;
 use crate::artifact::{self, Invocation};
+use crate::cli::arguments::state::StateOptions;
 use crate::cli::report::Reporter;
+use crate::cli::state;
 use crate::compile::microbatch::Request;
-use crate::compile::session::{self, Messages, Session, Warehouse};
+use crate::compile::session::{self, Deferral, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostics, Severity, nearest};
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
-use crate::manifest::selection::{self, NodeSet, Scope};
+use crate::manifest::selection::NodeSet;
+use crate::manifest::selection::{self, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
 use crate::project::{LoadRequest, Project, load};
@@ -31,6 +35,8 @@ pub enum Exit {
     Failed,
     /// The command could not be carried out.
     Unusable,
+    /// A signal stopped the command; the exit code says which.
+    Stopped(u8),
 }
 
 impl Exit {
@@ -40,6 +46,7 @@ impl Exit {
             Exit::Fine => 0,
             Exit::Failed => 1,
             Exit::Unusable => 2,
+            Exit::Stopped(code) => code,
         }
     }
 }
@@ -58,8 +65,11 @@ pub struct Context {
     pub fail_fast: bool,
     /// What the command says about the batches of microbatch models.
     pub batches: Request,
+    pub state: StateOptions,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
+    /// The exit code of that signal; 0 without one.
+    pub signal: Arc<AtomicUsize>,
 }
 
 impl Context {
@@ -84,6 +94,7 @@ pub struct Workspace {
     pub project: Arc<Project>,
     pub manifest: Arc<Manifest>,
     pub target_dir: PathBuf,
+    pub deferral: Deferral,
 }
 
 /// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
@@ -99,7 +110,8 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
     context.reporter.add_secrets(secrets_of(&project));
-    let workspace = Workspace { project: Arc::new(project), manifest: Arc::new(manifest), target_dir };
+    let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
+    let workspace = Workspace { project: Arc::new(project), manifest: Arc::new(manifest), target_dir, deferral };
     if !sink.has_errors() {
         judge_shapes(context, &workspace, &mut sink);
     }
@@ -110,7 +122,7 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
 }
 
 /// Values of the profile that must not be shown: those whose names say that they are secret.
-fn secrets_of(project: &Project) -> Vec<String> {
+pub fn secrets_of(project: &Project) -> Vec<String> {
     let words = ["secret", "token", "passw", "private_key", "credential"];
     let secret = |name: &str| words.iter().any(|word| name.to_lowercase().contains(word));
     let mut found = Vec::new();
@@ -167,7 +179,7 @@ fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics
 pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Arc<Session> {
     let messages: Arc<dyn Messages> = context.reporter.clone();
     let invocation = session::Invocation { id: context.invocation.id.clone(), started: context.invocation.started_at };
-    let session = Session::new(
+    let mut session = Session::new(
         context.files.clone(),
         workspace.project.clone(),
         workspace.manifest.clone(),
@@ -176,6 +188,7 @@ pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> 
         selected.iter().cloned().collect(),
         invocation,
     );
+    session.deferral = workspace.deferral.clone();
     Arc::new(session.with_batches(context.batches.clone()))
 }
 
@@ -187,10 +200,26 @@ pub fn lazy_warehouse(workspace: &Workspace) -> Warehouse {
 
 /// Opens the engine, or tells why it cannot be opened.
 pub fn connect(context: &Context, workspace: &Workspace) -> Result<Arc<dyn Adapter>, Exit> {
-    adapter::connect(&workspace.project.target).map(Arc::from).map_err(|error| {
+    let adapter: Arc<dyn Adapter> = adapter::connect(&workspace.project.target).map(Arc::from).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
-    })
+    })?;
+    interrupt_on_signal(context, &adapter);
+    Ok(adapter)
+}
+
+/// Stops the engine's statements when a signal asks for it, also those of hooks and of `show`.
+fn interrupt_on_signal(context: &Context, adapter: &Arc<dyn Adapter>) {
+    let (signal, adapter) = (context.signal.clone(), Arc::downgrade(adapter));
+    std::thread::spawn(move || {
+        while let Some(adapter) = adapter.upgrade() {
+            if signal.load(Ordering::Relaxed) != 0 {
+                adapter.interrupt();
+            }
+            drop(adapter);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
 }
 
 /// A text of the command line as a node that belongs to no file, and its SQL.
@@ -217,8 +246,21 @@ pub fn select(
     selection: &Selection,
     types: &[&str],
 ) -> Result<NodeSet, Exit> {
+    select_of(context, workspace, selection, types, types)
+}
+
+/// The same for a command for which `--resource-type all` stands for more than it works on by itself.
+pub fn select_of(
+    context: &Context,
+    workspace: &Workspace,
+    selection: &Selection,
+    types: &[&str],
+    all_types: &[&str],
+) -> Result<NodeSet, Exit> {
     let package = &workspace.project.root().name;
-    let scope = Scope { package, default_types: types, all_types: types };
+    let state = state::read(context, workspace, selection)?;
+    let selectors = &workspace.manifest.selectors;
+    let scope = Scope { package, default_types: types, all_types, selectors, state: state.as_ref() };
     match selection::select(&workspace.manifest, selection, scope) {
         Ok(selected) => {
             for criterion in &selected.unmatched {
@@ -253,7 +295,7 @@ pub fn write_manifest(
     if !context.write_json {
         return Ok(());
     }
-    let Workspace { project, manifest, target_dir } = workspace;
+    let Workspace { project, manifest, target_dir, .. } = workspace;
     let secrets = project.environment.secrets();
     let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
     let manifest_written = artifact::write::make_target(target_dir)

@@ -69,7 +69,7 @@ fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
         "description": node.description,
         "group": config.get("group"),
         "patch_path": node.patch_path,
-        "unrendered_config": config.written(),
+        "unrendered_config": config.unrendered(),
         "raw_code": &*node.raw_code,
         "language": "sql",
         "refs": refs_json(&node.refs),
@@ -256,6 +256,7 @@ pub mod tests {
             macro_properties: IndexMap::new(),
             disabled: Vec::new(),
             library: Arc::new(Library::new(&[], LibraryOptions::default()).0),
+            selectors: Default::default(),
         }
     }
 

@@ -164,6 +164,19 @@ impl NodeHost {
         Some(batch.filter(&column()?))
     }
 
+    /// Where another run has a node that is not here, or (with `--favor-state`) that is not selected.
+    /// Source: <https://docs.getdbt.com/reference/node-selection/defer>.
+    fn deferred(&self, node: &Node) -> Result<Option<&Relation>, HostError> {
+        let deferral = &self.session.deferral;
+        let Some(other) = deferral.relations.get(&node.id).filter(|_| !node.is_ephemeral()) else { return Ok(None) };
+        let is_favored = deferral.favored && !self.session.selected.contains(&node.id);
+        let is_elsewhere = is_favored || {
+            let existing = self.session.existing.find(&self.warehouse, &node.relation).map_err(engine_error)?;
+            existing.is_none()
+        };
+        Ok(is_elsewhere.then_some(other))
+    }
+
     /// The node that a `ref` of this node names. Operations may name any node.
     fn referenced(&self, call: &RefArguments) -> Option<&Node> {
         let fits = |node: &&Node| node.answers_to(call);
@@ -211,7 +224,7 @@ impl Host for NodeHost {
                 seen.inlined.push(node.id.clone());
             }
         }
-        let mut relation = node.relation.clone();
+        let mut relation = self.deferred(node)?.unwrap_or(&node.relation).clone();
         relation.event_time = self.time_filter(|| microbatch::event_time_sql(&node.config, &node.columns, false));
         if self.session.flags.get("EMPTY") == Some(&json!(true)) && !node.is_ephemeral() {
             relation.limit = Some(0);

@@ -36,6 +36,7 @@ pub struct Session {
     pub invocation: Invocation,
     /// What the command says about batches.
     pub batches: Request,
+    pub deferral: Deferral,
     graph: OnceLock<Json>,
     /// What was told and need not be told again.
     told: Mutex<BTreeSet<String>>,
@@ -49,6 +50,15 @@ pub struct Invocation {
     /// A UUID.
     pub id: String,
     pub started: chrono::DateTime<chrono::Utc>,
+}
+
+/// Where another run has the relations of this project's nodes. Empty without `--defer`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deferral {
+    /// By unique id.
+    pub relations: BTreeMap<String, Relation>,
+    /// Whether they also stand for what exists here, unless it is selected.
+    pub favored: bool,
 }
 
 impl Session {
@@ -71,6 +81,7 @@ impl Session {
             selected,
             invocation,
             batches: Request::default(),
+            deferral: Deferral::default(),
             graph: OnceLock::new(),
             told: Mutex::default(),
             inlined: Mutex::default(),

@@ -57,7 +57,8 @@ pub fn finish(
     nodes.extend(unit_tests.into_iter().map(|test| (test.id.clone(), Box::new(test))));
     let graph = graph(&nodes, &sources, &exposures, sink);
     let macro_properties = macro_properties(project);
-    Manifest { nodes, sources, exposures, groups, docs, macro_properties, disabled, library, graph }
+    let selectors = Default::default();
+    Manifest { nodes, sources, exposures, groups, docs, macro_properties, disabled, library, graph, selectors }
 }
 
 fn macro_properties(project: &Project) -> IndexMap<String, crate::project::properties::MacroProperties> {

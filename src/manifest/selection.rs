@@ -10,9 +10,10 @@ use indexmap::IndexSet;
 
 use crate::manifest::Manifest;
 use crate::manifest::selection::members::Members;
-use crate::manifest::selector::{
-    Atom, Indirect, Intersection, Selection, Selector, SelectorError, check_resource_type, parse,
-};
+use crate::manifest::selector::method::{Method, check_resource_type};
+use crate::manifest::selector::{Atom, Group, Indirect, Join, Selection, Selector, SelectorError, parse};
+use crate::manifest::selectors::Selectors;
+use crate::manifest::state::State;
 
 /// Unique ids of nodes, sources and exposures, parents before children.
 pub type NodeSet = IndexSet<String>;
@@ -26,6 +27,10 @@ pub struct Scope<'a> {
     pub default_types: &'a [&'a str],
     /// What `--resource-type all` stands for.
     pub all_types: &'a [&'a str],
+    /// What `selectors.yml` names.
+    pub selectors: &'a Selectors,
+    /// What `--state` tells; none without it.
+    pub state: Option<&'a State>,
 }
 
 /// The outcome of a selection.
@@ -45,22 +50,43 @@ pub fn select(manifest: &Manifest, selection: &Selection, scope: Scope<'_>) -> R
 }
 
 fn select_members(members: &Members<'_>, selection: &Selection, scope: Scope<'_>) -> Result<Selected, SelectorError> {
-    let all_by_default = selection.select.is_empty();
-    let included = parse(if all_by_default { EVERYTHING.to_string() } else { selection.select.join(" ") }.as_str())?;
-    let excluded = parse(&selection.exclude.join(" "))?;
+    let chosen = selector_of(selection, scope.selectors)?;
     let types = resource_types(selection, scope)?;
-
-    let mut choosing = Choosing { members, indirect: selection.indirect, unmatched: Vec::new() };
-    let included = choosing.union(&included);
-    if all_by_default {
-        choosing.unmatched.clear();
-    }
-    let excluded = choosing.union(&excluded);
-    let chosen = included.direct.difference(&excluded.direct).map(|at| &members.all[*at]);
+    let mut choosing = Choosing { members, indirect: selection.indirect, state: scope.state, unmatched: Vec::new() };
+    let chosen = choosing.choose(&chosen)?;
+    let members = chosen.direct.iter().map(|at| &members.all[*at]);
     Ok(Selected {
-        nodes: chosen.filter(|member| types.contains(member.kind)).map(|member| member.id.to_string()).collect(),
+        nodes: members.filter(|member| types.contains(member.kind)).map(|member| member.id.to_string()).collect(),
         unmatched: choosing.unmatched,
     })
+}
+
+/// What the options ask for: a named selector, or `--select` without `--exclude`, or the default of `selectors.yml`.
+pub fn selector_of(selection: &Selection, selectors: &Selectors) -> Result<Selector, SelectorError> {
+    let nothing_said = selection.select.is_empty() && selection.exclude.is_empty();
+    if let Some(name) = &selection.selector {
+        return selectors.find(name).cloned();
+    }
+    if let Some(default) = selectors.default_one().filter(|_| nothing_said) {
+        return Ok(default.clone());
+    }
+    let included = match selection.select.is_empty() {
+        true => quiet(parse(EVERYTHING, selectors)?),
+        false => parse(&selection.select.join(" "), selectors)?,
+    };
+    let excluded = parse(&selection.exclude.join(" "), selectors)?;
+    let parts = vec![included, excluded];
+    Ok(Selector::Group(Group { join: Join::Difference, parts, text: None, gathers_tests: false }))
+}
+
+/// The same selector, of which no part has to match something.
+fn quiet(selector: Selector) -> Selector {
+    match selector {
+        Selector::Group(group) => {
+            Selector::Group(Group { text: None, parts: group.parts.into_iter().map(quiet).collect(), ..group })
+        }
+        one => one,
+    }
 }
 
 fn resource_types<'a>(selection: &'a Selection, scope: Scope<'a>) -> Result<BTreeSet<&'a str>, SelectorError> {
@@ -100,43 +126,50 @@ struct Chosen {
 struct Choosing<'a> {
     members: &'a Members<'a>,
     indirect: Indirect,
+    state: Option<&'a State>,
     unmatched: Vec<String>,
 }
 
 impl Choosing<'_> {
-    fn union(&mut self, selector: &Selector) -> Chosen {
-        let parts: Vec<Chosen> = selector.union.iter().map(|part| self.intersection(part)).collect();
-        self.combined(&parts, |a, b| a | b)
-    }
-
-    fn intersection(&mut self, part: &Intersection) -> Chosen {
-        let parts: Vec<Chosen> = part.atoms.iter().map(|atom| self.atom(atom)).collect();
-        let chosen = self.combined(&parts, |a, b| a & b);
-        if chosen.direct.is_empty() {
-            self.unmatched.push(part.text.clone());
+    fn choose(&mut self, selector: &Selector) -> Result<Chosen, SelectorError> {
+        match selector {
+            Selector::One(atom) => self.atom(atom),
+            Selector::Group(group) => self.group(group),
         }
-        chosen
     }
 
-    /// Joins parts, and chooses the waiting tests whose parents have come together by that.
-    fn combined(&self, parts: &[Chosen], join: fn(&Places, &Places) -> Places) -> Chosen {
-        let joined = |of: fn(&Chosen) -> Places| {
-            parts.iter().map(of).reduce(|joined, next| join(&joined, &next)).unwrap_or_default()
+    fn group(&mut self, group: &Group) -> Result<Chosen, SelectorError> {
+        let parts: Vec<Chosen> = group.parts.iter().map(|part| self.choose(part)).collect::<Result<_, _>>()?;
+        let chosen = match (group.join, group.gathers_tests) {
+            (Join::Union, true) => self.gathered(joined(&parts, |a, b| a | b)),
+            (Join::Union, false) => joined(&parts, |a, b| a | b),
+            (Join::Intersection, true) => self.gathered(joined(&parts, |a, b| a & b)),
+            (Join::Intersection, false) => joined(&parts, |a, b| a & b),
+            (Join::Difference, _) => joined(&parts, |a, b| a - b),
         };
-        let direct = joined(|part| part.direct.clone());
-        let reached = joined(|part| &part.direct | &part.waiting);
+        if let Some(text) = group.text.as_ref().filter(|_| chosen.direct.is_empty()) {
+            self.unmatched.push(text.clone());
+        }
+        Ok(chosen)
+    }
+
+    /// Chooses the waiting tests whose parents have come together.
+    fn gathered(&self, chosen: Chosen) -> Chosen {
         let present = match self.indirect {
-            Indirect::Eager | Indirect::Empty => Places::new(),
-            Indirect::Cautious => direct.clone(),
-            Indirect::Buildable => &direct | &self.members.upstream(&direct, usize::MAX),
+            Indirect::Eager | Indirect::Empty => return chosen,
+            Indirect::Cautious => chosen.direct.clone(),
+            Indirect::Buildable => &chosen.direct | &self.members.upstream(&chosen.direct, usize::MAX),
         };
-        let complete = reached.iter().filter(|test| self.members.parents_within(**test, &present));
-        let direct = if present.is_empty() { direct } else { direct.iter().chain(complete).copied().collect() };
-        Chosen { waiting: &reached - &direct, direct }
+        let complete = chosen.waiting.iter().filter(|test| self.members.parents_within(**test, &present));
+        let direct: Places = chosen.direct.iter().chain(complete).copied().collect();
+        Chosen { waiting: &chosen.waiting - &direct, direct }
     }
 
-    fn atom(&self, atom: &Atom) -> Chosen {
-        let named = methods::search(self.members, &atom.method, &atom.value);
+    fn atom(&mut self, atom: &Atom) -> Result<Chosen, SelectorError> {
+        let named = match &atom.method {
+            Method::Selector(selector) => self.choose(selector)?.direct,
+            method => methods::search(self.members, method, &atom.value, self.state)?,
+        };
         let mut direct = named.clone();
         if atom.childrens_parents {
             direct.extend(self.members.downstream(&named, usize::MAX));
@@ -144,12 +177,12 @@ impl Choosing<'_> {
         }
         direct.extend(self.members.upstream(&named, atom.parents));
         direct.extend(self.members.downstream(&named, atom.children));
-        self.with_tests(direct)
+        Ok(self.with_tests(direct, atom.indirect.unwrap_or(self.indirect)))
     }
 
     /// Adds the tests of the selected nodes that may come along.
-    fn with_tests(&self, selected: Places) -> Chosen {
-        let present = match self.indirect {
+    fn with_tests(&self, selected: Places, indirect: Indirect) -> Chosen {
+        let present = match indirect {
             Indirect::Empty => return Chosen { direct: selected, waiting: Places::new() },
             Indirect::Eager => Places::new(),
             Indirect::Cautious => selected.clone(),
@@ -163,12 +196,20 @@ impl Choosing<'_> {
             if !matches!(self.members.all[test].kind, "test" | "unit_test") || selected.contains(&test) {
                 continue;
             }
-            let comes = self.indirect == Indirect::Eager || self.members.parents_within(test, &present);
+            let comes = indirect == Indirect::Eager || self.members.parents_within(test, &present);
             if comes { &mut chosen.direct } else { &mut chosen.waiting }.insert(test);
         }
         chosen.direct.extend(selected);
         chosen
     }
+}
+
+/// Puts parts together: what they choose, and what they choose or let wait.
+fn joined(parts: &[Chosen], join: fn(&Places, &Places) -> Places) -> Chosen {
+    let all = |of: fn(&Chosen) -> Places| parts.iter().map(of).reduce(|a, b| join(&a, &b)).unwrap_or_default();
+    let direct = all(|part| part.direct.clone());
+    let reached = all(|part| &part.direct | &part.waiting);
+    Chosen { waiting: &reached - &direct, direct }
 }
 
 #[cfg(test)]

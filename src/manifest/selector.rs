@@ -2,7 +2,10 @@
 //!
 //! Source of the rules: <https://docs.getdbt.com/reference/node-selection/syntax>.
 
-use crate::diagnostic::nearest;
+pub mod method;
+
+use crate::manifest::selector::method::{Method, check_value};
+use crate::manifest::selectors::Selectors;
 
 /// What the user asks for: the flags of a command that choose nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub struct Selection {
     /// Each `--select`; none at all means everything.
     pub select: Vec<String>,
     pub exclude: Vec<String>,
+    /// A selector of `selectors.yml`, which takes the place of both.
+    pub selector: Option<String>,
     /// Each `--resource-type`; none at all means what the command works on.
     pub resource_types: Vec<String>,
     pub exclude_resource_types: Vec<String>,
@@ -30,22 +35,45 @@ pub enum Indirect {
     Empty,
 }
 
-/// A union of intersections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selector {
-    pub union: Vec<Intersection>,
+impl Indirect {
+    pub fn from_name(name: &str) -> Option<Indirect> {
+        match name {
+            "eager" => Some(Indirect::Eager),
+            "cautious" => Some(Indirect::Cautious),
+            "buildable" => Some(Indirect::Buildable),
+            "empty" => Some(Indirect::Empty),
+            _ => None,
+        }
+    }
 }
 
-/// Atoms joined by commas.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intersection {
-    /// As it is written.
-    pub text: String,
-    pub atoms: Vec<Atom>,
+/// What to choose: a criterion, or several that are put together.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Selector {
+    One(Atom),
+    Group(Group),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    pub join: Join,
+    pub parts: Vec<Selector>,
+    /// As it is written on the command line, where a part that matches nothing is told of.
+    pub text: Option<String>,
+    /// Whether tests whose parents come together only here are chosen by the rule of the command line.
+    pub gathers_tests: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    Union,
+    Intersection,
+    /// The first part without the others.
+    Difference,
 }
 
 /// One criterion with its graph operators, for instance `2+tag:nightly+`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Atom {
     pub method: Method,
     pub value: String,
@@ -55,74 +83,9 @@ pub struct Atom {
     pub children: usize,
     /// `@`: everything downstream, and everything upstream of that.
     pub childrens_parents: bool,
+    /// Which tests come along, if not by the rule of the command line.
+    pub indirect: Option<Indirect>,
 }
-
-/// What the value of an atom is compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Method {
-    Fqn,
-    Tag,
-    Group,
-    Access,
-    Source,
-    Path,
-    File,
-    Package,
-    /// The keys that lead to a value of the configuration.
-    Config(Vec<String>),
-    TestName,
-    TestType,
-    ResourceType,
-    Exposure,
-    Version,
-    Layer,
-    UnitTest,
-}
-
-const METHODS: [&str; 16] = [
-    "fqn",
-    "tag",
-    "group",
-    "access",
-    "source",
-    "path",
-    "file",
-    "package",
-    "config",
-    "test_name",
-    "test_type",
-    "resource_type",
-    "exposure",
-    "version",
-    "layer",
-    "unit_test",
-];
-
-/// Methods of dbt that need what this version does not have: earlier results, or kinds of nodes.
-const UNSUPPORTED: [&str; 7] =
-    ["state", "result", "source_status", "selector", "saved_query", "semantic_model", "metric"];
-
-/// dbt's kinds of resources, as `resource_type:` and `--resource-type` take them.
-const RESOURCE_TYPES: [&str; 15] = [
-    "model",
-    "seed",
-    "snapshot",
-    "test",
-    "analysis",
-    "source",
-    "exposure",
-    "operation",
-    "unit_test",
-    "macro",
-    "group",
-    "metric",
-    "semantic_model",
-    "saved_query",
-    "function",
-];
-
-const TEST_TYPES: [&str; 5] = ["generic", "singular", "data", "unit", "schema"];
-const VERSIONS: [&str; 4] = ["latest", "prerelease", "old", "none"];
 
 /// Why a selection cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,28 +97,35 @@ pub struct SelectorError {
 }
 
 impl SelectorError {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> SelectorError {
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> SelectorError {
         SelectorError { message: message.into(), help: Some(help.into()) }
     }
 }
 
+impl Selector {
+    /// Whether a criterion anywhere in it holds.
+    pub fn any(&self, holds: &dyn Fn(&Method) -> bool) -> bool {
+        match self {
+            Selector::One(Atom { method: Method::Selector(named), .. }) => named.any(holds),
+            Selector::One(atom) => holds(&atom.method),
+            Selector::Group(group) => group.parts.iter().any(|part| part.any(holds)),
+        }
+    }
+}
+
 /// Parses one selection: criteria separated by spaces add up, criteria joined by commas must all hold.
-pub fn parse(text: &str) -> Result<Selector, SelectorError> {
-    let union = text.split_whitespace().map(intersection).collect::<Result<_, _>>()?;
-    Ok(Selector { union })
+pub fn parse(text: &str, selectors: &Selectors) -> Result<Selector, SelectorError> {
+    let parts = text.split_whitespace().map(|part| intersection(part, selectors)).collect::<Result<_, _>>()?;
+    Ok(Selector::Group(Group { join: Join::Union, parts, text: None, gathers_tests: true }))
 }
 
-/// Refuses a word that is not a kind of resource.
-pub fn check_resource_type(word: &str) -> Result<(), SelectorError> {
-    check_word("resource type", word, &RESOURCE_TYPES)
+fn intersection(text: &str, selectors: &Selectors) -> Result<Selector, SelectorError> {
+    let parts = text.split(',').map(|part| atom(part, selectors).map(Selector::One)).collect::<Result<_, _>>()?;
+    Ok(Selector::Group(Group { join: Join::Intersection, parts, text: Some(text.to_string()), gathers_tests: true }))
 }
 
-fn intersection(text: &str) -> Result<Intersection, SelectorError> {
-    let atoms = text.split(',').map(atom).collect::<Result<_, _>>()?;
-    Ok(Intersection { text: text.to_string(), atoms })
-}
-
-fn atom(text: &str) -> Result<Atom, SelectorError> {
+/// Parses one criterion with its graph operators.
+pub fn atom(text: &str, selectors: &Selectors) -> Result<Atom, SelectorError> {
     let (childrens_parents, rest) = text.strip_prefix('@').map_or((false, text), |rest| (true, rest));
     let (parents, rest) = leading_depth(rest);
     let (name, rest) = method_name(rest);
@@ -164,10 +134,13 @@ fn atom(text: &str) -> Result<Atom, SelectorError> {
         let message = format!("`{text}` has both `@` and a `+` at its end");
         return Err(SelectorError::new(message, "`@` already selects everything downstream: leave out the `+`"));
     }
-    let method = name.map_or_else(|| Ok(default_method(value)), method)?;
+    let method = match name {
+        Some(name) => Method::named(name, value, selectors)?,
+        None => Method::of_value(value),
+    };
     check_value(&method, value)?;
     let (parents, children) = (parents.unwrap_or(0), children.unwrap_or(0));
-    Ok(Atom { method, value: value.to_string(), parents, children, childrens_parents })
+    Ok(Atom { method, value: value.to_string(), parents, children, childrens_parents, indirect: None })
 }
 
 /// `+…` or `2+…`.
@@ -206,102 +179,28 @@ fn method_name(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn default_method(value: &str) -> Method {
-    let lower = value.to_lowercase();
-    if value.contains(['/', std::path::MAIN_SEPARATOR]) {
-        Method::Path
-    } else if [".sql", ".py", ".csv"].iter().any(|suffix| lower.ends_with(suffix)) {
-        Method::File
-    } else {
-        Method::Fqn
-    }
-}
-
-fn method(written: &str) -> Result<Method, SelectorError> {
-    let mut parts = written.split('.');
-    let name = parts.next().unwrap_or_default();
-    Ok(match name {
-        "fqn" => Method::Fqn,
-        "tag" => Method::Tag,
-        "group" => Method::Group,
-        "access" => Method::Access,
-        "source" => Method::Source,
-        "path" => Method::Path,
-        "file" => Method::File,
-        "package" => Method::Package,
-        "config" => Method::Config(parts.map(str::to_string).collect()),
-        "test_name" => Method::TestName,
-        "test_type" => Method::TestType,
-        "resource_type" => Method::ResourceType,
-        "exposure" => Method::Exposure,
-        "version" => Method::Version,
-        "layer" => Method::Layer,
-        "unit_test" => Method::UnitTest,
-        other => return Err(unknown_method(other)),
-    })
-}
-
-fn unknown_method(name: &str) -> SelectorError {
-    let known = || format!("the methods are {}", list(&METHODS));
-    if UNSUPPORTED.contains(&name) {
-        return SelectorError::new(
-            format!("selecting by `{name}:` is not supported in this version of medal"),
-            known(),
-        );
-    }
-    let help = nearest(name, METHODS).map_or_else(known, |near| format!("did you mean `{near}:`?"));
-    SelectorError::new(format!("there is no selection method `{name}:`"), help)
-}
-
-fn check_value(method: &Method, value: &str) -> Result<(), SelectorError> {
-    let parts = value.split('.').count();
-    match method {
-        Method::Source if parts > 3 => Err(SelectorError::new(
-            format!("`source:{value}` has more than three parts"),
-            "write `source:name`, `source:name.table` or `source:package.name.table`",
-        )),
-        Method::Exposure if parts > 2 => Err(SelectorError::new(
-            format!("`exposure:{value}` has more than two parts"),
-            "write `exposure:name` or `exposure:package.name`",
-        )),
-        Method::UnitTest if parts > 2 => Err(SelectorError::new(
-            format!("`unit_test:{value}` has more than two parts"),
-            "write `unit_test:name` or `unit_test:package.name`",
-        )),
-        Method::Path if value.is_empty() => Err(SelectorError::new(
-            "`path:` stands without a path",
-            "write the path relative to the project, for instance `path:models/marts`",
-        )),
-        Method::Path if value.starts_with('/') => Err(SelectorError::new(
-            format!("`{value}` is an absolute path"),
-            "write the path relative to the project, for instance `models/marts`",
-        )),
-        Method::ResourceType => check_resource_type(value),
-        Method::TestType => check_word("test type", value, &TEST_TYPES),
-        Method::Version => check_word("version", value, &VERSIONS),
-        _ => Ok(()),
-    }
-}
-
-fn check_word(what: &str, word: &str, known: &[&str]) -> Result<(), SelectorError> {
-    if known.contains(&word) {
-        return Ok(());
-    }
-    let near = nearest(word, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-    let help = near.unwrap_or_else(|| format!("it is one of {}", list(known)));
-    Err(SelectorError::new(format!("there is no {what} `{word}`"), help))
-}
-
-fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Atom, Method, parse};
+    use super::method::Method;
+    use super::{Atom, Group, Selector, SelectorError};
+    use crate::manifest::selectors::Selectors;
+
+    fn parse(text: &str) -> Result<Selector, SelectorError> {
+        super::parse(text, &Selectors::default())
+    }
+
+    fn parts(selector: Selector) -> Vec<Selector> {
+        match selector {
+            Selector::Group(Group { parts, .. }) => parts,
+            one => vec![one],
+        }
+    }
 
     fn one(text: &str) -> Atom {
-        parse(text).unwrap().union.remove(0).atoms.remove(0)
+        match parts(parts(parse(text).unwrap()).remove(0)).remove(0) {
+            Selector::One(atom) => atom,
+            Selector::Group(_) => unreachable!("a criterion is no group"),
+        }
     }
 
     fn refused(text: &str) -> (String, String) {
@@ -338,8 +237,8 @@ mod tests {
 
     #[test]
     fn spaces_add_up_and_commas_narrow() {
-        let selector = parse(" a b,c ").unwrap();
-        assert_eq!(selector.union.iter().map(|part| part.atoms.len()).collect::<Vec<_>>(), [1, 2]);
+        let selector = parts(parse(" a b,c ").unwrap());
+        assert_eq!(selector.into_iter().map(|part| parts(part).len()).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
@@ -347,11 +246,6 @@ mod tests {
         let (message, help) = refused("tags:nightly");
         assert_eq!(message, "there is no selection method `tags:`");
         assert_eq!(help, "did you mean `tag:`?");
-    }
-
-    #[test]
-    fn what_is_not_supported_says_so() {
-        assert_eq!(refused("state:modified").0, "selecting by `state:` is not supported in this version of medal");
     }
 
     #[test]
@@ -365,6 +259,9 @@ mod tests {
             "exposure:a.b.c",
             "/etc",
             "path:",
+            "state:changed",
+            "selector:nobody",
+            "source_status:stale",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -291,6 +291,7 @@ fn seed_defaults() -> JsonMap {
 
 fn snapshot_defaults() -> JsonMap {
     let mut config = model_defaults();
+    config.retain(|key, _| !matches!(key.as_str(), "access" | "freshness"));
     config.insert("materialized".to_string(), json!("snapshot"));
     config
 }

@@ -127,6 +127,9 @@ pub fn read(target_dir: &Path) -> Result<Past, String> {
     let mut lines = text.lines().map_while(|line| serde_json::from_str::<Json>(line).ok());
     let head = lines.next().ok_or_else(|| format!("`{}` does not begin with the plan of a run", path.display()))?;
     let word = |key: &str| head.get(key).and_then(Json::as_str).unwrap_or_default().to_string();
+    if word("command").is_empty() {
+        return Err(format!("`{}` does not begin with the plan of a run", path.display()));
+    }
     let good = |line: &Json| matches!(line.get("status").and_then(Json::as_str), Some("success" | "pass" | "warn"));
     let lines: Vec<Json> = lines.collect();
     let name = |line: &Json| Some(line.get("node")?.as_str()?.to_string());

@@ -52,6 +52,7 @@ impl Worker {
         let mut timer = Timer::start(node, self.number);
         let compiled = match &node.kind {
             Kind::Seed { .. } => None,
+            _ if self.clones() => None,
             _ => match self.compile(node, None) {
                 Ok(compiled) => Some(compiled),
                 Err(refused) => {
@@ -102,6 +103,11 @@ impl Worker {
         }
     }
 
+    /// Whether nodes become views of what another run has built, in place of being built.
+    fn clones(&self) -> bool {
+        self.session.flags.get("WHICH") == Some(&json!("clone"))
+    }
+
     fn warnings_fail(&self) -> bool {
         self.session.flags.get("WARN_ERROR") == Some(&Json::Bool(true))
     }
@@ -149,7 +155,9 @@ impl Worker {
         let materialization = self.materialization(node)?;
         let mut scope = scope(&self.session, node, part.batch);
         let mut put = |name: &str, value: Json| drop(scope.values.insert(name.to_string(), ScopeValue::Json(value)));
-        let sql = compiled.map_or("", |compiled| compiled.sql.as_str());
+        let other = self.session.deferral.relations.get(&node.id).filter(|_| self.clones());
+        let cloned = other.map(|other| format!("select * from {}", other.render()));
+        let sql = cloned.as_deref().or(compiled.map(|compiled| compiled.sql.as_str())).unwrap_or_default();
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
         put("ledger_layer", json!(ledger::layer(node).filter(|_| part.batch.is_none())));
@@ -168,6 +176,7 @@ impl Worker {
         let name = match node.kind {
             Kind::UnitTest(_) => "unit",
             _ if node.is_test() => "test",
+            _ if self.clones() => "clone",
             _ => node.materialized(),
         };
         library.find_materialization(name, &self.session.project.target.kind).ok_or_else(|| {
@@ -286,4 +295,9 @@ pub fn held_back(node: &Node) -> Outcome {
 pub fn skipped(node: &Node, blame: &Node, worker: usize) -> Outcome {
     let message = format!("`{}` did not end well", blame.name);
     Timer::start(node, worker).ended(Status::Skipped, Some(message))
+}
+
+/// A node that was not begun, because the run stopped before.
+pub fn not_begun(node: &Node, reason: String) -> Outcome {
+    Timer::start(node, 1).ended(Status::Skipped, Some(reason))
 }

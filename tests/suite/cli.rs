@@ -35,6 +35,7 @@ fn help_names_every_command_and_fits_80_columns() {
         "docs",
         "source",
         "deps",
+        "clone",
         "clean",
         "explain",
         "completions",

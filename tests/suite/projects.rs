@@ -16,4 +16,5 @@ mod seeds;
 mod selection;
 mod unit_tests;
 mod snapshots;
+mod state;
 mod workflow;

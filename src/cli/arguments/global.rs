@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::cli::arguments::ignored::Ignored;
+use crate::cli::arguments::state::StateOptions;
 
 /// Form of everything that is told about a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -78,6 +79,8 @@ pub struct GlobalOptions {
     #[arg(long, global = true, env = "DBT_LOG_LEVEL", value_enum, default_value = "info", ignore_case = true)]
     #[arg(value_name = "LEVEL", hide_env = true)]
     pub log_level: LogLevel,
+    #[command(flatten)]
+    pub state: StateOptions,
     #[command(flatten)]
     switches: Switches,
     #[command(flatten)]

@@ -38,7 +38,8 @@ fn a_selection_takes_several_words_and_repeats() {
     let Command::Run(run) = parse("medal run -s a+ tag:x --exclude b -s c -m d --models e --threads 3").command else {
         panic!("run is run");
     };
-    assert_eq!(run.selection.select, ["a+", "tag:x", "c", "d", "e"]);
+    assert_eq!(run.selection.select, ["a+", "tag:x", "c"]);
+    assert_eq!(run.selection.models, ["d", "e"]);
     assert_eq!(run.selection.exclude, ["b"]);
 }
 
@@ -50,7 +51,7 @@ fn options_of_dbt_that_change_nothing_are_accepted() {
 
 #[test]
 fn options_that_medal_does_not_have_are_refused() {
-    for line in ["medal run --state x", "medal run --sample 3", "medal run --defer", "medal frobnicate"] {
+    for line in ["medal run --stat x", "medal run --freshly", "medal ls --empty", "medal frobnicate"] {
         assert_eq!(refused(line).exit_code(), 2, "{line}");
     }
 }

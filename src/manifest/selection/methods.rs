@@ -8,15 +8,22 @@ use serde_json::Value as Json;
 use crate::manifest::selection::Places;
 use crate::manifest::selection::glob::{fits, fits_path, with_folders};
 use crate::manifest::selection::members::{Member, Members};
-use crate::manifest::selector::Method;
+use crate::manifest::selector::SelectorError;
+use crate::manifest::selector::method::{Method, StateTest};
+use crate::manifest::state::{Changes, State};
 use crate::project::versions::ModelVersion;
 
-/// The places of the members that a criterion names.
-pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
+/// The places of the members that a criterion names. An error if it asks for what `--state` does not tell.
+pub fn search(
+    members: &Members<'_>,
+    method: &Method,
+    value: &str,
+    state: Option<&State>,
+) -> Result<Places, SelectorError> {
     let places = |holds: &dyn Fn(&Member<'_>) -> bool| -> Places {
         members.all.iter().enumerate().filter(|(_, member)| holds(member)).map(|(at, _)| at).collect()
     };
-    match method {
+    Ok(match method {
         Method::Fqn => places(&|member| member.kind != "source" && is_named(member, value)),
         Method::Tag => places(&|member| member.config.texts("tags").iter().any(|tag| fits(value, tag))),
         Method::Group => places(&|member| {
@@ -41,6 +48,37 @@ pub fn search(members: &Members<'_>, method: &Method, value: &str) -> Places {
         Method::Exposure => places(&|member| is_exposure(member, value)),
         Method::Version => places(&|member| member.kind == "model" && is_version(member.version, value)),
         Method::Layer => places(&|member| member.layer.is_some_and(|layer| fits(value, layer))),
+        Method::State(test) => {
+            let changes =
+                state.and_then(|state| state.changes.as_ref()).ok_or_else(|| no_state("state", "manifest"))?;
+            places(&|member| is_changed(changes, member.id, *test))
+        }
+        Method::Result => {
+            let results = state.and_then(|state| state.results.as_ref());
+            let results = results.ok_or_else(|| no_state("result", "run_results"))?;
+            places(&|member| results.get(member.id).is_some_and(|status| status == value))
+        }
+        Method::SourceStatus => {
+            let fresher = state.and_then(|state| state.fresher.as_ref());
+            let fresher = fresher.ok_or_else(|| no_state("source_status", "sources"))?;
+            places(&|member| fresher.contains(member.id))
+        }
+        Method::Selector(_) | Method::Nothing => Places::new(),
+    })
+}
+
+fn no_state(method: &str, file: &str) -> SelectorError {
+    SelectorError::new(
+        format!("`{method}:` needs the `{file}.json` of an earlier run"),
+        "name the folder that holds it with `--state`",
+    )
+}
+
+fn is_changed(changes: &Changes, id: &str, test: StateTest) -> bool {
+    let has = |change| changes.get(id).is_some_and(|changes| changes.contains(&change));
+    match test {
+        StateTest::Is(change) => has(change),
+        StateTest::IsNot(change) => !has(change),
     }
 }
 

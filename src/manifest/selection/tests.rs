@@ -6,6 +6,7 @@ use super::members::{Member, Members};
 use super::{Scope, Selected, select_members};
 use crate::manifest::graph::Graph;
 use crate::manifest::selector::{Indirect, Selection};
+use crate::manifest::selectors::Selectors;
 use crate::project::config::{Config, Defaults};
 
 /// Each line is a selection as one would type it (`exclude=…`, `indirect=…`, `type=…` and `without=…` for the
@@ -155,8 +156,10 @@ fn run(selection: &Selection) -> Selected {
     let members = Members::new(rows.iter().map(Row::member), &graph, "shop");
     let default_types = ["model", "seed", "test", "source", "exposure"];
     let all_types = ["model", "seed", "test", "source", "exposure", "analysis"];
-    select_members(&members, selection, Scope { package: "shop", default_types: &default_types, all_types: &all_types })
-        .unwrap()
+    let selectors = Selectors::default();
+    let (default_types, all_types) = (&default_types, &all_types);
+    let scope = Scope { package: "shop", default_types, all_types, selectors: &selectors, state: None };
+    select_members(&members, selection, scope).unwrap()
 }
 
 fn selection(text: &str) -> Selection {

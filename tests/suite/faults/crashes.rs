@@ -111,7 +111,7 @@ fn endless() -> Project {
 
 #[test]
 fn a_signal_stops_a_long_query_and_the_journal_is_complete() {
-    for stop in [Signal::SIGINT, Signal::SIGTERM] {
+    for (stop, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
         let project = endless();
         let child = start(&project, &["build"]);
         let journal = project.path().join("target/journal.jsonl");
@@ -125,7 +125,8 @@ fn a_signal_stops_a_long_query_and_the_journal_is_complete() {
         signal(&child, stop);
         let ran = end(child);
         assert!(begin.elapsed() < Duration::from_secs(2), "{stop} took {:?}", begin.elapsed());
-        assert_eq!(ran.code, Some(1), "{}", ran.all());
+        assert_eq!(ran.code, Some(code), "{}", ran.all());
+        assert_eq!(project.outcomes(), ["first success", "last skipped", "long error"]);
         let journal = project.read("target/journal.jsonl");
         assert!(journal.contains("{\"node\":\"model.shop.first\",\"status\":\"success\"}"), "{journal}");
         assert!(!journal.contains("{\"node\":\"model.shop.last\",\"status\":\"success\"}"), "{journal}");

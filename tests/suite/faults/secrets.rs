@@ -86,11 +86,21 @@ fn a_secret_in_sql_is_an_error_that_does_not_show_it() {
 }
 
 #[test]
-fn values_of_vars_are_in_no_artifact() {
-    let project = dbt(&[("models/a.sql", "select length('{{ var(\"word\") }}') as n")]);
-    project.write("models/a.sql", "{% if var('word') %}select 1 as n{% endif %}");
-    project.ends(0, &["build", "--vars", "word: canary-var-7f3d"]);
+fn secret_values_of_vars_are_in_no_artifact_and_retry_asks_for_them() {
+    let project = dbt(&[("models/a.sql", "{% if var('word') %}select nothing{% endif %}")]);
+    let medal = |arguments: &[&str]| {
+        let output = project.command(arguments).env("DBT_ENV_SECRET_WORD", "canary-var-7f3d").output();
+        output.expect("the binary can be started")
+    };
+    assert_eq!(medal(&["build", "--vars", "{word: canary-var-7f3d, open: kept-b2}"]).status.code(), Some(1));
     for path in ["target/manifest.json", "target/run_results.json", "target/journal.jsonl"] {
         assert!(!project.read(path).contains("canary-var-7f3d"), "{path}");
     }
+    assert!(project.read("target/journal.jsonl").contains("kept-b2"));
+    let ran = medal(&["retry"]);
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("which are not kept: word"));
+    project.write("models/a.sql", "select '{{ var('word', '') }}' as word");
+    assert_eq!(medal(&["retry", "--vars", "{word: other}"]).status.code(), Some(0));
+    assert_eq!(project.query("select * from a"), "other");
 }

@@ -51,8 +51,8 @@ fn ls_prints_names_paths_selectors_or_objects() {
     let listed =
         |output: &str| project.ends(0, &["ls", "-s", "c", "b", "--resource-type", "model", "--output", output]).stdout;
     assert_eq!(listed("name"), "b\nc\n");
-    assert_eq!(listed("path"), "models/gold/c.sql\nmodels/silver/b.sql\n");
-    assert_eq!(listed("selector"), "shop.gold.c\nshop.silver.b\n");
+    assert_eq!(listed("path"), "models/silver/b.sql\nmodels/gold/c.sql\n");
+    assert_eq!(listed("selector"), "shop.silver.b\nshop.gold.c\n");
     let layers: Vec<String> = listed("json")
         .lines()
         .map(|line| {
