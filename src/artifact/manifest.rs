@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::artifact::declared::{self, DisabledEntry, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
-use crate::artifact::node::{Nodes, tests_by_node};
+use crate::artifact::node::{Nodes, group, tests_by_node};
 use crate::artifact::parts::{Entries, Quoting};
 use crate::artifact::{Invocation, Metadata, seconds, unit_test};
 use crate::compile::CompiledNode;
@@ -109,7 +109,7 @@ fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&str>> {
     let mut groups: IndexMap<&str, Vec<&str>> =
         manifest.groups.values().map(|group| (group.properties.name.as_str(), Vec::new())).collect();
     for node in manifest.nodes.values() {
-        if let Some(members) = node.config.text("group").and_then(|group| groups.get_mut(group)) {
+        if let Some(members) = group(manifest, node).and_then(|group| groups.get_mut(group)) {
             members.push(&node.id);
         }
     }

@@ -166,7 +166,7 @@ impl<'a> Nodes<'a> {
             description: &node.description,
             columns: Columns(&node.columns),
             meta: node.config.get("meta"),
-            group: node.config.text("group"),
+            group: group(self.manifest, node),
             docs: Docs::new(node.config.get("docs").and_then(Json::as_object)),
             patch_path: node.patch_path.as_deref(),
             build_path: (),
@@ -292,6 +292,12 @@ fn tested_columns(test: &GenericTest) -> Vec<&str> {
             columns.into_iter().flatten().filter_map(Json::as_str).collect()
         }
     }
+}
+
+/// The group of a node; a generic test is of the group of what it tests.
+pub fn group<'a>(manifest: &'a Manifest, node: &'a Node) -> Option<&'a str> {
+    let tested = || manifest.node(node.generic_test()?.attached.as_deref()?)?.config.text("group");
+    node.config.text("group").or_else(tested)
 }
 
 /// Where the node is in the warehouse, if it is there: of tests, only those that store what they find.

@@ -160,7 +160,8 @@ impl Drafting<'_> {
         };
         let mut node = self.blank(task, kind.clone(), &file.name, &file.path, &file.relative, file.file);
         let said = self.said(&template, &node, problems);
-        node.checksum = hash::sha256(raw_code.trim());
+        // Of the whole file, also for one of several snapshots in it.
+        node.checksum = hash::sha256(text.trim());
         node.raw_code = raw_code.trim().into();
         node.refs = said.refs;
         node.refs.shrink_to_fit();

@@ -5,6 +5,7 @@ mod catalog;
 mod configuration;
 mod data_tests;
 mod freshness;
+mod logs;
 mod macros;
 mod materializations;
 mod packages;

@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::{ProjectFiles, Span};
 
 /// Something to tell.
+#[derive(Clone)]
 pub struct Told {
     pub name: EventName,
     pub level: LogLevel,
@@ -69,9 +70,13 @@ impl Told {
         Told::info(EventName::EMPTY_LINE, "", json!({"msg": ""}))
     }
 
+    pub fn thread(&self) -> String {
+        self.worker.map_or("MainThread".to_string(), |number| format!("Thread-{number} (worker)"))
+    }
+
     /// The object of the JSON log.
     pub fn json(self, invocation: &str, now: DateTime<Utc>) -> Json {
-        let thread = self.worker.map_or("MainThread".to_string(), |number| format!("Thread-{number} (worker)"));
+        let thread = self.thread();
         json!({
             "info": {
                 "name": self.name.0,
