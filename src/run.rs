@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod catalog;
 pub mod diff;
+pub mod exposures;
 pub mod freshness;
 pub mod hooks;
 pub mod journal;
@@ -34,6 +35,8 @@ pub enum Status {
     Pass,
     Fail,
     Warn,
+    /// There was nothing to do, as for exposures.
+    NoOp,
 }
 
 impl Status {
@@ -46,6 +49,7 @@ impl Status {
             Status::Pass => "pass",
             Status::Fail => "fail",
             Status::Warn => "warn",
+            Status::NoOp => "no-op",
         }
     }
 

@@ -160,7 +160,7 @@ impl<'a> Nodes<'a> {
             },
             fqn: &node.fqn,
             alias: alias(node),
-            checksum: Checksum::of(node),
+            checksum: Checksum::new(&node.checksum),
             config: FullConfig::of_node(node),
             tags: node.config.texts("tags"),
             description: &node.description,

@@ -13,11 +13,12 @@ use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
+use crate::manifest::Manifest;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::plan::plan;
 use crate::run::journal::{self, Journal};
-use crate::run::{RunOptions, RunResults, Status, hooks, run};
+use crate::run::{RunOptions, RunResults, Status, exposures, hooks, run};
 
 /// What a command works on.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], te
 pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
 pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
 pub const BUILD: Mode =
-    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test"], tests_gate: true };
+    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test", "exposure"], tests_gate: true };
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {
@@ -128,12 +129,14 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
     context.reporter.found(manifest, project);
     if plan.steps.is_empty() {
-        if !selected.is_empty() {
+        let mut results = RunResults::default();
+        note_exposures(context, manifest, selected, &mut results);
+        if !selected.is_empty() && results.outcomes.is_empty() {
             let message = format!("`{}` has nothing to do: ephemeral models are part of others", mode.command);
             context.warning(Code::NothingSelected, &message, None);
         }
         context.reporter.note("Nothing to do");
-        write(context, workspace, &RunResults::default(), &IndexMap::new())?;
+        write(context, workspace, &results, &IndexMap::new())?;
         return Ok(Exit::Fine);
     }
     let adapter = workspace::connect(context, workspace)?;
@@ -157,8 +160,9 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
 
     let options =
         RunOptions { workers: project.target.threads, fail_fast: context.fail_fast, stop: context.stop.clone() };
-    let results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
+    let mut results = run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref());
     let written = journal.finish();
+    note_exposures(context, manifest, selected, &mut results);
 
     let end = workspace::all_hooks(workspace, |settings| &settings.on_run_end);
     let ending = hooks::run(&session, &warehouse, &context.files, &end, "on-run-end", &end_context(&session, &results));
@@ -170,6 +174,16 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
     written.map_err(|error| workspace::unwritable(context, &error))?;
     ending.map_err(stop_at)?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
+}
+
+/// Adds the selected exposures to the results.
+fn note_exposures(context: &Context, manifest: &Manifest, selected: &NodeSet, results: &mut RunResults) {
+    let noted = exposures::outcomes(manifest, selected, results);
+    let total = results.outcomes.len() + noted.len();
+    for (exposure, outcome) in noted {
+        context.reporter.exposure(results.outcomes.len() + 1, total, exposure, &outcome);
+        results.outcomes.push(outcome);
+    }
 }
 
 /// `results` and `schemas` of `on-run-end`.

@@ -25,7 +25,12 @@ pub struct Timer {
 
 impl Timer {
     pub fn start(node: &Node, worker: usize) -> Timer {
-        Timer { node: node.id.clone(), worker, started: SystemTime::now(), begin: Instant::now(), compiled: None }
+        Timer::of(&node.id, worker)
+    }
+
+    /// The clock of something that has this unique id.
+    pub fn of(id: &str, worker: usize) -> Timer {
+        Timer { node: id.to_string(), worker, started: SystemTime::now(), begin: Instant::now(), compiled: None }
     }
 
     /// The node's SQL is ready; what follows is its execution.

@@ -37,6 +37,7 @@ impl EventName {
     pub const FRESHNESS_RESULT: EventName = EventName("LogFreshnessResult", "Q018");
     pub const FRESHNESS_COMPLETE: EventName = EventName("FreshnessCheckComplete", "Q003");
     pub const SEED_RESULT: EventName = EventName("LogSeedResult", "Q016");
+    pub const NO_OP_RESULT: EventName = EventName("LogNodeNoOpResult", "Q019");
     pub const SKIPPED: EventName = EventName("SkippingDetails", "Q034");
     pub const COMMAND_COMPLETED: EventName = EventName("CommandCompleted", "Q039");
     pub const SQL_QUERY: EventName = EventName("SQLQuery", "E016");
