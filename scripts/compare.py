@@ -215,9 +215,9 @@ def leave_unit_tests_out(dbt, medal):
 
 
 def leave_no_work_out(dbt):
-    """Takes out what dbt lists in its results although there is nothing to do, for instance saved queries."""
+    """Takes out the saved queries that dbt lists in its results, for which there is nothing to do."""
     for outcomes in dbt.outcomes:
-        idle = [node for node, (status, _) in outcomes.items() if status == "no-op"]
+        idle = [node for node, (status, _) in outcomes.items() if status == "no-op" and node.startswith("saved_query.")]
         for node in idle:
             del outcomes[node]
         if idle:

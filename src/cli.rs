@@ -31,10 +31,11 @@ use serde_json::{Value as Json, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::artifact::{Invocation, custom_env};
-use crate::cli::arguments::global::{GlobalOptions, LogFormat};
+use crate::cli::arguments::global::{GlobalOptions, LogFormat, LogLevel};
 use crate::cli::arguments::{
     Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions, SourceCommand,
 };
+use crate::cli::report::logfile::LogOptions;
 use crate::cli::report::{Format, ReportOptions, Reporter};
 use crate::cli::workspace::{Context, Exit};
 use crate::compile::microbatch::Request;
@@ -44,6 +45,7 @@ use crate::jinja::JsonMap;
 use crate::manifest::selector::{Indirect, Selection};
 use crate::project::profile::ProfileRequest;
 use crate::project::render::Environment;
+use crate::project::settings::DBT_FILE;
 use crate::project::{LoadRequest, is_project};
 use crate::yaml;
 
@@ -97,8 +99,12 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, Exit> {
 
 fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
     match command {
-        Command::Parse => {
+        Command::Parse(options) => {
+            let begin = Instant::now();
             let workspace = workspace::open(context)?;
+            if options.write_perf_info {
+                workspace::write_perf_info(context, &workspace, begin.elapsed())?;
+            }
             workspace::write_manifest(context, &workspace, &indexmap::IndexMap::new())?;
             context.reporter.found(&workspace.manifest, &workspace.project);
             Ok(Exit::Fine)
@@ -131,7 +137,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
     let root = project_dir(global, &working_dir);
     let files = Arc::new(ProjectFiles::new(&root));
     let invocation = uuid::Uuid::new_v4().to_string();
-    let options = report_options(global, &environment, &invocation);
+    let options = report_options(global, &environment, &invocation, &root);
     let reporter = Arc::new(Reporter::new(options, environment.secrets(), files.clone()));
     let cli_vars = match yaml::parse_json(global.vars.as_deref().unwrap_or("{}")) {
         Ok(Json::Object(vars)) => vars,
@@ -206,7 +212,7 @@ fn project_dir(global: &GlobalOptions, working_dir: &Path) -> PathBuf {
     }
 }
 
-fn report_options(global: &GlobalOptions, environment: &Environment, invocation: &str) -> ReportOptions {
+fn report_options(global: &GlobalOptions, environment: &Environment, invocation: &str, root: &Path) -> ReportOptions {
     let terminal = std::io::stderr().is_terminal();
     let plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
     ReportOptions {
@@ -219,7 +225,24 @@ fn report_options(global: &GlobalOptions, environment: &Environment, invocation:
         progress: terminal && environment.get("CI").is_none() && environment.get("TERM") != Some("dumb"),
         print: global.print(),
         invocation: invocation.to_string(),
+        log: log_options(global, root),
     }
+}
+
+/// A dbt project has dbt's log file; a native one only if the user asks for it.
+fn log_options(global: &GlobalOptions, root: &Path) -> Option<LogOptions> {
+    let is_dbt = root.join(DBT_FILE).is_file();
+    let folder = match &global.log_path {
+        Some(folder) => root.join(folder),
+        None if is_dbt => root.join("logs"),
+        None => return None,
+    };
+    (global.log_level_file != LogLevel::None).then(|| LogOptions {
+        path: folder.join(if is_dbt { "dbt.log" } else { "medal.log" }),
+        format: if global.log_format_file == LogFormat::Json { Format::Json } else { Format::Text },
+        level: global.log_level_file,
+        max_bytes: global.log_file_max_bytes,
+    })
 }
 
 fn unusable(reporter: &Reporter, message: &str) -> Exit {

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod catalog;
 pub mod diff;
+pub mod exposures;
 pub mod freshness;
 pub mod hooks;
 pub mod journal;
@@ -39,6 +40,8 @@ pub enum Status {
     Pass,
     Fail,
     Warn,
+    /// There was nothing to do, as for exposures.
+    NoOp,
 }
 
 impl Status {
@@ -52,6 +55,7 @@ impl Status {
             Status::Pass => "pass",
             Status::Fail => "fail",
             Status::Warn => "warn",
+            Status::NoOp => "no-op",
         }
     }
 

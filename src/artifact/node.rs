@@ -161,7 +161,7 @@ impl<'a> Nodes<'a> {
             },
             fqn: &node.fqn,
             alias: alias(node),
-            checksum: Checksum::of(node),
+            checksum: Checksum::new(&node.checksum),
             config: FullConfig::of_node(node),
             tags: tags(node),
             description: &node.description,

@@ -6,7 +6,7 @@ use serde::ser::Serializer;
 use serde_json::Value as Json;
 
 use crate::jinja::JsonMap;
-use crate::manifest::{Kind, Node, RefArguments};
+use crate::manifest::RefArguments;
 use crate::project::config::Config;
 use crate::project::properties::ColumnInfo;
 
@@ -59,14 +59,6 @@ impl<'a> Checksum<'a> {
             _ => "path",
         };
         Checksum { name, checksum }
-    }
-
-    /// A seed that is too large to be compared has its path as its checksum.
-    pub fn of(node: &'a Node) -> Checksum<'a> {
-        match node.kind {
-            Kind::Seed { .. } if node.checksum.is_empty() => Checksum { name: "path", checksum: &node.original_path },
-            _ => Checksum::new(&node.checksum),
-        }
     }
 }
 

@@ -19,9 +19,19 @@ use crate::manifest::microbatch::moment;
 
 /// Turn a project of SQL `select`s into a tested warehouse
 #[derive(Debug, Parser)]
-#[command(name = "medal", bin_name = "medal", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    name = "medal",
+    bin_name = "medal",
+    version,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
 #[command(after_help = "Where an option is not given, dbt's environment variable for it counts, such as DBT_TARGET.")]
 pub struct Arguments {
+    /// Print the version
+    #[arg(short = 'V', short_alias = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(flatten)]
     pub global: GlobalOptions,
     #[command(subcommand)]
@@ -36,7 +46,7 @@ pub enum Command {
     /// Check the project, the profile and the connection
     Debug(DebugOptions),
     /// Read the project and report every mistake in it
-    Parse,
+    Parse(ParseOptions),
     /// Write the SQL of every model below `target/compiled`
     Compile(CompileOptions),
     /// List what a selection names
@@ -100,7 +110,7 @@ impl Command {
         match self {
             Command::Init(_) => "init",
             Command::Debug(_) => "debug",
-            Command::Parse => "parse",
+            Command::Parse(_) => "parse",
             Command::Compile(_) => "compile",
             Command::List(_) => "list",
             Command::Seed(_) => "seed",
@@ -259,6 +269,15 @@ pub struct InitOptions {
     /// Start from this template
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ParseOptions {
+    /// Write how long it took into `target/perf_info.json`
+    #[arg(long, overrides_with = "no_write_perf_info")]
+    pub write_perf_info: bool,
+    #[arg(long, hide = true)]
+    no_write_perf_info: bool,
 }
 
 #[derive(Debug, Args)]

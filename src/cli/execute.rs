@@ -21,7 +21,7 @@ use crate::manifest::selector::Selection;
 use crate::plan::{Plan, plan};
 use crate::run::journal::Journal;
 use crate::run::ledger;
-use crate::run::{Outcome, RunOptions, RunResults, Status, hooks, node, run};
+use crate::run::{Outcome, RunOptions, RunResults, Status, exposures, hooks, node, run};
 
 /// What a command works on.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], te
 pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
 pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
 pub const BUILD: Mode =
-    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test"], tests_gate: true };
+    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test", "exposure"], tests_gate: true };
 pub const CLONE: Mode = Mode { command: "clone", types: &["model", "seed", "snapshot"], tests_gate: false };
 
 impl Mode {
@@ -130,12 +130,14 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
     context.reporter.found(manifest, project);
     if plan.steps.is_empty() {
-        if !selected.is_empty() {
+        let mut results = RunResults::default();
+        note_exposures(context, manifest, selected, &mut results);
+        if !selected.is_empty() && results.outcomes.is_empty() {
             let message = format!("`{}` has nothing to do: ephemeral models are part of others", mode.command);
             context.warning(Code::NothingSelected, &message, None);
         }
         context.reporter.note("Nothing to do");
-        write(context, workspace, &RunResults::default(), &IndexMap::new())?;
+        write(context, workspace, &results, &IndexMap::new())?;
         return Ok(Exit::Fine);
     }
     let adapter = workspace::connect(context, workspace)?;
@@ -165,6 +167,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
         false => run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref()),
     };
     let written = journal.finish();
+    note_exposures(context, manifest, selected, &mut results);
 
     let failed = started.iter().filter(|hook| hook.status == Status::Error);
     let told = end_context(&session, failed.chain(&results.outcomes));
@@ -190,6 +193,16 @@ fn hold_back(session: &Session, started: &[Outcome]) -> bool {
 fn skip_all(manifest: &Manifest, plan: &Plan) -> RunResults {
     let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
     RunResults { outcomes: nodes.map(node::held_back).collect(), ..RunResults::default() }
+}
+
+/// Adds the selected exposures to the results.
+fn note_exposures(context: &Context, manifest: &Manifest, selected: &NodeSet, results: &mut RunResults) {
+    let noted = exposures::outcomes(manifest, selected, results);
+    let total = results.outcomes.len() + noted.len();
+    for (exposure, outcome) in noted {
+        context.reporter.exposure(results.outcomes.len() + 1, total, exposure, &outcome);
+        results.outcomes.push(outcome);
+    }
 }
 
 /// `results` and `schemas` of `on-run-end`.

@@ -5,6 +5,7 @@ pub mod excerpt;
 pub mod explain;
 pub mod freshness;
 pub mod live;
+pub mod logfile;
 pub mod node;
 pub mod paint;
 pub mod problem;
@@ -23,6 +24,7 @@ use serde_json::{Value as Json, json};
 
 use crate::adapter::rows::Rows;
 use crate::cli::arguments::global::LogLevel;
+use crate::cli::report::logfile::{LogFile, LogOptions};
 use crate::cli::report::paint::Paint;
 use crate::cli::report::problem::{count, render};
 use crate::cli::report::progress::Progress;
@@ -65,6 +67,8 @@ pub struct ReportOptions {
     pub invocation: String,
     /// Where results go, if the user says so.
     pub target_path: Option<String>,
+    /// The file that everything is written into, besides.
+    pub log: Option<LogOptions>,
 }
 
 impl Default for ReportOptions {
@@ -79,6 +83,7 @@ impl Default for ReportOptions {
             print: true,
             invocation: String::new(),
             target_path: None,
+            log: None,
         }
     }
 }
@@ -99,6 +104,7 @@ pub struct Reporter {
     level: LogLevel,
     files: Arc<ProjectFiles>,
     screen: Screen,
+    log: Option<LogFile>,
     project: RwLock<ProjectPlace>,
     progress: Mutex<Option<Progress>>,
 }
@@ -120,7 +126,8 @@ impl Reporter {
         screen.add_secrets(secrets);
         let target_path = options.target_path.clone().unwrap_or_else(|| "target".to_string());
         let project = RwLock::new(ProjectPlace { target_name: String::new(), target_path });
-        Reporter { level: options.level(), options, files, screen, project, progress: Mutex::default() }
+        let log = options.log.clone().map(|log| LogFile::new(log, &options.invocation));
+        Reporter { level: options.level(), options, files, screen, log, project, progress: Mutex::default() }
     }
 
     /// Values to hide from now on, for instance the password of a profile.
@@ -245,21 +252,27 @@ impl Reporter {
             Severity::Error => LogLevel::Error,
             Severity::Warning => LogLevel::Warn,
         };
+        let text = render(diagnostic, &self.files, &self.screen, self.paint().colors);
+        let name = EventName("Diagnostic", diagnostic.code.name());
+        let told = Told::new(name, level, text, told::diagnostic(diagnostic, &self.files));
+        if let Some(log) = &self.log {
+            log.write(&told, &self.screen);
+        }
         if level < self.level {
             return false;
         }
-        let text = render(diagnostic, &self.files, &self.screen, self.paint().colors);
-        if self.is_json() {
-            let name = EventName("Diagnostic", diagnostic.code.name());
-            self.write(Told::new(name, level, text, told::diagnostic(diagnostic, &self.files)));
-        } else {
-            self.screen.line(Stream::Err, &text);
+        match self.is_json() {
+            true => self.write(told),
+            false => self.screen.line(Stream::Err, &told.text),
         }
         true
     }
 
     /// Tells something if it is important enough.
     pub fn tell(&self, told: Told) {
+        if let Some(log) = &self.log {
+            log.write(&told, &self.screen);
+        }
         if told.level >= self.level {
             self.write(told);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::json;
 
 use crate::adapter::Adapter;
@@ -304,6 +304,20 @@ pub fn write_manifest(
     let written = manifest_written
         .and_then(|()| artifact::write::write_json(&semantic, &artifact::semantic_manifest_json(), &secrets));
     written.map_err(|error| unwritable(context, &error))
+}
+
+/// Writes `perf_info.json`: how many files were read, and how long that took with all that follows from it.
+pub fn write_perf_info(context: &Context, workspace: &Workspace, elapsed: std::time::Duration) -> Result<(), Exit> {
+    let files = workspace.manifest.nodes.values().map(|node| &node.original_path).collect::<IndexSet<_>>().len();
+    let perf_info = json!({
+        "path_count": files,
+        "parsed_path_count": files,
+        "is_partial_parse_enabled": false,
+        "load_all_elapsed": elapsed.as_secs_f64(),
+        "projects": workspace.project.packages.keys().map(|name| json!({"project_name": name})).collect::<Vec<_>>(),
+    });
+    let path = workspace.target_dir.join("perf_info.json");
+    artifact::write::write_json(&path, &perf_info, &[]).map_err(|error| unwritable(context, &error))
 }
 
 /// Tells that a file below the target folder cannot be written.

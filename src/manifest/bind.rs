@@ -41,7 +41,7 @@ pub fn finish(
     for exposure in exposures.values_mut() {
         let refs = exposure.refs.iter().filter_map(|call| binder.find(call, &exposure.package).ok());
         let tables = exposure.source_refs.iter().filter_map(|call| binder.source(call, &exposure.package));
-        exposure.depends_on = refs.chain(tables).map(str::to_string).collect();
+        exposure.depends_on = tables.chain(refs).map(str::to_string).collect();
     }
     let (unit_tests, switched_off) = unit_tests::collect(project, files, &library, &binder, sink);
     drop(binder);

@@ -58,11 +58,19 @@ impl<'a> Binder<'a> {
     pub fn parents(&self, node: &Node, sink: &mut Diagnostics) -> (Vec<String>, bool) {
         let mut parents: Vec<String> = Vec::new();
         let mut complete = true;
+        // dbt binds sources first, and the order is in the manifest.
         let mut add = |id: &str| {
             if !parents.iter().any(|parent| parent == id) {
                 parents.push(id.to_string())
             }
         };
+        for call in &node.source_refs {
+            match self.source(call, &node.package) {
+                Some(id) => add(id),
+                None if node.is_test() && self.disabled_source(call).is_some() => complete = false,
+                None => sink.push(self.unknown_source(node, call)),
+            }
+        }
         for call in &node.refs {
             match self.find(call, &node.package) {
                 Ok(id) => add(id),
@@ -71,13 +79,6 @@ impl<'a> Binder<'a> {
                     sink.push(self.unbound(node, call, &reason));
                     complete &= !node.is_test();
                 }
-            }
-        }
-        for call in &node.source_refs {
-            match self.source(call, &node.package) {
-                Some(id) => add(id),
-                None if node.is_test() && self.disabled_source(call).is_some() => complete = false,
-                None => sink.push(self.unknown_source(node, call)),
             }
         }
         (parents, complete)

@@ -8,6 +8,7 @@ mod external;
 mod freshness;
 mod governance;
 mod hooks;
+mod logs;
 mod macros;
 mod materializations;
 mod microbatch;

@@ -79,6 +79,21 @@ pub struct GlobalOptions {
     #[arg(long, global = true, env = "DBT_LOG_LEVEL", value_enum, default_value = "info", ignore_case = true)]
     #[arg(value_name = "LEVEL", hide_env = true)]
     pub log_level: LogLevel,
+    /// Folder of the log file; of a dbt project `logs`
+    #[arg(long, global = true, env = "DBT_LOG_PATH", value_name = "FOLDER", hide_env = true)]
+    pub log_path: Option<PathBuf>,
+    /// Form of the log file
+    #[arg(long, global = true, env = "DBT_LOG_FORMAT_FILE", value_enum, default_value = "text", ignore_case = true)]
+    #[arg(value_name = "FORM", hide = true)]
+    pub log_format_file: LogFormat,
+    /// Write into the log file only what is at least this important
+    #[arg(long, global = true, env = "DBT_LOG_LEVEL_FILE", value_enum, default_value = "debug", ignore_case = true)]
+    #[arg(value_name = "LEVEL", hide = true)]
+    pub log_level_file: LogLevel,
+    /// Put a larger log file aside
+    #[arg(long, global = true, env = "DBT_LOG_FILE_MAX_BYTES", default_value_t = 10 * 1024 * 1024)]
+    #[arg(value_name = "BYTES", hide = true)]
+    pub log_file_max_bytes: u64,
     #[command(flatten)]
     pub state: StateOptions,
     #[command(flatten)]

@@ -23,16 +23,7 @@ const SWITCHES: &[&str] = &[
 ];
 
 /// Options with a value.
-const VALUES: &[&str] = &[
-    "log-file-max-bytes",
-    "log-format-file",
-    "log-level-file",
-    "log-path",
-    "partial-parse-file-path",
-    "printer-width",
-    "record-timing-info",
-    "sqlparse",
-];
+const VALUES: &[&str] = &["partial-parse-file-path", "printer-width", "record-timing-info", "sqlparse"];
 
 /// Nothing, read from many options.
 #[derive(Debug, Clone, Copy, Default)]

@@ -13,7 +13,7 @@ use crate::cli::report::summary::{Part, summary};
 use crate::cli::report::told::{EventName, Told};
 use crate::cli::report::{Reporter, node, told};
 use crate::compile::session::Messages;
-use crate::manifest::{Manifest, Node};
+use crate::manifest::{Exposure, Manifest, Node};
 use crate::run::{Event, Listener, Outcome, RunResults};
 
 impl Reporter {
@@ -37,6 +37,11 @@ impl Reporter {
                 Part::Told(told) => self.tell(told),
             }
         }
+    }
+
+    /// An exposure that came along in a build.
+    pub fn exposure(&self, index: usize, total: usize, exposure: &Exposure, outcome: &Outcome) {
+        self.tell(node::exposure(index, total, exposure, outcome, self.paint()));
     }
 
     fn progress(&self) -> MutexGuard<'_, Option<Progress>> {

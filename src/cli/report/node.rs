@@ -10,7 +10,7 @@ use crate::cli::report::paint::Paint;
 use crate::cli::report::screen::tame;
 use crate::cli::report::told::{EventName, Told, timestamp};
 use crate::manifest::microbatch::is_microbatch;
-use crate::manifest::{Kind, Node};
+use crate::manifest::{Exposure, Kind, Node};
 use crate::run::{Outcome, Status};
 
 /// Dots reach to this column.
@@ -83,6 +83,36 @@ pub fn finished(index: usize, total: usize, node: &Node, outcome: &Outcome, pain
     }
 }
 
+/// An exposure, for which nothing was done.
+pub fn exposure(index: usize, total: usize, exposure: &Exposure, outcome: &Outcome, paint: Paint) -> Told {
+    let word = word(outcome.status);
+    let what = format!("{word} exposure {}", tame(&exposure.properties.name));
+    let info = json!({
+        "node_path": exposure.path,
+        "node_name": exposure.properties.name,
+        "unique_id": exposure.id,
+        "resource_type": "exposure",
+        "materialized": "",
+        "node_status": outcome.status.name(),
+        "node_started_at": iso(outcome.started).trim_end_matches('Z'),
+        "node_finished_at": iso(ended_at(outcome)).trim_end_matches('Z'),
+        "meta": exposure.config.get("meta").cloned().unwrap_or_else(|| json!({})),
+        "node_relation": {"database": "", "schema": "", "alias": "", "relation_name": ""},
+        "node_checksum": "",
+    });
+    let data = json!({
+        "description": format!("exposure {}", exposure.properties.name),
+        "index": index,
+        "total": total,
+        "status": outcome.status.name(),
+        "execution_time": took(outcome).as_secs_f64(),
+        "node_info": info,
+    });
+    let end = format!("[{} in {:.2}s]", paint.status(outcome.status, word), took(outcome).as_secs_f64());
+    let name = if outcome.status == Status::Skipped { EventName::SKIPPED } else { EventName::NO_OP_RESULT };
+    Told::info(name, dotted(index, total, &what, &end), data)
+}
+
 /// The line of a terminal, where a progress bar counts and passed tests are not listed.
 pub fn compact(node: &Node, outcome: &Outcome, paint: Paint) -> Option<String> {
     let word = paint.status(outcome.status, &format!("{:<5}", word(outcome.status)));
@@ -106,6 +136,7 @@ fn word(status: Status) -> &'static str {
         Status::Pass => "PASS",
         Status::Fail => "FAIL",
         Status::Warn => "WARN",
+        Status::NoOp => "NO-OP",
     }
 }
 
@@ -143,7 +174,7 @@ pub fn dotted(index: usize, total: usize, text: &str, end: &str) -> String {
 
 pub fn level(status: Status) -> LogLevel {
     match status {
-        Status::Success | Status::Pass | Status::Skipped => LogLevel::Info,
+        Status::Success | Status::Pass | Status::Skipped | Status::NoOp => LogLevel::Info,
         Status::Warn => LogLevel::Warn,
         Status::Error | Status::Fail | Status::PartialSuccess => LogLevel::Error,
     }

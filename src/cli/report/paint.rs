@@ -30,7 +30,7 @@ impl Paint {
     /// In the colour that belongs to a status.
     pub fn status(self, status: Status, text: &str) -> String {
         match status {
-            Status::Success | Status::Pass => self.good(text),
+            Status::Success | Status::Pass | Status::NoOp => self.good(text),
             Status::Warn | Status::Skipped => self.warning(text),
             Status::Error | Status::Fail | Status::PartialSuccess => self.bad(text),
         }

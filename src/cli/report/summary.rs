@@ -46,6 +46,9 @@ pub enum Part<'a> {
 pub fn summary<'r>(manifest: &'r Manifest, results: &'r RunResults, target_path: &str) -> Summary<'r> {
     let mut summary = Summary { results, kinds: BTreeMap::new(), skipped: IndexMap::new(), remarks: Vec::new() };
     for outcome in &results.outcomes {
+        if manifest.exposures.contains_key(&outcome.node) {
+            *summary.kinds.entry("exposure".to_string()).or_default() += 1;
+        }
         let Some(node) = manifest.node(&outcome.node) else { continue };
         *summary.kinds.entry(counted_as(node)).or_default() += 1;
         if outcome.status == Status::Skipped {
@@ -187,9 +190,9 @@ fn stats(results: &RunResults) -> Told {
     let pass = count(&[Status::Success, Status::Pass]);
     let error = count(&[Status::Error, Status::Fail, Status::PartialSuccess]);
     let (warn, skip) = (results.count(Status::Warn), results.count(Status::Skipped));
-    let total = results.outcomes.len();
-    let text = format!("Done. PASS={pass} WARN={warn} ERROR={error} SKIP={skip} NO-OP=0 TOTAL={total}");
-    let stats = json!({"pass": pass, "warn": warn, "error": error, "skip": skip, "noop": 0, "total": total});
+    let (noop, total) = (results.count(Status::NoOp), results.outcomes.len());
+    let text = format!("Done. PASS={pass} WARN={warn} ERROR={error} SKIP={skip} NO-OP={noop} TOTAL={total}");
+    let stats = json!({"pass": pass, "warn": warn, "error": error, "skip": skip, "noop": noop, "total": total});
     Told::info(EventName::STATS, text, json!({"stats": stats}))
 }
 

@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::{ProjectFiles, Span};
 
 /// Something to tell.
+#[derive(Clone)]
 pub struct Told {
     pub name: EventName,
     pub level: LogLevel,
@@ -38,6 +39,7 @@ impl EventName {
     pub const FRESHNESS_RESULT: EventName = EventName("LogFreshnessResult", "Q018");
     pub const FRESHNESS_COMPLETE: EventName = EventName("FreshnessCheckComplete", "Q003");
     pub const SEED_RESULT: EventName = EventName("LogSeedResult", "Q016");
+    pub const NO_OP_RESULT: EventName = EventName("LogNodeNoOpResult", "Q019");
     pub const SKIPPED: EventName = EventName("SkippingDetails", "Q034");
     pub const COMMAND_COMPLETED: EventName = EventName("CommandCompleted", "Q039");
     pub const SQL_QUERY: EventName = EventName("SQLQuery", "E016");
@@ -71,9 +73,13 @@ impl Told {
         Told::info(EventName::EMPTY_LINE, "", json!({"msg": ""}))
     }
 
+    pub fn thread(&self) -> String {
+        self.worker.map_or("MainThread".to_string(), |number| format!("Thread-{number} (worker)"))
+    }
+
     /// The object of the JSON log.
     pub fn json(self, invocation: &str, now: DateTime<Utc>) -> Json {
-        let thread = self.worker.map_or("MainThread".to_string(), |number| format!("Thread-{number} (worker)"));
+        let thread = self.thread();
         json!({
             "info": {
                 "name": self.name.0,

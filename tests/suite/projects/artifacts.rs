@@ -55,7 +55,7 @@ fn the_manifest_has_the_keys_of_version_12() {
 fn run_results_tell_of_each_node() {
     let project = dbt(&[MODEL, YAML, DOCS, SEED]);
     project.ends(0, &["seed"]);
-    project.ends(0, &["build", "--exclude", "b"]);
+    project.ends(0, &["build", "--exclude", "b", "exposure:board"]);
     let results = project.json("target/run_results.json");
     assert_eq!(results["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/run-results/v6.json");
     assert!(results["elapsed_time"].as_f64().is_some_and(|seconds| seconds > 0.0));
@@ -151,4 +151,20 @@ fn the_manifest_says_which_docs_blocks_are_quoted() {
     let manifest = project.json("target/manifest.json");
     assert_eq!(manifest["nodes"]["model.shop.a"]["doc_blocks"], serde_json::json!(["doc.shop.a_docs"]));
     assert_eq!(manifest["sources"]["source.shop.raw.b"]["unrendered_schema"], "main");
+}
+
+#[test]
+fn a_build_lists_exposures_for_which_there_is_nothing_to_do() {
+    let exposures = "exposures:\n  - {name: good, type: dashboard, owner: {name: A}, depends_on: [\"ref('a')\"]}\n  \
+        - {name: bad, type: dashboard, owner: {name: A}, depends_on: [\"ref('a')\", \"ref('wrong')\"]}\n";
+    let files = [("models/a.sql", "select 1 as id"), ("models/wrong.sql", "select nope"), ("models/e.yml", exposures)];
+    let project = dbt(&files);
+    let ran = project.ends(1, &["build"]);
+    assert_eq!(project.outcomes(), ["a success", "bad skipped", "good no-op 0", "wrong error"]);
+    assert!(ran.all().contains("NO-OP exposure good"), "{}", ran.all());
+    assert!(ran.all().contains("Done. PASS=1 WARN=0 ERROR=1 SKIP=1 NO-OP=1 TOTAL=4"), "{}", ran.all());
+    project.ends(0, &["run", "--select", "a"]);
+    assert_eq!(project.outcomes(), ["a success"]);
+    project.ends(0, &["build", "--select", "exposure:good"]);
+    assert_eq!(project.outcomes(), ["good no-op 0"]);
 }
