@@ -15,6 +15,7 @@ pub mod list;
 pub mod operation;
 pub mod report;
 pub mod show;
+pub mod site;
 pub mod workspace;
 
 use std::collections::BTreeMap;
@@ -96,10 +97,10 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
             Ok(Exit::Fine)
         }
         Command::Debug(options) => debug::debug(context, options),
-        Command::Docs(command) => docs::docs(context, command),
         Command::Compile(options) => compile::compile(context, options),
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
+        Command::Docs(command) => docs::docs(context, command),
         Command::RunOperation(options) => operation::run_operation(context, options),
         Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),

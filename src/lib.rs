@@ -26,4 +26,5 @@ pub mod compile;
 pub mod plan;
 pub mod run;
 pub mod artifact;
+pub mod site;
 pub mod cli;

@@ -55,7 +55,7 @@ pub enum Command {
     RunOperation(RunOperationOptions),
     /// Run again what failed or was skipped in the last run
     Retry(RetryOptions),
-    /// Write the docs of the project
+    /// Write the docs site of the project, or show it
     #[command(subcommand)]
     Docs(DocsCommand),
     /// Look at sources
