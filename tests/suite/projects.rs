@@ -11,6 +11,7 @@ mod materializations;
 mod packages;
 mod seeds;
 mod selection;
+mod site;
 mod unit_tests;
 mod snapshots;
 mod workflow;

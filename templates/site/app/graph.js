@@ -10,6 +10,8 @@ const GAP = 60;
 const TRIM = 42;
 /** A graph with room above and below is stretched this much at most. */
 const MOST_STRETCH = 1.7;
+/** Between columns of a graph that is tall and dense, at most. */
+const MOST_GAP = 640;
 /** Below this scale nodes are marks without text. */
 const TEXT_SCALE = 0.36;
 /** The painted part reaches this much further than the window, as a part of it. */
@@ -23,7 +25,7 @@ const MARGIN = 0.6;
 function graphView(model, options) {
   const size = model.nodes.length;
   const wide = nodeWidth(model.nodes);
-  const stride = wide + GAP;
+  let stride = wide + GAP;
   const placed = layout(size, model.edges, model.laneOf, stride);
   const neighbours = neighboursOf(size, model.edges);
   const canvas = h("canvas", { "aria-hidden": "true" });
@@ -125,8 +127,18 @@ function graphView(model, options) {
     choose(chosen, true);
   }
 
-  /** Uses the height that the window has to spare. */
+  /** Uses the room that the window has to spare: above and below, or between the columns. */
   function stretch() {
+    const most = Math.min(MOST_GAP, GAP * (1 + size / 150)) + wide;
+    const columns = Math.max(1, Math.round((bounds.right - bounds.left - wide) / stride));
+    const wanted = Math.min(most, (((bounds.bottom - bounds.top) * width) / (height - top) - wide) / columns);
+    if (wanted > stride) {
+      const broader = (x) => (x / stride) * wanted;
+      placed.x = placed.x.map(broader);
+      placed.points = placed.points.map((route) => route.map(([x, y]) => [broader(x), y]));
+      stride = wanted;
+      bounds = boundsOf(placed, size, wide);
+    }
     const scale = Math.min(1, (width - 48) / (bounds.right - bounds.left));
     const factor = Math.min(MOST_STRETCH, (height - top - 40) / (bounds.bottom - bounds.top) / scale);
     if (!(factor > 1)) return;
@@ -199,7 +211,7 @@ function graphView(model, options) {
   function paintEdges(pen, colors, seen) {
     const isFar = view.scale < 0.25;
     const kinds = [
-      { color: colors.edge, alpha: related ? 0.35 : isFar ? 0.5 : 1, of: (edge) => !isRelated(edge) },
+      { color: colors.edge, alpha: (related ? 0.35 : 1) * (isFar ? Math.min(0.6, Math.max(0.18, 500 / model.edges.length)) : 1), of: (edge) => !isRelated(edge) },
       { color: colors.accent, alpha: 0.95, of: isRelated },
     ];
     for (const soft of [false, true]) {
@@ -323,7 +335,7 @@ function graphView(model, options) {
   }
 
   function laneSpan(lane) {
-    const left = (lane.start * stride - GAP / 2) * view.scale + view.x;
+    const left = (lane.start * stride - (stride - wide) / 2) * view.scale + view.x;
     return [left, lane.width * stride * view.scale];
   }
 

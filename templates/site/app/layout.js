@@ -5,8 +5,9 @@
 // solved exactly by pooling (isotonic regression). 5,000 nodes take a fraction of a second.
 
 const ROW = 46;
-/** The height of a stand-in: edges may run closer to each other than nodes. */
+/** The height of a stand-in: edges may run closer to each other than nodes, and closer yet where there are many. */
 const THREAD = 12;
+const THIN_THREAD = 3;
 /** With more stand-ins than this, long edges go straight. */
 const MOST_STANDINS = 40000;
 
@@ -145,7 +146,9 @@ function crossings(graph, at) {
 /** Heights: each column in turn moves as near to its neighbours as its order allows. */
 function heights(graph) {
   const y = new Array(graph.column.length).fill(0);
-  const gap = (a, b) => ((a < graph.size ? ROW : THREAD) + (b < graph.size ? ROW : THREAD)) / 2;
+  const thread = graph.column.length > graph.size + 600 ? THIN_THREAD : THREAD;
+  const room = (place) => (place < graph.size ? ROW : thread);
+  const gap = (a, b) => (room(a) + room(b)) / 2;
   for (const row of graph.rows) {
     let height = 0;
     row.forEach((place, index) => (y[place] = height += index ? gap(row[index - 1], place) : 0));
