@@ -175,12 +175,10 @@ function graphView(model, options) {
   function draw() {
     if (!width || !element.isConnected) return;
     const density = window.devicePixelRatio || 1;
-    const fits = painted && painted.scale === view.scale && Math.abs(view.x - painted.x) <= width * MARGIN && Math.abs(view.y - painted.y) <= height * MARGIN;
-    const isBusy = size + model.edges.length > 600;
-    if (!fits && !(painted && isMoving && isBusy && painted.scale !== view.scale)) paint(density);
+    if (!painted || (!covers() && !canWait())) paint(density);
     const ratio = view.scale / painted.scale;
-    const x = view.x - (painted.x + width * MARGIN) * ratio;
-    const y = view.y - (painted.y + height * MARGIN) * ratio;
+    const x = view.x - painted.left * ratio;
+    const y = view.y - painted.top * ratio;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     drawLanes(context, density);
@@ -190,26 +188,41 @@ function graphView(model, options) {
     drawLaneNames();
   }
 
-  /** Paints the window and its margin as they look at this scale. */
+  /** Whether what is painted fills the window at this scale. */
+  function covers() {
+    if (painted.scale !== view.scale) return false;
+    const [left, upper] = [view.x - painted.left, view.y - painted.top];
+    return painted.isAll || (left <= 0 && upper <= 0 && left + painted.across >= width && upper + painted.high >= height);
+  }
+
+  /** Whether the old painting serves while one moves, because a new one would halt the hand. */
+  function canWait() {
+    return isMoving && painted.took > 12 && performance.now() - painted.at < 300;
+  }
+
+  /** Paints the whole graph if that is not much more than the window, else the window with its margin. */
   function paint(density) {
+    const began = performance.now();
     const colors = theme();
-    const [across, high] = [Math.round(width * (1 + 2 * MARGIN) * density), Math.round(height * (1 + 2 * MARGIN) * density)];
-    if (scene.width !== across || scene.height !== high) [scene.width, scene.height] = [across, high];
-    painted = { ...view };
+    const [most, pad] = [1 + 2 * MARGIN, 8];
+    const [graphWide, graphHigh] = [(bounds.right - bounds.left) * view.scale + 2 * pad, (bounds.bottom - bounds.top) * view.scale + 2 * pad];
+    const isAll = graphWide <= width * most && graphHigh <= height * most;
+    const [left, upper] = isAll ? [pad - bounds.left * view.scale, pad - bounds.top * view.scale] : [view.x + width * MARGIN, view.y + height * MARGIN];
+    const [across, high] = isAll ? [graphWide, graphHigh] : [width * most, height * most];
+    scene.width = Math.ceil(across * density);
+    scene.height = Math.ceil(high * density);
     const pen = paintOn;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.clearRect(0, 0, across, high);
     const scale = view.scale * density;
-    pen.setTransform(scale, 0, 0, scale, (view.x + width * MARGIN) * density, (view.y + height * MARGIN) * density);
-    const left = (-view.x - width * MARGIN) / view.scale;
-    const upper = (-view.y - height * MARGIN) / view.scale;
-    const seen = { left, right: left + across / scale, top: upper, bottom: upper + high / scale };
+    pen.setTransform(scale, 0, 0, scale, left * density, upper * density);
+    const seen = { left: -left / view.scale, right: (across - left) / view.scale, top: -upper / view.scale, bottom: (high - upper) / view.scale };
     paintEdges(pen, colors, seen);
     paintNodes(pen, colors, seen);
+    painted = { scale: view.scale, left, top: upper, across, high, isAll, at: performance.now(), took: performance.now() - began };
   }
 
   function paintEdges(pen, colors, seen) {
     const isFar = view.scale < 0.25;
+    const detail = view.scale < 0.12 ? "lines" : isFar ? "corners" : "curves";
     const kinds = [
       { color: colors.edge, alpha: (related ? 0.35 : 1) * (isFar ? Math.min(0.6, Math.max(0.18, 500 / model.edges.length)) : 1), of: (edge) => !isRelated(edge) },
       { color: colors.accent, alpha: 0.95, of: isRelated },
@@ -218,7 +231,7 @@ function graphView(model, options) {
       for (const kind of kinds) {
         pen.beginPath();
         model.edges.forEach((edge, index) => {
-          if (!!edge[2] === soft && kind.of(edge)) trace(pen, placed.points[index], wide, seen, isFar);
+          if (!!edge[2] === soft && kind.of(edge)) trace(pen, placed.points[index], wide, seen, detail);
         });
         pen.setLineDash(soft ? [5, 4] : []);
         pen.strokeStyle = kind.color;
@@ -537,17 +550,18 @@ function boundsOf(placed, size, wide) {
 }
 
 /** An edge: from the right side of a node through the stand-ins to the left side of another. */
-function trace(pen, points, wide, seen, isFar) {
-  const [last] = points.slice(-1);
+function trace(pen, points, wide, seen, detail) {
+  const last = points[points.length - 1];
   let [x, y] = [points[0][0] + wide, points[0][1]];
   if (x > seen.right && last[0] > seen.right) return;
   if (x < seen.left && last[0] < seen.left) return;
   if (points.length === 2 && Math.max(y, last[1]) < seen.top) return;
   if (points.length === 2 && Math.min(y, last[1]) > seen.bottom) return;
   pen.moveTo(x, y);
+  if (detail === "lines") return void pen.lineTo(last[0], last[1]);
   for (let at = 1; at < points.length; at++) {
     const [nextX, nextY] = points[at];
-    if (isFar) pen.lineTo(nextX, nextY);
+    if (detail === "corners") pen.lineTo(nextX, nextY);
     else {
       const bend = Math.max(28, (nextX - x) / 2);
       pen.bezierCurveTo(x + bend, y, nextX - bend, nextY, nextX, nextY);

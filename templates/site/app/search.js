@@ -128,6 +128,8 @@ function openSearch({ onpick, fits, hint } = {}) {
     if (event.key === "ArrowDown") choose(Math.min(chosen + 1, results.length - 1));
     else if (event.key === "ArrowUp") choose(Math.max(chosen - 1, 0));
     else if (event.key === "Enter" && results[chosen]) pick(results[chosen]);
+    // A browser would only empty the field.
+    else if (event.key === "Escape") dialog.close();
     else return;
     event.preventDefault();
   });
