@@ -23,8 +23,8 @@ pub struct Index<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run<'a>>,
     pub nodes: Vec<Node<'a>>,
-    /// By unique id: `columns` names the columns that each column is made of, `rows` those that decide which rows
-    /// there are; null where a query could not be read.
+    /// By unique id and column: which columns its values are made of (`direct`), and which only decide what rows there
+    /// are (`indirect`), each a pair of unique id and column; null where a query could not be read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub column_lineage: &'a BTreeMap<&'a str, Json>,
 }

@@ -151,7 +151,8 @@ function graphView(model, options) {
 
   function choose(place, isQuiet) {
     chosen = place;
-    related = place === null ? null : relatives(place);
+    // Where the whole graph is the lineage of one node, nothing stands out.
+    related = place === null || !options.isWhole ? null : relatives(place);
     painted = null;
     if (place !== null && !isQuiet) live.textContent = options.said ? options.said(place) : model.nodes[place].label;
     if (!isQuiet && options.onchoose) options.onchoose(place);

@@ -1,9 +1,5 @@
 // Column lineage: what a column is made of, what it decides, and both as a graph that one clicks through.
 
-const USE_WORDS = {
-  identity: "as it is", transformation: "computed", aggregation: "aggregated", filter: "filter", join: "join", group_by: "group", sort: "order", window: "window", conditional: "condition",
-};
-
 let uses = null;
 
 function columnKey(id, column) {
@@ -16,41 +12,30 @@ function lineageOf(node) {
   return lineage === null ? "unknown" : lineage ? "known" : "none";
 }
 
-/** The columns that a column is made of: `{node, column, use}`. */
-function madeOf(node, column) {
-  const lineage = facts.column_lineage[node.id];
-  const name = Object.keys((lineage && lineage.columns) || {}).find((other) => other.toLowerCase() === column.toLowerCase());
-  return resolved(name === undefined ? [] : lineage.columns[name]);
+/** The columns above a column, as `{node, column}`: `direct`, which it is made of, or `indirect`, which decide its rows. */
+function madeOf(node, column, way = "direct") {
+  const lineage = facts.column_lineage[node.id] || {};
+  const name = Object.keys(lineage).find((other) => other.toLowerCase() === column.toLowerCase());
+  return ((lineage[name] || {})[way] || []).flatMap(([id, of]) => (facts.byId.has(id) ? [{ node: facts.byId.get(id), column: of }] : []));
 }
 
-/** The columns that decide which rows a node has, and in which order. */
-function decidedBy(node) {
-  const lineage = facts.column_lineage[node.id];
-  return resolved((lineage && lineage.rows) || []);
-}
-
-function resolved(list) {
-  return list.flatMap((entry) => {
-    const node = facts.byId.get(entry.node);
-    return node ? [{ node, column: entry.column, use: entry.use }] : [];
-  });
-}
-
-/** The columns that are made of a column: `{node, column, use}`; without a column where it decides rows only. */
-function usedBy(node, column) {
+/** The columns below a column, in the same way. */
+function usedBy(node, column, way = "direct") {
   if (!uses) {
-    uses = new Map();
-    const note = (of, use) => (uses.get(of) || uses.set(of, []).get(of)).push(use);
-    for (const [id, lineage] of Object.entries(facts.column_lineage)) {
+    uses = { direct: new Map(), indirect: new Map() };
+    for (const [id, columns] of Object.entries(facts.column_lineage)) {
       const child = facts.byId.get(id);
-      if (!child || !lineage) continue;
-      for (const [name, parents] of Object.entries(lineage.columns || {})) {
-        for (const parent of parents) note(columnKey(parent.node, parent.column), { node: child, column: name, use: parent.use });
+      for (const [name, above] of Object.entries((child && columns) || {})) {
+        for (const [kind, list] of Object.entries(uses)) {
+          for (const [parent, of] of above[kind] || []) {
+            const key = columnKey(parent, of);
+            list.set(key, [...(list.get(key) || []), { node: child, column: name }]);
+          }
+        }
       }
-      for (const parent of lineage.rows || []) note(columnKey(parent.node, parent.column), { node: child, column: null, use: parent.use });
     }
   }
-  return uses.get(columnKey(node.id, column)) || [];
+  return uses[way].get(columnKey(node.id, column)) || [];
 }
 
 function columnPage(node, name) {
@@ -59,7 +44,8 @@ function columnPage(node, name) {
   const tests = node.tests.filter((test) => test.test && (test.test.column || "").toLowerCase() === name.toLowerCase());
   const parents = madeOf(node, name);
   const children = usedBy(node, name);
-  const rows = decidedBy(node);
+  const deciders = madeOf(node, name, "indirect");
+  const decided = [...new Set(usedBy(node, name, "indirect").map((use) => use.node))];
   const status = lineageOf(node);
   return [
     h("header.page-head", null,
@@ -71,16 +57,18 @@ function columnPage(node, name) {
       : status === "none" && !children.length ? empty("Nothing is known of the lineage of this column.")
         : section("column-graph", "Lineage", columnGraph(node, shown)),
     h("div.pair", null,
-      columnList("Made of", parents, parents.length ? null : status === "known" ? "Of no other column: it is a constant, or begins here." : null),
-      columnList("Used by", children, "No column is known to use it.")),
-    rows.length ? columnList(`Rows of ${title(node)} are decided by`, rows) : null,
+      status === "known" ? columnList("Made of", parents, "Of no other column: it begins here, or is computed from none.") : null,
+      status === "none" && !children.length ? null : columnList("Used by", children, "No column is made of it.")),
+    deciders.length || decided.length ? h("div.pair", null,
+      deciders.length ? columnList("Rows decided by", deciders) : null,
+      decided.length ? section("decides", "Decides rows of", nodeList(decided)) : null) : null,
   ];
 }
 
 function columnList(heading, list, none) {
-  return section(`list-${heading}`, heading, list.length ? h("ul.node-list", null, list.map(({ node, column, use }) => h("li", null,
-    h("a.node-link", { href: address(node, column) }, h("span", null, title(node), column ? h("span.quiet", null, ".") : "", column || "")),
-    h("span.quiet", null, column ? USE_WORDS[use] || use : `rows: ${USE_WORDS[use] || use}`)))) : none ? empty(none) : null);
+  return section(`list-${heading.toLowerCase().replaceAll(" ", "-")}`, heading, list.length ? h("ul.node-list", null, list.map(({ node, column }) => h("li", null,
+    h("a.node-link", { href: address(node, column) }, h("span", null, title(node), h("span.quiet", null, "."), column)),
+    h("span.quiet", null, node.layer || kindWord(node))))) : none ? empty(none) : null);
 }
 
 /** All columns that a column comes from or goes into, as a graph. */
@@ -89,7 +77,7 @@ function columnGraph(node, name) {
   const places = new Map();
   const edges = [];
   const put = (of, column) => {
-    const key = columnKey(of.id, column || "");
+    const key = columnKey(of.id, column);
     if (!places.has(key)) {
       places.set(key, nodes.length);
       nodes.push({ of, column });
@@ -104,14 +92,14 @@ function columnGraph(node, name) {
     const key = `${way}\n${columnKey(of.id, column)}`;
     if (seen.has(key)) continue;
     seen.add(key);
-    for (const other of way === "up" ? madeOf(of, column) : usedBy(of, column).filter((use) => use.column)) {
+    for (const other of way === "up" ? madeOf(of, column) : usedBy(of, column)) {
       const [from, to] = way === "up" ? [put(other.node, other.column), put(of, column)] : [put(of, column), put(other.node, other.column)];
-      if (from !== to) edges.push([from, to, !["identity", "transformation", "aggregation"].includes(other.use)]);
+      if (from !== to) edges.push([from, to]);
       open.push([other.node, other.column, way]);
     }
   }
   const view = graphView({
-    nodes: nodes.map(({ of, column }) => ({ label: column || "rows", note: title(of), hint: `${title(of)}.${column}`, state: "none", tint: graphNode(of).tint })),
+    nodes: nodes.map(({ of, column }) => ({ label: column, note: title(of), hint: `${title(of)}.${column}`, state: "none", tint: graphNode(of).tint })),
     edges, lanes: null, laneOf: null,
   }, {
     label: `Lineage of the column ${name} of ${title(node)}`, chosen: 0,
