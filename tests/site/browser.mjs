@@ -108,7 +108,7 @@ test("the search finds names, columns, descriptions and SQL, with keys alone", a
   const names = await page.$$eval(".result-name", (all) => all.map((name) => name.textContent));
   assert.ok(names.includes("aircraft") && !names.includes("bronze_planes"), String(names));
   await page.keyboard.press("Escape");
-  assert.equal(await page.$("dialog"), null);
+  await page.waitForFunction(() => !document.querySelector("dialog"));
   await go(page, "#!/search/date_trunc");
   await page.waitForFunction(() => document.querySelectorAll(".found li").length >= 0 && document.querySelector("main p.quiet"));
   await close(page);

@@ -121,8 +121,8 @@ function mark_current(node, page) {
 function bar() {
   const toggle = h("button.icon-button.menu", { type: "button", "aria-label": "Project tree", "aria-controls": "side", onclick: () => document.body.classList.toggle("side-open") }, icon("menu"));
   const brand = h("a.brand", { href: "#!/overview" }, mark(), h("span", null, facts.project.name));
-  const find = h("button.find", { type: "button", onclick: () => openSearch() }, icon("search"), h("span", null, "Search"), h("kbd", null, "/"));
-  const links = [["graph", "Graph", "graph"], ["tests", "Tests", "tests"]].map(([page, name, drawing]) => h("a", { href: `#!/${page}`, "data-page": page }, icon(drawing), h("span", null, name)));
+  const find = h("button.find", { type: "button", "aria-label": "Search", onclick: () => openSearch() }, icon("search"), h("span", null, "Search"), h("kbd", null, "/"));
+  const links = [["graph", "Graph", "graph"], ["tests", "Tests", "tests"]].map(([page, name, drawing]) => h("a", { href: `#!/${page}`, "data-page": page, "aria-label": name }, icon(drawing), h("span", null, name)));
   return h("header.topbar", null, toggle, brand, find, h("nav", { "aria-label": "Pages" }, links), themeButton());
 }
 
