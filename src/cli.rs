@@ -3,6 +3,7 @@
 //! Only this module speaks to the terminal, reads the environment and decides to stop.
 
 pub mod arguments;
+pub mod check;
 pub mod clean;
 pub mod compile;
 pub mod debug;
@@ -97,6 +98,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         }
         Command::Debug(options) => debug::debug(context, options),
         Command::Docs(command) => docs::docs(context, command),
+        Command::Check(options) => check::run_check(context, options),
         Command::Compile(options) => compile::compile(context, options),
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),

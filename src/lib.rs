@@ -23,6 +23,7 @@ pub mod deps;
 pub mod manifest;
 pub mod layer;
 pub mod compile;
+pub mod check;
 pub mod plan;
 pub mod run;
 pub mod artifact;

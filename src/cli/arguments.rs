@@ -34,6 +34,8 @@ pub enum Command {
     Debug(DebugOptions),
     /// Read the project and report every mistake in it
     Parse,
+    /// Type every model before anything runs, and report what the engine would refuse
+    Check(CheckOptions),
     /// Write the SQL of every model below `target/compiled`
     Compile(CompileOptions),
     /// List what a selection names
@@ -95,6 +97,7 @@ impl Command {
             Command::Init(_) => "init",
             Command::Debug(_) => "debug",
             Command::Parse => "parse",
+            Command::Check(_) => "check",
             Command::Compile(_) => "compile",
             Command::List(_) => "list",
             Command::Seed(_) => "seed",
@@ -237,6 +240,31 @@ pub enum Output {
     #[default]
     Text,
     Json,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    #[default]
+    Text,
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    /// Print findings for people, as JSON, or as annotations of GitHub
+    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
+    pub output: CheckOutput,
 }
 
 #[derive(Debug, Args)]

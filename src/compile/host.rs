@@ -8,7 +8,7 @@ use crate::adapter::AdapterError;
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
-use crate::compile::session::{Session, Warehouse};
+use crate::compile::session::{Asked, Session, Warehouse};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
 use crate::manifest::{Kind, Manifest, Node, parse};
 
@@ -71,6 +71,12 @@ impl NodeHost {
 
     fn manifest(&self) -> &Manifest {
         &self.session.manifest
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Asked)) {
+        if let Some(id) = &self.node {
+            self.session.note_asked(id, note);
+        }
     }
 
     fn database(&self, given: Option<&str>) -> String {
@@ -205,6 +211,7 @@ impl Host for NodeHost {
     }
 
     fn run(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<(String, Rows), HostError> {
+        self.note(|asked| asked.statements.push(sql.to_string()));
         let rows = self.engine(sql, |connection| {
             if auto_begin && !connection.in_transaction() {
                 connection.begin()?;
@@ -233,18 +240,22 @@ impl Host for NodeHost {
     ) -> Result<Option<Relation>, HostError> {
         let schema = schema.unwrap_or(&self.session.project.target.schema);
         let wanted = Relation::new(&self.database(database), schema, identifier);
+        self.note(|asked| asked.existing.push(wanted.clone()));
         self.session.existing.find(&self.warehouse, &wanted).map_err(engine_error)
     }
 
     fn list_relations(&self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, HostError> {
+        self.note(|asked| asked.existing.push(Relation::new(&self.database(database), schema, "")));
         self.session.existing.in_schema(&self.warehouse, &self.database(database), schema).map_err(engine_error)
     }
 
     fn columns(&self, relation: &Relation) -> Result<Vec<Column>, HostError> {
+        self.note(|asked| asked.columns.push(relation.clone()));
         self.engine("describe", |connection| connection.columns(relation))
     }
 
     fn query_columns(&self, sql: &str) -> Result<Vec<Column>, HostError> {
+        self.note(|asked| asked.statements.push(sql.to_string()));
         self.engine(sql, |connection| connection.describe(sql))
     }
 
@@ -257,21 +268,12 @@ impl Host for NodeHost {
     }
 
     fn load_seed(&self, relation: &Relation) -> Result<u64, HostError> {
-        let Some(Kind::Seed { on_disk }) = self.node().map(|node| node.kind.clone()) else {
+        let Some(seed) = self.node().and_then(|node| seed_file(&self.session, node)) else {
             return Err(HostError {
                 kind: ErrorKind::Runtime,
                 message: "`adapter.load_seed` works only while a seed is built".to_string(),
                 help: None,
             });
-        };
-        let config = self.node().map(|node| node.config.clone());
-        let column_types = config.as_ref().and_then(|config| config.get("column_types")).and_then(Json::as_object);
-        let delimiter = config.as_ref().and_then(|config| config.text("delimiter")?.chars().next());
-        let seed = SeedFile {
-            path: on_disk,
-            delimiter: delimiter.unwrap_or(','),
-            column_types: column_types.cloned().unwrap_or_default(),
-            infer_types: !self.session.project.is_native(),
         };
         let load = self.engine("", |connection| {
             if !connection.in_transaction() {
@@ -287,6 +289,18 @@ impl Host for NodeHost {
     fn flag(&self, name: &str) -> Option<Json> {
         self.session.flags.get(name).cloned()
     }
+}
+
+/// The CSV file of a seed, and how it is to be read.
+pub fn seed_file(session: &Session, node: &Node) -> Option<SeedFile> {
+    let Kind::Seed { on_disk } = &node.kind else { return None };
+    let column_types = node.config.get("column_types").and_then(Json::as_object);
+    Some(SeedFile {
+        path: on_disk.clone(),
+        delimiter: node.config.text("delimiter").and_then(|text| text.chars().next()).unwrap_or(','),
+        column_types: column_types.cloned().unwrap_or_default(),
+        infer_types: !session.project.is_native(),
+    })
 }
 
 fn engine_error(error: AdapterError) -> HostError {
