@@ -12,6 +12,7 @@ pub mod deps;
 pub mod execute;
 pub mod freshness;
 pub mod init;
+pub mod lineage;
 pub mod list;
 pub mod operation;
 pub mod report;
@@ -100,6 +101,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Docs(command) => docs::docs(context, command),
         Command::Check(options) => check::run_check(context, options),
         Command::Compile(options) => compile::compile(context, options),
+        Command::Lineage(options) => lineage::run_lineage(context, options),
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
         Command::RunOperation(options) => operation::run_operation(context, options),

@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod layer;
 pub mod compile;
 pub mod check;
+pub mod lineage;
 pub mod plan;
 pub mod run;
 pub mod artifact;
