@@ -25,6 +25,7 @@ pub mod layer;
 pub mod compile;
 pub mod check;
 pub mod lineage;
+pub mod impact;
 pub mod plan;
 pub mod run;
 pub mod artifact;

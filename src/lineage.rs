@@ -9,10 +9,9 @@ use indexmap::IndexMap;
 use crate::adapter::relation::Relation;
 use crate::check::Checked;
 use crate::check::witness::key;
-use crate::compile::CompiledNode;
 use crate::manifest::{Kind, Manifest, Node};
-use crate::parallel;
 use crate::sql::lineage::{Origin, Relations, Uses, lineage as of_query};
+use crate::{adapter, parallel};
 
 /// Where the columns of every node come from.
 #[derive(Debug, Clone, Default)]
@@ -41,44 +40,62 @@ pub struct ColumnRef {
     pub column: String,
 }
 
+/// A relation, and the query that makes it.
+pub struct Made<'a> {
+    pub id: &'a str,
+    pub relation: &'a Relation,
+    /// None for sources, seeds, and what is only looked at in the warehouse.
+    pub sql: Option<&'a str>,
+    pub columns: Option<&'a [adapter::relation::Column]>,
+    /// Whether it may have columns that its query does not give, behind those that it does.
+    pub grows: bool,
+}
+
 /// The lineage of everything that was checked.
 pub fn lineage(manifest: &Manifest, checked: &Checked, database: &str) -> Lineage {
-    let known = Known::new(manifest, checked, database);
-    let ids = manifest.graph.ids().filter(|id| !manifest.node(id).is_some_and(Node::is_test));
-    let ids: Vec<&str> =
-        ids.filter(|id| checked.schemas.contains_key(*id) || checked.unknown.contains_key(*id)).collect();
-    let columns = parallel::map(&ids, |id| columns(manifest, checked, &known, id));
-    Lineage { nodes: ids.iter().map(|id| id.to_string()).zip(columns).collect() }
+    let made = manifest.graph.ids().filter_map(|id| {
+        let columns = checked.schemas.get(id).map(|schema| schema.columns.as_slice());
+        let node = manifest.node(id).filter(|node| !node.is_test());
+        let relation = node.map(|node| &node.relation).or_else(|| manifest.sources.get(id).map(|it| &it.relation))?;
+        let sql = checked.compiled.get(id).map(|compiled| compiled.sql.as_str());
+        let is_known = columns.is_some() || checked.unknown.contains_key(id);
+        is_known.then_some(Made { id, relation, sql, columns, grows: node.is_some_and(grows) })
+    });
+    of(&made.collect::<Vec<_>>(), database)
 }
 
-fn columns(manifest: &Manifest, checked: &Checked, known: &Known, id: &str) -> Option<Vec<Column>> {
-    let schema = checked.schemas.get(id);
-    let node = manifest.node(id).filter(|node| !matches!(node.kind, Kind::Seed { .. }));
-    match (node, checked.compiled.get(id)) {
-        (Some(node), Some(compiled)) => from_query(node, compiled, checked, known),
-        // What is in the warehouse already: its columns, but not where they come from.
-        (Some(_), None) => None,
-        (None, _) => {
-            let column = |column: &crate::adapter::relation::Column| Column {
-                name: column.name.clone(),
-                data_type: Some(column.data_type.clone()),
-                direct: BTreeSet::new(),
-                indirect: BTreeSet::new(),
-            };
-            Some(schema?.columns.iter().map(column).collect())
-        }
-    }
+fn grows(node: &Node) -> bool {
+    matches!(node.kind, Kind::Snapshot) || node.materialized() == "incremental"
 }
 
-fn from_query(node: &Node, compiled: &CompiledNode, checked: &Checked, known: &Known) -> Option<Vec<Column>> {
-    let outputs = of_query(&compiled.sql, known)?;
-    let typed = checked.schemas.get(&node.id).map(|schema| schema.columns.as_slice());
-    let may_have_more = matches!(node.kind, Kind::Snapshot) || node.materialized() == "incremental";
-    if typed.is_some_and(|typed| typed.len() < outputs.len() || (typed.len() > outputs.len() && !may_have_more)) {
+/// The lineage of relations that are given parents before children.
+pub fn of(made: &[Made<'_>], database: &str) -> Lineage {
+    let known = Known {
+        // A seed that stands for a source is the source to those that read it: the later name wins.
+        relations: made.iter().filter(|it| it.relation.database.is_some()).map(|it| (key(it.relation), it)).collect(),
+        database,
+    };
+    let columns = parallel::map(made, |it| columns(it, &known));
+    Lineage { nodes: made.iter().map(|it| it.id.to_string()).zip(columns).collect() }
+}
+
+fn columns(made: &Made<'_>, known: &Known<'_>) -> Option<Vec<Column>> {
+    let typed = made.columns.unwrap_or_default();
+    let plain = |column: &adapter::relation::Column| Column {
+        name: column.name.clone(),
+        data_type: Some(column.data_type.clone()),
+        direct: BTreeSet::new(),
+        indirect: BTreeSet::new(),
+    };
+    let Some(sql) = made.sql else { return made.columns.map(|columns| columns.iter().map(plain).collect()) };
+    let outputs = of_query(sql, known)?;
+    let fits = typed.len() == outputs.len() || (made.grows && typed.len() > outputs.len());
+    if made.columns.is_some() && !fits {
         return None;
     }
-    let names = typed.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
-    let columns = outputs.into_iter().zip(names).map(|(output, typed)| {
+    let more: Vec<Column> = typed.iter().skip(outputs.len()).map(plain).collect();
+    let types = typed.iter().map(Some).chain(std::iter::repeat(None));
+    let columns = outputs.into_iter().zip(types).map(|(output, typed)| {
         let Uses { direct, indirect } = output.uses;
         Column {
             name: typed.map_or(output.name, |typed| typed.name.clone()),
@@ -87,16 +104,7 @@ fn from_query(node: &Node, compiled: &CompiledNode, checked: &Checked, known: &K
             indirect: indirect.into_iter().map(ColumnRef::from).collect(),
         }
     });
-    let mut columns: Vec<Column> = columns.collect();
-    let more = typed.into_iter().flatten().skip(columns.len()).map(|typed| Column {
-        name: typed.name.clone(),
-        data_type: Some(typed.data_type.clone()),
-        direct: BTreeSet::new(),
-        indirect: BTreeSet::new(),
-    });
-    let more: Vec<Column> = more.collect();
-    columns.extend(more);
-    Some(columns)
+    Some(columns.chain(more).collect())
 }
 
 impl From<Origin> for ColumnRef {
@@ -105,21 +113,11 @@ impl From<Origin> for ColumnRef {
     }
 }
 
-/// The relations of a project, by name.
+/// Relations by name.
 struct Known<'a> {
-    ids: BTreeMap<String, &'a str>,
-    checked: &'a Checked,
+    relations: BTreeMap<String, &'a Made<'a>>,
+    /// The database of names that have none.
     database: &'a str,
-}
-
-impl<'a> Known<'a> {
-    fn new(manifest: &'a Manifest, checked: &'a Checked, database: &'a str) -> Known<'a> {
-        let sources = manifest.sources.values().map(|source| (key(&source.relation), source.id.as_str()));
-        let nodes = manifest.nodes.values().filter(|node| node.is_refable() && !node.is_ephemeral());
-        // A seed that stands for a source is the source to those that read it as one.
-        let nodes = nodes.map(|node| (key(&node.relation), node.id.as_str()));
-        Known { ids: nodes.chain(sources).collect(), checked, database }
-    }
 }
 
 impl Relations for Known<'_> {
@@ -130,11 +128,10 @@ impl Relations for Known<'_> {
             [name] => Relation::new(self.database, "main", name),
             _ => Relation::new("", "", ""),
         };
-        match self.ids.get(&key(&relation)) {
-            Some(id) => {
-                let schema = self.checked.schemas.get(*id);
-                let columns = schema.map(|schema| schema.columns.iter().map(|column| column.name.clone()).collect());
-                (id.to_string(), columns)
+        match self.relations.get(&key(&relation)) {
+            Some(made) => {
+                let names = |columns: &[adapter::relation::Column]| columns.iter().map(|it| it.name.clone()).collect();
+                (made.id.to_string(), made.columns.map(names))
             }
             None => (name.join("."), None),
         }

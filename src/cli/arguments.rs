@@ -281,6 +281,8 @@ pub enum CheckOutput {
     Json,
     /// Annotations of a GitHub workflow
     Github,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 #[derive(Debug, Args)]
@@ -293,6 +295,9 @@ pub struct CheckOptions {
     pub indirect: IndirectOptions,
     #[command(flatten)]
     pub refresh: RefreshOptions,
+    /// Folder with the `manifest.json` of an earlier state: say what changed, and what it breaks
+    #[arg(long, env = "DBT_STATE", value_name = "FOLDER", hide_env = true)]
+    pub state: Option<std::path::PathBuf>,
     /// Print findings for people, as JSON, or as annotations of GitHub
     #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
     pub output: CheckOutput,

@@ -1,5 +1,6 @@
 //! `medal check`: types every model before anything runs, and tells of what the engine would refuse.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -7,12 +8,15 @@ use serde_json::json;
 use crate::adapter::{self, Adapter};
 use crate::check::{Before, Checked, Request, Unknown, check};
 use crate::cli::arguments::{CheckOptions, CheckOutput};
-use crate::cli::report::findings;
 use crate::cli::report::problem::plural;
+use crate::cli::report::{findings, impact};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::diagnostic::Severity;
 use crate::diagnostic::code::Code;
+use crate::impact::past::past;
+use crate::impact::{Change, impact as compare};
+use crate::lineage::lineage;
 use crate::manifest::selection::NodeSet;
 
 const KINDS: [&str; 4] = ["model", "snapshot", "seed", "test"];
@@ -26,29 +30,57 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
     let warehouse = look(context, &workspace);
     let checked = check_nodes(context, &workspace, selected, warehouse, Before::Nothing)?;
     let (problems, failed) = sorted(context, &checked);
+    let manifest = &workspace.manifest;
+    let changes = match &options.state {
+        Some(folder) => Some(changes(context, &workspace, &checked, folder)?),
+        None => None,
+    };
     match options.output {
-        CheckOutput::Text => {
+        CheckOutput::Text | CheckOutput::Markdown => {
             context.reporter.diagnostics(&problems);
             say_unknown(context, &workspace, &checked);
-            let typed = checked.schemas.keys().filter(|id| workspace.manifest.node(id).is_some()).count();
+            let typed = checked.schemas.keys().filter(|id| manifest.node(id).is_some()).count();
             context.reporter.note(&format!("Checked {}", plural(typed, "relation")));
+            let picture = if options.output == CheckOutput::Text { impact::text } else { impact::markdown };
+            changes.iter().for_each(|changes| context.reporter.data(picture(manifest, changes).trim_end()));
         }
         CheckOutput::Json => {
-            let unknown = checked.unknown.keys();
             let columns = checked.schemas.iter().map(|(id, schema)| {
                 let columns = schema.columns.iter().map(|it| json!({"name": it.name, "data_type": it.data_type}));
                 (id.clone(), columns.collect::<serde_json::Value>())
             });
             let json = json!({
                 "findings": findings::json(&problems, &context.files),
-                "unknown": unknown.collect::<Vec<_>>(),
+                "unknown": checked.unknown.keys().collect::<Vec<_>>(),
                 "columns": columns.collect::<serde_json::Map<_, _>>(),
+                "changes": changes.map(|changes| impact::json(manifest, &changes)),
             });
             context.reporter.data(&json.to_string());
         }
-        CheckOutput::Github => context.reporter.data(&findings::github(&problems, &context.files)),
+        CheckOutput::Github => {
+            let changes = changes.map(|changes| impact::github(manifest, &changes)).unwrap_or_default();
+            let parts = [findings::github(&problems, &context.files), changes];
+            parts.iter().filter(|part| !part.is_empty()).for_each(|part| context.reporter.data(part));
+        }
     }
     Ok(if failed { Exit::Failed } else { Exit::Fine })
+}
+
+/// What is not what it was in an earlier state.
+fn changes(context: &Context, workspace: &Workspace, checked: &Checked, folder: &Path) -> Result<Vec<Change>, Exit> {
+    let path = folder.join("manifest.json");
+    let unreadable = |error: String| {
+        let message = format!("the earlier state `{}` cannot be read: {error}", context.files.shown(&path));
+        let help = "`--state` names a folder with a `manifest.json` that `medal compile` or `dbt compile` wrote";
+        context.error(Code::UnreadableState, &message, Some(help));
+        Exit::Unusable
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let target = &workspace.project.target;
+    let past = past(&manifest, target, checked).map_err(|error| unreadable(error.to_string()))?;
+    let lineage = lineage(&workspace.manifest, checked, &target.database);
+    Ok(compare(&workspace.manifest, checked, &lineage, &past))
 }
 
 /// Checks nodes, or tells why they cannot be checked.
