@@ -2,6 +2,7 @@
 //! relations. What it refuses is a finding; what cannot be known without data stays unknown, and nothing fails for it.
 
 pub mod bind;
+pub mod contract;
 pub mod finding;
 pub mod outside;
 pub mod patch;
@@ -114,7 +115,8 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     for level in levels(manifest, &nodes) {
         checker.check_level(&level, &rendered, &mut checked)?;
     }
-    told::judge(request, &mut checked);
+    let mut binder = checker.binder()?;
+    told::judge(request, &mut checked, binder.as_mut());
     Ok(checked)
 }
 

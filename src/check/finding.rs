@@ -1,8 +1,8 @@
 //! Turns what the engine refuses into a Diagnostic at the place in the model's own source, with a way out.
 
 use crate::adapter::binder::{Refusal, Refused};
+use crate::check::Checker;
 use crate::check::patch::{find_word, only_word};
-use crate::check::{Before, Checker};
 use crate::compile::CompiledNode;
 use crate::compile::place::source_of;
 use crate::diagnostic::code::Code;
@@ -117,11 +117,4 @@ pub fn way_out(name: &str, candidates: &[String]) -> Option<String> {
 
 fn listed(names: &[String], between: &str) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)
-}
-
-impl Checker<'_> {
-    /// Whether the check comes before a run, which a doubt must not stop.
-    pub fn is_before_run(&self) -> bool {
-        self.request.before == Before::Run
-    }
 }

@@ -1,7 +1,8 @@
 //! Compares what YAML says of columns with the columns that there are: tests, contracts and descriptions.
 
+use crate::adapter::binder::Binder;
 use crate::check::finding::way_out;
-use crate::check::{Checked, Checker, Request, Schema};
+use crate::check::{Checked, Checker, Request, Schema, contract};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
@@ -41,7 +42,7 @@ fn is_plain_test(request: &Request, node: &Node) -> bool {
 }
 
 /// Judges the selected nodes.
-pub fn judge(request: &Request, checked: &mut Checked) {
+pub fn judge(request: &Request, checked: &mut Checked, binder: &mut dyn Binder) {
     let manifest = &request.session.manifest;
     let nodes = manifest.nodes.values().filter(|node| request.selected.contains(&node.id));
     let mut problems = Vec::new();
@@ -50,7 +51,10 @@ pub fn judge(request: &Request, checked: &mut Checked) {
             problems.extend(test_columns(node, test, checked));
         }
         if let Some(schema) = checked.schemas.get(&node.id).filter(|_| node.is_refable()) {
-            problems.extend(absent_columns(node, schema));
+            match contract::is_enforced(node) {
+                true => problems.extend(contract::breaches(node, schema, binder)),
+                false => problems.extend(absent_columns(node, schema)),
+            }
         }
     }
     checked.problems.extend(problems);

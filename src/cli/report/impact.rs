@@ -46,7 +46,7 @@ fn hits(manifest: &Manifest, change: &Change) -> Vec<String> {
 }
 
 fn exposures(manifest: &Manifest, change: &Change) -> Vec<String> {
-    let name = |id: &String| manifest.exposures.get(id).map(|exposure| exposure.name.clone());
+    let name = |id: &String| manifest.exposures.get(id).map(|exposure| exposure.properties.name.clone());
     change.exposures.iter().filter_map(name).collect()
 }
 
