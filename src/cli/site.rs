@@ -1,17 +1,20 @@
 //! Makes the docs site at the end of `medal docs generate`, and shows it: `medal docs serve`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 
 use indexmap::IndexMap;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::artifact;
 use crate::cli::arguments::docs::ServeOptions;
+use crate::cli::lineage;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
+use crate::lineage::{Column, ColumnRef, Lineage};
 use crate::project::load;
 use crate::site::serve::Server;
 use crate::site::write::FOLDER;
@@ -25,6 +28,7 @@ pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<Strin
     let artifact = serde_json::to_value(artifact).map_err(|error| unwritable(error.into()))?;
     let [catalog, results, freshness] = ["catalog", "run_results", "sources"].map(|name| last(target_dir, name));
     let layers = manifest.nodes.values().filter_map(|node| Some((node.id.as_str(), node.layer.as_deref()?)));
+    let (_, lineage) = lineage::whole(context, workspace)?;
     let facts = Facts {
         manifest: &artifact,
         catalog: &catalog,
@@ -32,12 +36,23 @@ pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<Strin
         freshness: &freshness,
         layers: project.layers.layers.keys().map(String::as_str).collect(),
         layer_of: layers.collect(),
-        column_lineage: Default::default(),
+        column_lineage: column_lineage(&lineage),
     };
     site::write::write(target_dir, &facts, &project.environment.secrets()).map_err(unwritable)?;
     let page = target_dir.join(FOLDER).join("index.html");
     context.reporter.note(&format!("Docs written to {}, which a browser opens", context.files.shown(&page)));
     Ok(())
+}
+
+/// Where the columns of each node come from, as `index.json` has it.
+fn column_lineage(lineage: &Lineage) -> BTreeMap<&str, Json> {
+    let pairs =
+        |columns: &BTreeSet<ColumnRef>| columns.iter().map(|it| json!([it.node, it.column])).collect::<Vec<_>>();
+    let column = |column: &Column| {
+        (column.name.clone(), json!({"direct": pairs(&column.direct), "indirect": pairs(&column.indirect)}))
+    };
+    let of_node = |columns: &Vec<Column>| Json::Object(columns.iter().map(column).collect());
+    lineage.nodes.iter().map(|(id, columns)| (id.as_str(), columns.as_ref().map_or(Json::Null, of_node))).collect()
 }
 
 /// What a command has written, if there is any.
