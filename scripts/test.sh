@@ -20,5 +20,8 @@ cargo test --locked
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
+step "the docs site, in a browser"
+scripts/test_site.sh
+
 step "the README's commands, in a copy of the checkout's example"
 scripts/start.sh

@@ -1,13 +1,17 @@
 //! Turns SQL into effects and rows: the one interface that every engine has, and the types that cross it.
 
+pub mod binder;
 pub mod duckdb;
 pub mod relation;
 pub mod rows;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use crate::adapter::binder::Shadow;
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 
@@ -103,11 +107,31 @@ pub const TARGET_KEYS: [&str; 22] = [
 pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {
     match target.kind.as_str() {
         "duckdb" => Ok(Box::new(duckdb::open(target)?)),
-        kind => Err(AdapterError::Connect(format!(
-            "target `{}` of profile `{}` has the type `{kind}`; the types there are: `duckdb`",
-            target.name, target.profile_name
-        ))),
+        _ => Err(unknown_kind(target)),
     }
+}
+
+/// Opens the warehouse of a target to look at it only. None if it does not exist yet: looking never makes one.
+pub fn look(target: &Target) -> Result<Option<Arc<dyn Adapter>>, AdapterError> {
+    match target.kind.as_str() {
+        "duckdb" => Ok(duckdb::look(target)?.map(|engine| Arc::new(engine) as Arc<dyn Adapter>)),
+        _ => Err(unknown_kind(target)),
+    }
+}
+
+/// An engine of the target's kind and settings without data, with databases of these names.
+pub fn shadow(target: &Target, databases: &BTreeSet<String>) -> Result<Box<dyn Shadow>, AdapterError> {
+    match target.kind.as_str() {
+        "duckdb" => Ok(Box::new(duckdb::shadow::open(target, databases)?)),
+        _ => Err(unknown_kind(target)),
+    }
+}
+
+fn unknown_kind(target: &Target) -> AdapterError {
+    AdapterError::Connect(format!(
+        "target `{}` of profile `{}` has the type `{}`; the types there are: `duckdb`",
+        target.name, target.profile_name, target.kind
+    ))
 }
 
 /// An engine, shared by all workers.

@@ -3,6 +3,7 @@
 //! Only this module speaks to the terminal, reads the environment and decides to stop.
 
 pub mod arguments;
+pub mod check;
 pub mod clean;
 pub mod compile;
 pub mod debug;
@@ -11,6 +12,7 @@ pub mod deps;
 pub mod execute;
 pub mod freshness;
 pub mod init;
+pub mod lineage;
 pub mod list;
 pub mod operation;
 pub mod remembered;
@@ -18,6 +20,7 @@ pub mod report;
 pub mod retry;
 pub mod show;
 pub mod state;
+pub mod site;
 pub mod workspace;
 
 use std::io::{IsTerminal, Write};
@@ -110,10 +113,12 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
             Ok(Exit::Fine)
         }
         Command::Debug(options) => debug::debug(context, options),
-        Command::Docs(command) => docs::docs(context, command),
+        Command::Check(options) => check::run_check(context, options),
         Command::Compile(options) => compile::compile(context, options),
+        Command::Lineage(options) => lineage::run_lineage(context, options),
         Command::List(options) => list::list(context, options),
         Command::Show(options) => show::show(context, options),
+        Command::Docs(command) => docs::docs(context, command),
         Command::RunOperation(options) => operation::run_operation(context, options),
         Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),

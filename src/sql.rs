@@ -4,6 +4,7 @@
 //! has no shape, and nothing fails for that reason.
 
 mod aggregates;
+pub mod lineage;
 mod reader;
 
 use std::ops::ControlFlow;
@@ -47,19 +48,20 @@ const LARGE_STACK: usize = 256 * 1024 * 1024;
 
 /// The shape of one query; `None` if it is something else or cannot be read.
 pub fn shape(sql: &str) -> Option<Shape> {
-    match sql.len() {
-        length if length <= SMALL_BYTES => read(sql),
-        length if length <= MAX_BYTES => read_on_large_stack(sql),
-        _ => None,
-    }
+    on_enough_stack(sql, || read(sql))
 }
 
-/// A chain of operators becomes a tree as deep as the chain is long, and dropping that tree recurses.
-fn read_on_large_stack(sql: &str) -> Option<Shape> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(LARGE_STACK);
-        thread.spawn_scoped(scope, || read(sql)).ok()?.join().ok()?
-    })
+/// Reads SQL where there is room: a chain of operators becomes a tree as deep as the chain is long, and dropping that
+/// tree recurses.
+fn on_enough_stack<T: Send>(sql: &str, work: impl FnOnce() -> Option<T> + Send) -> Option<T> {
+    match sql.len() {
+        length if length <= SMALL_BYTES => work(),
+        length if length <= MAX_BYTES => std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(LARGE_STACK);
+            thread.spawn_scoped(scope, work).ok()?.join().ok()?
+        }),
+        _ => None,
+    }
 }
 
 fn read(sql: &str) -> Option<Shape> {

@@ -5,7 +5,9 @@ mod infer;
 mod kind;
 mod parser;
 mod profile;
+mod refusal;
 mod seed;
+pub mod shadow;
 mod value;
 
 use std::ffi::CString;
@@ -41,8 +43,25 @@ const ERRORS: &str = "set errors_as_json = true";
 
 /// Opens the database of a target, with its extensions, secrets, attached databases and settings.
 pub fn open(target: &Target) -> Result<DuckDb, AdapterError> {
-    let profile = Profile::read(target)?;
-    let root = open_file(&profile)?;
+    let engine = open_profile(&Profile::read(target)?)?;
+    check_database(&lock(&engine.root), &target.database)?;
+    Ok(engine)
+}
+
+/// Opens the database of a target to look at it only. None if it does not exist yet.
+pub fn look(target: &Target) -> Result<Option<DuckDb>, AdapterError> {
+    let mut profile = Profile::read(target)?;
+    if profile.path == ":memory:" || (!profile.path.contains("://") && !std::path::Path::new(&profile.path).is_file()) {
+        return Ok(None);
+    }
+    profile.options.retain(|(name, _)| name != "access_mode");
+    profile.options.push(("access_mode".to_string(), "READ_ONLY".to_string()));
+    profile.attempts = 1;
+    open_profile(&profile).map(Some)
+}
+
+fn open_profile(profile: &Profile) -> Result<DuckDb, AdapterError> {
+    let root = open_file(profile)?;
     run(&root, ERRORS)?;
     for extension in &profile.extensions {
         load(&root, extension)?;
@@ -58,7 +77,6 @@ pub fn open(target: &Target) -> Result<DuckDb, AdapterError> {
         run(&root, &statement.sql).map_err(hide)?;
     }
     let local_settings = apply_settings(&root, &profile.settings)?;
-    check_database(&root, &target.database)?;
     Ok(DuckDb {
         root: Mutex::new(root),
         local_settings,

@@ -42,6 +42,11 @@ pub fn write_json(path: &Path, artifact: &impl Serialize, secrets: &[String]) ->
     })
 }
 
+/// Writes a text in the same way.
+pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
+    write_whole(path, |out| out.write_all(text.as_bytes()))
+}
+
 fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;

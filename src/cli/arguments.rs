@@ -47,8 +47,12 @@ pub enum Command {
     Debug(DebugOptions),
     /// Read the project and report every mistake in it
     Parse(ParseOptions),
+    /// Type every model, and report what would fail, before anything runs
+    Check(CheckOptions),
     /// Write the SQL of every model below `target/compiled`
     Compile(CompileOptions),
+    /// Show where columns come from, and what is made of them
+    Lineage(LineageOptions),
     /// List what a selection names
     #[command(name = "ls", visible_alias = "list")]
     List(ListOptions),
@@ -68,7 +72,7 @@ pub enum Command {
     RunOperation(RunOperationOptions),
     /// Run again what failed or was skipped in the last run
     Retry(RetryOptions),
-    /// Write the docs of the project
+    /// Write the docs site of the project, or show it
     #[command(subcommand)]
     Docs(DocsCommand),
     /// Look at sources
@@ -111,7 +115,9 @@ impl Command {
             Command::Init(_) => "init",
             Command::Debug(_) => "debug",
             Command::Parse(_) => "parse",
+            Command::Check(_) => "check",
             Command::Compile(_) => "compile",
+            Command::Lineage(_) => "lineage",
             Command::List(_) => "list",
             Command::Seed(_) => "seed",
             Command::Run(_) => "run",
@@ -296,6 +302,61 @@ pub enum Output {
     #[default]
     Text,
     Json,
+}
+
+/// How lineage is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LineageOutput {
+    #[default]
+    Text,
+    Json,
+    /// For Graphviz
+    Dot,
+    /// For Markdown
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+pub struct LineageOptions {
+    /// A model, seed, snapshot or `source.table`, or one column of it: `orders.total`
+    #[arg(value_name = "MODEL[.COLUMN]")]
+    pub column: String,
+    /// Only where it comes from
+    #[arg(long)]
+    pub upstream: bool,
+    /// Only what is made of it
+    #[arg(long)]
+    pub downstream: bool,
+    /// Print a tree, JSON, or a drawing
+    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
+    pub output: LineageOutput,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    #[default]
+    Text,
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
+    /// Print findings for people, as JSON, or as annotations of GitHub
+    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
+    pub output: CheckOutput,
 }
 
 #[derive(Debug, Default, Args)]

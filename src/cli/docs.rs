@@ -1,4 +1,4 @@
-//! `medal docs generate`: compiles the project, and writes down what the warehouse has of it.
+//! `medal docs generate`: compiles the project, writes down what the warehouse has of it, and makes a site of both.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use crate::artifact;
 use crate::cli::arguments::docs::{DocsCommand, GenerateOptions};
 use crate::cli::compile::{self, compile_all};
 use crate::cli::selection;
+use crate::cli::site;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::session::Warehouse;
 use crate::diagnostic::Diagnostics;
@@ -18,6 +19,7 @@ use crate::run::catalog::{self, Catalog};
 pub fn docs(context: &Context, command: &DocsCommand) -> Result<Exit, Exit> {
     match command {
         DocsCommand::Generate(options) => generate(context, options),
+        DocsCommand::Serve(options) => site::serve(context, options),
     }
 }
 
@@ -31,8 +33,9 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
     let workspace = workspace::open(context)?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     context.reporter.found(&workspace.manifest, &workspace.project);
-    if options.no_compile {
+    let compiled = if options.no_compile {
         workspace::write_manifest(context, &workspace, &IndexMap::new())?;
+        IndexMap::new()
     } else {
         let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
         let (compiled, results) = compile_all(context, &workspace, &nodes.collect::<Vec<&Node>>());
@@ -40,9 +43,11 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
         if results.failed() {
             return Ok(Exit::Failed);
         }
-    }
+        compiled
+    };
     let catalog = if options.empty_catalog { Catalog::new() } else { read_catalog(context, &workspace, &selected)? };
     write_catalog(context, &workspace, &catalog, &selected)?;
+    site::write(context, &workspace, &compiled)?;
     Ok(Exit::Fine)
 }
 

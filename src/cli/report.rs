@@ -4,6 +4,9 @@
 pub mod excerpt;
 pub mod explain;
 pub mod freshness;
+pub mod findings;
+pub mod impact;
+pub mod lineage;
 pub mod live;
 pub mod logfile;
 pub mod node;

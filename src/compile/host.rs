@@ -11,7 +11,7 @@ use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
 use crate::compile::microbatch::Batch;
-use crate::compile::session::{Session, Warehouse};
+use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
 use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, microbatch, parse};
@@ -140,6 +140,12 @@ impl NodeHost {
             }
         };
         Ok(comment.as_ref().map_or(Cow::Borrowed(sql), |comment| Cow::Owned(comment.add(sql))))
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Asked)) {
+        if let Some(id) = &self.node {
+            self.session.note_asked(id, note);
+        }
     }
 
     fn database(&self, given: Option<&str>) -> String {
@@ -326,6 +332,7 @@ impl Host for NodeHost {
     }
 
     fn run(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<(String, Rows), HostError> {
+        self.note(|asked| asked.statements.push(sql.to_string()));
         let sql = &*self.commented(sql)?;
         let rows = self.engine(sql, |connection| {
             if auto_begin && !connection.in_transaction() {
@@ -355,10 +362,12 @@ impl Host for NodeHost {
     ) -> Result<Option<Relation>, HostError> {
         let schema = schema.unwrap_or(&self.session.project.target.schema);
         let wanted = Relation::new(&self.database(database), schema, identifier);
+        self.note(|asked| asked.existing.push(wanted.clone()));
         self.session.existing.find(&self.warehouse, &wanted).map_err(engine_error)
     }
 
     fn list_relations(&self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, HostError> {
+        self.note(|asked| asked.existing.push(Relation::new(&self.database(database), schema, "")));
         self.session.existing.in_schema(&self.warehouse, &self.database(database), schema).map_err(engine_error)
     }
 
@@ -366,10 +375,12 @@ impl Host for NodeHost {
         if let Some(columns) = self.stage.columns_of(relation) {
             return Ok(columns.clone());
         }
+        self.note(|asked| asked.columns.push(relation.clone()));
         self.engine("describe", |connection| connection.columns(relation))
     }
 
     fn query_columns(&self, sql: &str) -> Result<Vec<Column>, HostError> {
+        self.note(|asked| asked.statements.push(sql.to_string()));
         self.engine(sql, |connection| connection.describe(sql))
     }
 

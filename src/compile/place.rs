@@ -27,6 +27,12 @@ impl CompiledNode {
     }
 }
 
+/// The place in the user's files that a byte of a compiled query came from, ephemeral models included: a whole word.
+pub fn source_of(session: &Session, compiled: &CompiledNode, offset: usize) -> Option<Span> {
+    let place = compiled.place(offset).or_else(|| place_in_ephemeral(session, compiled, offset));
+    place.map(|span| widen_to_word(session, span))
+}
+
 /// The byte of a line and column of a text.
 fn offset_of(text: &str, at: SqlPosition) -> Option<usize> {
     let line_start: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();

@@ -42,6 +42,25 @@ pub struct Session {
     told: Mutex<BTreeSet<String>>,
     /// Ephemeral models that have been compiled.
     inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
+    /// By unique id of the node that asked.
+    asked: Mutex<BTreeMap<String, Asked>>,
+}
+
+/// What the templates of a node asked the warehouse, so that their SQL may depend on its state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The statements that were sent.
+    pub statements: Vec<String>,
+    /// The relations whose columns were read.
+    pub columns: Vec<Relation>,
+    /// The relations that were looked up, and the schemas that were listed.
+    pub existing: Vec<Relation>,
+}
+
+impl Asked {
+    pub fn is_nothing(&self) -> bool {
+        *self == Asked::default()
+    }
 }
 
 /// What an invocation is called and when it began.
@@ -85,12 +104,27 @@ impl Session {
             graph: OnceLock::new(),
             told: Mutex::default(),
             inlined: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
     /// The same for a command that says something about batches.
     pub fn with_batches(self, batches: Request) -> Session {
         Session { batches, ..self }
+    }
+
+    /// What the templates of a node have asked so far.
+    pub fn asked(&self, id: &str) -> Asked {
+        self.lock_asked().get(id).cloned().unwrap_or_default()
+    }
+
+    /// Notes a question of a node's template.
+    pub fn note_asked(&self, id: &str, note: impl FnOnce(&mut Asked)) {
+        note(self.lock_asked().entry(id.to_string()).or_default());
+    }
+
+    fn lock_asked(&self) -> MutexGuard<'_, BTreeMap<String, Asked>> {
+        self.asked.lock().expect("nobody panics while holding the lock")
     }
 
     /// `graph` of Jinja, made once.
@@ -136,6 +170,12 @@ impl Warehouse {
     /// A way to an engine that is opened only if a template asks for it.
     pub fn lazy(adapter: impl Fn() -> Result<Arc<dyn Adapter>, AdapterError> + Send + Sync + 'static) -> Warehouse {
         Warehouse { adapter: Box::new(adapter), connection: Mutex::default() }
+    }
+
+    /// A way that is one connection.
+    pub fn of(connection: Box<dyn Connection>) -> Warehouse {
+        let gone = || Err(AdapterError::Connect("the connection is gone".to_string()));
+        Warehouse { adapter: Box::new(gone), connection: Mutex::new(Some(connection)) }
     }
 
     /// Does something with the connection.

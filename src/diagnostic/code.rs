@@ -186,6 +186,31 @@ codes! {
     /// The second statement may come from data (a variable, a name); data must never become code. What has to run
     /// before or after the model is a `pre_hook` or a `post_hook`.
     ManyStatements => "many-statements",
+    /// A query or a test names a column that what it reads does not have.
+    ///
+    /// `medal check` types every model before anything runs. The columns that are there are those of the `select`
+    /// above, of the seed's header, or of the source as it is in the warehouse or declared.
+    UnknownColumn => "unknown-column",
+    /// A column could come from more than one of the relations that a query reads.
+    ///
+    /// Write the name of the relation, or its alias, before the column: `orders.id`.
+    AmbiguousColumn => "ambiguous-column",
+    /// A query reads a table that neither the project nor the warehouse has.
+    ///
+    /// Models, seeds and snapshots are read with `ref()`, tables that others load with `source()`.
+    UnknownRelation => "unknown-relation",
+    /// A query calls a function that the engine does not have.
+    ///
+    /// It is a warning where hooks or macros create functions or load extensions, which only a run does.
+    UnknownFunction => "unknown-function",
+    /// Types do not fit: a function does not take them, or the parts of a `union` have different columns.
+    ///
+    /// Cast where the mark stands: `cast(total as date)`, or `total::date`.
+    TypeMismatch => "type-mismatch",
+    /// A column is described in YAML, but the model does not have it.
+    ///
+    /// Correct the name, or delete the entry.
+    AbsentColumn => "absent-column",
     /// The engine refused the SQL of a node.
     ///
     /// The place is in your file; what the engine was sent is below `target/compiled/`. `medal show --inline '…'`

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod catalog;
+mod check;
 mod configuration;
 mod data_tests;
 mod external;
@@ -15,6 +16,7 @@ mod microbatch;
 mod packages;
 mod seeds;
 mod selection;
+mod site;
 mod unit_tests;
 mod snapshots;
 mod state;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use crate::adapter::duckdb::infer::Guess;
-use crate::adapter::relation::{Relation, identifier, literal};
+use crate::adapter::relation::{Column, Relation, identifier, literal};
 use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
 
 /// Replaces a table by the rows of a file. A file that cannot be read whole leaves the table as it is.
@@ -24,6 +24,12 @@ pub fn load(connection: &mut dyn Connection, relation: &Relation, seed: &SeedFil
         _ => {}
     }
     loaded.map(|()| SeedLoad { rows: survey.rows, coerced: survey.coerced })
+}
+
+/// The columns that loading a file would give, with their types as they are declared or inferred.
+pub fn columns(seed: &SeedFile) -> Result<Vec<Column>, AdapterError> {
+    let survey = survey(seed)?;
+    Ok(survey.columns.into_iter().map(|(name, data_type)| Column { name, data_type }).collect())
 }
 
 /// What is known of a file after a look through it.

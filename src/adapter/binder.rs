@@ -1,0 +1,74 @@
+//! Turns queries into the columns that they would give, without data: the engine's own binder over empty relations.
+
+use crate::adapter::relation::{Column, Relation};
+use crate::adapter::rows::Rows;
+use crate::adapter::{AdapterError, SeedFile};
+
+/// An engine that holds relations with columns and types but without rows, and runs nothing.
+pub trait Shadow: Send + Sync {
+    /// Opens a session. Sessions see what the others have declared.
+    fn binder(&self) -> Result<Box<dyn Binder>, AdapterError>;
+}
+
+/// One session of a Shadow.
+pub trait Binder: Send {
+    /// Creates or replaces an empty relation.
+    fn declare(&mut self, relation: &Relation, columns: &[Column]) -> Result<(), Refusal>;
+
+    /// Creates or replaces an empty relation with the columns of a query, and gives them as the engine would name and
+    /// type them in a table or view.
+    fn bind(&mut self, relation: &Relation, query: &str) -> Result<Vec<Column>, Refusal>;
+
+    /// The columns of a query that builds nothing, for instance of a data test.
+    fn columns(&mut self, query: &str) -> Result<Vec<Column>, Refusal>;
+
+    /// Creates or replaces an empty relation with the columns and types that loading a CSV file would give.
+    fn declare_seed(&mut self, relation: &Relation, seed: &SeedFile) -> Result<Vec<Column>, AdapterError>;
+
+    /// Runs a query over what is declared. It finds no rows but those that it makes itself.
+    fn query(&mut self, sql: &str) -> Result<Rows, AdapterError>;
+
+    /// The name that the engine gives to a type as a user writes it: `int` is `INTEGER`.
+    fn type_name(&mut self, data_type: &str) -> Option<String>;
+}
+
+/// Why the engine would not bind a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub kind: Refused,
+    /// In the engine's words.
+    pub message: String,
+    /// The byte of the query, if the engine tells of one.
+    pub at: Option<usize>,
+}
+
+/// What a Refusal is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The candidates are the columns that are there instead, without their tables.
+    UnknownColumn {
+        name: String,
+        candidates: Vec<String>,
+    },
+    /// The candidates are ways to write it that are not ambiguous.
+    AmbiguousColumn {
+        name: String,
+        candidates: Vec<String>,
+    },
+    UnknownRelation {
+        name: String,
+    },
+    UnknownFunction {
+        name: String,
+        nearest: Option<String>,
+    },
+    /// The parts of a set operation do not fit together.
+    Union,
+    /// Types do not fit, or a function does not take them.
+    Type,
+    Syntax,
+    /// Anything else that the engine's binder is sure of.
+    Other,
+    /// Not the query's fault for certain: a file, the network, an extension, something that only data can tell.
+    World,
+}

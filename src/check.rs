@@ -1,0 +1,209 @@
+//! Turns a Manifest into the types of all that it builds, before anything runs: the engine binds every query over empty
+//! relations. What it refuses is a finding; what cannot be known without data stays unknown, and nothing fails for it.
+
+pub mod bind;
+pub mod contract;
+pub mod finding;
+pub mod outside;
+pub mod patch;
+pub mod render;
+pub mod told;
+pub mod witness;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
+
+use crate::adapter::binder::{Binder, Shadow};
+use crate::adapter::relation::Column;
+use crate::adapter::{Adapter, AdapterError};
+use crate::check::bind::Typed;
+use crate::check::outside::Outside;
+use crate::check::render::Rendered;
+use crate::check::witness::{Columns, key, lock};
+use crate::compile::CompiledNode;
+use crate::compile::session::Session;
+use crate::diagnostic::Diagnostics;
+use crate::manifest::selection::NodeSet;
+use crate::manifest::{Kind, Manifest, Node};
+use crate::{adapter, parallel};
+
+/// What to check, and what may be asked on the way.
+pub struct Request {
+    /// A session of its own: what templates see here is not what they see when they run.
+    pub session: Arc<Session>,
+    /// The warehouse, to look at.
+    pub warehouse: Option<Arc<dyn Adapter>>,
+    /// Unique ids of the nodes whose findings count. What is above them is typed too.
+    pub selected: NodeSet,
+    pub before: Before,
+}
+
+/// What the check comes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: the project is looked at as if all of it was built, and what sources declare is believed.
+    Nothing,
+    /// A run of the selected nodes: the rest is as it is in the warehouse, and only what the engine is certain to
+    /// refuse is an error.
+    Run,
+}
+
+/// The columns of a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    pub columns: Vec<Column>,
+    /// Otherwise a complaint that rests on it is only a warning.
+    pub certain: bool,
+}
+
+impl Schema {
+    /// The column of a name, whatever its case.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name.to_lowercase() == name.to_lowercase())
+    }
+}
+
+/// Why the columns of a node or source are not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// It reads something unknown: the unique id of where that begins.
+    Above(String),
+    /// Its Jinja asks the warehouse for something that only a run can tell.
+    Asks,
+    /// Nobody says what columns the source has.
+    Undeclared,
+    /// The materialization is the project's own.
+    Materialization(String),
+    /// It reads a relation that the project does not know.
+    Relation(String),
+    /// The columns depend on rows.
+    Data,
+    /// It reads something outside that could not be read, in the engine's words.
+    World(String),
+    /// It has a mistake, which is told.
+    Broken,
+}
+
+/// What a check brought to light.
+#[derive(Default)]
+pub struct Checked {
+    /// Columns by unique id, of nodes and sources, parents before children.
+    pub schemas: IndexMap<String, Schema>,
+    pub unknown: IndexMap<String, Unknown>,
+    pub compiled: IndexMap<String, CompiledNode>,
+    pub problems: Diagnostics,
+}
+
+/// Checks the selected nodes of a project.
+pub fn check(request: &Request) -> Result<Checked, AdapterError> {
+    let session = &request.session;
+    let manifest = &session.manifest;
+    let nodes = with_ancestors(manifest, &request.selected);
+    let target = &session.project.target;
+    let checker = Checker {
+        request,
+        shadow: adapter::shadow(target, &databases(manifest))?,
+        binders: Mutex::default(),
+        columns: Columns::default(),
+        outside: Outside::new(request, manifest),
+    };
+    let mut checked = Checked::default();
+    checker.declare_sources(&nodes, &mut checked)?;
+    let rendered = checker.render_all(&nodes)?;
+    for level in levels(manifest, &nodes) {
+        checker.check_level(&level, &rendered, &mut checked)?;
+    }
+    let mut binder = checker.binder()?;
+    told::judge(request, &mut checked, binder.as_mut());
+    Ok(checked)
+}
+
+/// What the parts of a check share.
+pub struct Checker<'a> {
+    pub request: &'a Request,
+    shadow: Box<dyn Shadow>,
+    /// Sessions that nobody uses at the moment.
+    binders: Mutex<Vec<Box<dyn Binder>>>,
+    pub columns: Columns,
+    pub outside: Outside,
+}
+
+impl Checker<'_> {
+    pub fn binder(&self) -> Result<Box<dyn Binder>, AdapterError> {
+        let idle = lock(&self.binders).pop();
+        idle.map_or_else(|| self.shadow.binder(), Ok)
+    }
+
+    pub fn give_back(&self, binder: Box<dyn Binder>) {
+        lock(&self.binders).push(binder);
+    }
+
+    /// Types nodes that do not depend on each other.
+    fn check_level(
+        &self,
+        level: &[&Node],
+        rendered: &BTreeMap<String, Rendered>,
+        checked: &mut Checked,
+    ) -> Result<(), AdapterError> {
+        let known: &Checked = checked;
+        let typed = parallel::map(level, |node| {
+            let mut binder = self.binder()?;
+            let typed = bind::node(self, binder.as_mut(), node, rendered, known);
+            self.give_back(binder);
+            Ok(typed)
+        });
+        for (node, typed) in level.iter().zip(typed) {
+            let Typed { schema, compiled, problems } = typed?;
+            let is_told = self.request.selected.contains(&node.id) || node.is_ephemeral();
+            checked.problems.extend(problems.into_iter().filter(|_| is_told));
+            if let Some(compiled) = compiled {
+                checked.compiled.insert(node.id.clone(), compiled);
+            }
+            match schema {
+                Ok(schema) => {
+                    lock(&self.columns).insert(key(&node.relation), Some(schema.columns.clone()));
+                    checked.schemas.insert(node.id.clone(), schema);
+                }
+                Err(unknown) => drop(checked.unknown.insert(node.id.clone(), unknown)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The nodes and all that they depend on, in the order of the graph.
+fn with_ancestors<'a>(manifest: &'a Manifest, selected: &NodeSet) -> Vec<&'a Node> {
+    let mut wanted: BTreeSet<&str> = selected.iter().map(String::as_str).collect();
+    let order: Vec<&str> = manifest.graph.ids().collect();
+    for id in order.iter().rev() {
+        if wanted.contains(id) {
+            wanted.extend(manifest.graph.parents(id));
+        }
+    }
+    let checks = |node: &&Node| !matches!(node.kind, Kind::Operation | Kind::Analysis);
+    order.into_iter().filter(|id| wanted.contains(id)).filter_map(|id| manifest.node(id)).filter(checks).collect()
+}
+
+/// Nodes by the length of the longest way to them.
+fn levels<'a>(manifest: &Manifest, nodes: &[&'a Node]) -> Vec<Vec<&'a Node>> {
+    let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut levels: Vec<Vec<&Node>> = Vec::new();
+    for node in nodes {
+        let above = manifest.graph.parents(&node.id).filter_map(|parent| depth.get(parent)).max();
+        let own = above.map_or(0, |above| above + 1);
+        depth.insert(&node.id, own);
+        if levels.len() <= own {
+            levels.push(Vec::new());
+        }
+        levels[own].push(node);
+    }
+    levels
+}
+
+fn databases(manifest: &Manifest) -> BTreeSet<String> {
+    let nodes = manifest.nodes.values().map(|node| &node.relation);
+    let sources = manifest.sources.values().map(|source| &source.relation);
+    nodes.chain(sources).filter_map(|relation| relation.database.clone()).collect()
+}

@@ -1,0 +1,290 @@
+//! Turns one node into its Schema and findings: the engine binds its query over the relations above it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::adapter::binder::{Binder, Refusal, Refused};
+use crate::adapter::relation::{Column, Relation};
+use crate::check::finding::{self, Basis};
+use crate::check::patch::{Patched, find_word};
+use crate::check::render::Rendered;
+use crate::check::witness::{key, lock};
+use crate::check::{Checked, Checker, Schema, Unknown};
+use crate::compile::{CompiledNode, compile};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::manifest::{Kind, Node};
+
+/// What is known of a node once it was looked at.
+pub struct Typed {
+    pub schema: Result<Schema, Unknown>,
+    pub compiled: Option<CompiledNode>,
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Typed {
+    fn unknown(why: Unknown, compiled: Option<CompiledNode>) -> Typed {
+        Typed { schema: Err(why), compiled, problems: Vec::new() }
+    }
+}
+
+/// What medal builds by itself, so that the columns of the query are those of the relation.
+const BUILT_IN: [&str; 5] = ["view", "table", "incremental", "ephemeral", "external"];
+
+/// A query is corrected and bound again at most so many times.
+const ATTEMPTS: usize = 20;
+
+/// Types one node, whose parents have been looked at.
+pub fn node(
+    checker: &Checker<'_>,
+    binder: &mut dyn Binder,
+    node: &Node,
+    rendered: &BTreeMap<String, Rendered>,
+    known: &Checked,
+) -> Typed {
+    let stays = !node.is_test() && !node.is_ephemeral() && !checker.is_built(node);
+    if let Some(schema) = stays.then(|| as_it_is(checker, binder, node)).flatten() {
+        return Typed { schema: Ok(schema), compiled: None, problems: Vec::new() };
+    }
+    if matches!(node.kind, Kind::Seed { .. }) {
+        return Typed { schema: checker.seed(node, binder), compiled: None, problems: Vec::new() };
+    }
+    if checker.is_plain_test(node) {
+        return Typed::unknown(above(node, known).unwrap_or(Unknown::Data), None);
+    }
+    let (compiled, asks) = match rendered.get(&node.id) {
+        Some(Rendered::Sql(compiled)) => {
+            let asked = checker.asked(node, Some(compiled));
+            ((**compiled).clone(), checker.depends_on_data(node, &asked))
+        }
+        Some(Rendered::Wrong(problem)) => {
+            return Typed { schema: Err(Unknown::Broken), compiled: None, problems: vec![(**problem).clone()] };
+        }
+        Some(Rendered::Later) | None => match late(checker, node, known) {
+            Ok(rendered) => rendered,
+            Err(why) => return Typed::unknown(why, None),
+        },
+    };
+    match above(node, known).or_else(|| cannot_be_bound(checker, node, &compiled)) {
+        Some(why) => Typed::unknown(why, Some(compiled)),
+        None => bind(checker, binder, node, compiled, asks, known),
+    }
+}
+
+/// A node that is not built now: as it stands in the warehouse.
+fn as_it_is(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node) -> Option<Schema> {
+    let columns = checker.outside.columns(&node.relation);
+    let there = !columns.is_empty() && binder.declare(&node.relation, &columns).is_ok();
+    there.then_some(Schema { columns, certain: !checker.outside.has_hooks })
+}
+
+/// The nearest unknown thing that the node reads.
+fn above(node: &Node, known: &Checked) -> Option<Unknown> {
+    let unknown = |id: &String| {
+        known.unknown.get(id).map(|why| match why {
+            Unknown::Above(root) => root.clone(),
+            _ => id.clone(),
+        })
+    };
+    node.depends_on.iter().find_map(unknown).map(Unknown::Above)
+}
+
+/// Renders a node whose template asks for what was not known before.
+fn late(checker: &Checker<'_>, node: &Node, known: &Checked) -> Result<(CompiledNode, bool), Unknown> {
+    if let Some(why) = above(node, known) {
+        return Err(why);
+    }
+    let warehouse = Arc::new(checker.witness().map_err(|error| Unknown::World(error.to_string()))?);
+    let compiled = compile(&checker.request.session, &warehouse, node).map_err(|_| Unknown::Asks)?;
+    let asked = checker.asked(node, Some(&compiled));
+    let asks = checker.depends_on_data(node, &asked);
+    Ok((compiled, asks))
+}
+
+fn cannot_be_bound(checker: &Checker<'_>, node: &Node, compiled: &CompiledNode) -> Option<Unknown> {
+    let materialized = node.materialized();
+    let is_own = matches!(node.kind, Kind::Model) && !checker.builds_plainly(node, &BUILT_IN);
+    if is_own {
+        return Some(Unknown::Materialization(materialized.to_string()));
+    }
+    let sql = &compiled.sql;
+    let pivot = find_word(sql, 0, "pivot").or_else(|| find_word(sql, 0, "pivot_wider"));
+    if pivot.is_some_and(|at| find_word(sql, at, "in").is_none()) {
+        return Some(Unknown::Data);
+    }
+    reads_network(sql).then(|| Unknown::World("it reads files over the network".to_string()))
+}
+
+/// Whether a query may read a file of another host, which a check must not wait for.
+fn reads_network(sql: &str) -> bool {
+    let lower = sql.to_lowercase();
+    let literals =
+        lower.match_indices("://").filter_map(|(at, _)| lower[..at].rfind('\'').map(|quote| &lower[..quote]));
+    literals.into_iter().any(|before| {
+        let before = before.trim_end();
+        let function = before.trim_end_matches(['(', '[']).rsplit(|c: char| !c.is_alphanumeric() && c != '_').next();
+        before.ends_with("from")
+            || before.ends_with("join")
+            || function.is_some_and(|name| name.contains("read") || name.ends_with("_scan"))
+    })
+}
+
+fn bind(
+    checker: &Checker<'_>,
+    binder: &mut dyn Binder,
+    node: &Node,
+    compiled: CompiledNode,
+    asks: bool,
+    known: &Checked,
+) -> Typed {
+    let certain = node.depends_on.iter().all(|id| known.schemas.get(id).is_none_or(|schema| schema.certain));
+    let mut basis = Basis { checker, node, compiled: &compiled, certain: certain && !asks };
+    let mut patched = Patched::new(&compiled.sql);
+    let mut problems = Vec::new();
+    let mut looked_for: Vec<Relation> = Vec::new();
+    let mut corrected: Vec<usize> = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let bound = match node.is_test() || node.is_ephemeral() {
+            true => binder.columns(&patched.text),
+            false => binder.bind(&node.relation, &patched.text),
+        };
+        let refusal = match bound {
+            Ok(_) if asks => return Typed { problems, ..Typed::unknown(Unknown::Asks, Some(compiled)) },
+            // A corrected query gives columns that the user's own would not.
+            Ok(_) if !problems.is_empty() => break,
+            Ok(columns) => {
+                let schema = leaves(checker, binder, node, columns, basis.certain);
+                return Typed { schema: Ok(schema), compiled: Some(compiled), problems };
+            }
+            Err(_) if asks => return Typed::unknown(Unknown::Asks, Some(compiled)),
+            Err(refusal) => refusal,
+        };
+        if let Refused::UnknownRelation { name } = &refusal.kind {
+            let relation = relation_at(&basis, &patched.text, &refusal, name);
+            let is_new = !looked_for.iter().any(|other| other.same_as(&relation));
+            looked_for.push(relation.clone());
+            let columns = checker.outside.columns(&relation);
+            if is_new && !columns.is_empty() && binder.declare(&relation, &columns).is_ok() {
+                basis.certain &= !checker.outside.has_hooks;
+                continue;
+            }
+            if lock(&checker.columns).contains_key(&key(&relation)) {
+                let why = Unknown::Relation(relation.render());
+                return Typed { problems, ..Typed::unknown(why, Some(compiled)) };
+            }
+        }
+        let refusal = with_candidates(refusal, node, known);
+        let place = refusal.at.map(|at| patched.origin(at));
+        if place.is_some_and(|place| corrected.contains(&place)) {
+            break;
+        }
+        corrected.extend(place);
+        let Some(problem) = finding::problem(&basis, &refusal, place) else {
+            let why = Unknown::World(refusal.message.lines().next().unwrap_or_default().to_string());
+            return Typed { problems, ..Typed::unknown(why, Some(compiled)) };
+        };
+        problems.push(problem);
+        if !correct(&mut patched, &refusal) {
+            break;
+        }
+    }
+    Typed { schema: Err(Unknown::Broken), compiled: Some(compiled), problems }
+}
+
+/// Where the engine names no column that could be meant: those of all that the node reads.
+fn with_candidates(mut refusal: Refusal, node: &Node, known: &Checked) -> Refusal {
+    if let Refused::UnknownColumn { name, candidates } = &mut refusal.kind {
+        let lower = name.to_lowercase();
+        let schemas = node.depends_on.iter().filter_map(|id| known.schemas.get(id));
+        let columns = schemas.flat_map(|schema| &schema.columns).map(|column| column.name.as_str());
+        if nearest(&lower, candidates.iter().map(String::as_str)).is_none() {
+            candidates.extend(nearest(&lower, columns).map(str::to_string));
+        }
+    }
+    refusal
+}
+
+/// Puts the column that was meant in the place of a misspelt one, so that the engine goes on.
+fn correct(patched: &mut Patched, refusal: &Refusal) -> bool {
+    let (Refused::UnknownColumn { name, candidates }, Some(at)) = (&refusal.kind, refusal.at) else { return false };
+    let meant = nearest(&name.to_lowercase(), candidates.iter().map(String::as_str));
+    meant.is_some_and(|meant| patched.replace(at, name, &crate::adapter::relation::identifier(meant)))
+}
+
+/// The columns that the relation of a node has after a run.
+fn leaves(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node, columns: Vec<Column>, certain: bool) -> Schema {
+    let mut schema = Schema { columns, certain };
+    let is_snapshot = matches!(node.kind, Kind::Snapshot);
+    if is_snapshot {
+        add_snapshot_columns(node, &mut schema);
+    }
+    // What is there already keeps its columns.
+    if is_snapshot || node.materialized() == "incremental" {
+        for column in checker.outside.columns(&node.relation) {
+            if schema.column(&column.name).is_none() {
+                schema.columns.push(column);
+            }
+        }
+        schema.certain &= binder.declare(&node.relation, &schema.columns).is_ok();
+    }
+    schema
+}
+
+/// The columns that a snapshot has besides those of its query.
+/// Source: <https://docs.getdbt.com/docs/build/snapshots#snapshot-meta-fields>.
+fn add_snapshot_columns(node: &Node, schema: &mut Schema) {
+    let names = ["snapshot_table_column_names", "snapshot_meta_column_names"];
+    let name = |field: &str| {
+        let given = names.iter().find_map(|key| node.config.get(key)?.get(field)?.as_str());
+        given.unwrap_or(field).to_string()
+    };
+    let updated_at = node.config.text("updated_at").and_then(|name| schema.column(name));
+    let time = updated_at.map_or("TIMESTAMP".to_string(), |column| column.data_type.clone());
+    schema.certain &= updated_at.is_some();
+    let mut add = |field: &str, data_type: &str| {
+        schema.columns.push(Column { name: name(field), data_type: data_type.to_string() });
+    };
+    add("dbt_scd_id", "VARCHAR");
+    ["dbt_updated_at", "dbt_valid_from", "dbt_valid_to"].into_iter().for_each(|field| add(field, &time));
+    if node.config.text("hard_deletes") == Some("new_record") {
+        add("dbt_is_deleted", "VARCHAR");
+    }
+}
+
+/// The relation whose name stands where the engine did not find it.
+fn relation_at(basis: &Basis<'_>, text: &str, refusal: &Refusal, name: &str) -> Relation {
+    let target = &basis.checker.request.session.project.target;
+    let parts = refusal.at.map_or_else(Vec::new, |at| name_parts(text.get(at..).unwrap_or_default()));
+    match parts.as_slice() {
+        [database, schema, name] => Relation::new(database, schema, name),
+        [schema, name] => Relation::new(&target.database, schema, name),
+        [name] => Relation::new(&target.database, "main", name),
+        _ => Relation::new(&target.database, "main", name),
+    }
+}
+
+/// The parts of a name at the beginning of a text.
+fn name_parts(mut text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    loop {
+        let end = match text.strip_prefix('"') {
+            Some(quoted) => {
+                let Some(end) = quoted.find('"') else { break };
+                parts.push(quoted[..end].to_string());
+                end + 2
+            }
+            None => {
+                let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+                if end == 0 {
+                    break;
+                }
+                parts.push(text[..end].to_string());
+                end
+            }
+        };
+        match text[end..].strip_prefix('.') {
+            Some(rest) => text = rest,
+            None => break,
+        }
+    }
+    parts
+}

@@ -1,0 +1,120 @@
+//! Turns what the engine refuses into a Diagnostic at the place in the model's own source, with a way out.
+
+use crate::adapter::binder::{Refusal, Refused};
+use crate::check::Checker;
+use crate::check::patch::{find_word, only_word};
+use crate::compile::CompiledNode;
+use crate::compile::place::source_of;
+use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Severity, nearest};
+use crate::files::Span;
+use crate::manifest::{Kind, Node};
+
+/// What a finding rests on.
+pub struct Basis<'a> {
+    pub checker: &'a Checker<'a>,
+    pub node: &'a Node,
+    pub compiled: &'a CompiledNode,
+    /// Whether all that the query reads is what it will be.
+    pub certain: bool,
+}
+
+/// The finding; none if the engine's complaint says nothing about the query itself. `at` is a byte of the compiled SQL.
+pub fn problem(basis: &Basis<'_>, refusal: &Refusal, at: Option<usize>) -> Option<Diagnostic> {
+    let mut certain = basis.certain;
+    let outside = &basis.checker.outside;
+    let name = match &refusal.kind {
+        Refused::World => return None,
+        Refused::UnknownFunction { name, .. } if outside.has_function(name) => return None,
+        Refused::UnknownFunction { name, .. } => {
+            certain &= !outside.makes_functions;
+            Some(name)
+        }
+        Refused::UnknownRelation { name } => {
+            certain &= outside.is_there() && !outside.has_hooks;
+            Some(name)
+        }
+        Refused::UnknownColumn { name, .. } | Refused::AmbiguousColumn { name, .. } => Some(name),
+        Refused::Union | Refused::Type | Refused::Syntax | Refused::Other => None,
+    };
+    let sql = &basis.compiled.sql;
+    let at = match (at, name) {
+        // The engine points at `t.colum`: the mark belongs under `colum`.
+        (Some(at), Some(name)) => find_word(sql, at, name).filter(|word| word - at < 100).or(Some(at)),
+        (Some(at), None) => Some(at),
+        (None, Some(name)) => only_word(sql, name),
+        (None, None) if refusal.kind == Refused::Union => {
+            ["union", "except", "intersect"].iter().find_map(|word| only_word(sql, word))
+        }
+        (None, None) => None,
+    };
+    let (code, message, label, help) = words(refusal);
+    let severity = if certain { Severity::Error } else { Severity::Warning };
+    let problem = Diagnostic { severity, ..Diagnostic::error(code, None, message) };
+    Some(Diagnostic { help, ..place(basis, at, problem, label) })
+}
+
+/// At the place of the SQL; a generic test has none, and stands where it is written.
+fn place(basis: &Basis<'_>, at: Option<usize>, problem: Diagnostic, label: &str) -> Diagnostic {
+    if let Kind::GenericTest(test) = &basis.node.kind {
+        return Diagnostic { span: Some(test.span), ..problem }.label("in the query of this test");
+    }
+    let place = at.and_then(|at| source_of(&basis.checker.request.session, basis.compiled, at));
+    match place {
+        Some(span) => Diagnostic { span: Some(span), ..problem }.label(label),
+        None => Diagnostic { span: Some(Span::start_of(basis.node.file)), ..problem },
+    }
+}
+
+type Words = (Code, String, &'static str, Option<String>);
+
+fn words(refusal: &Refusal) -> Words {
+    let said = refusal.message.split_once(" Error: ").map_or(refusal.message.as_str(), |(_, said)| said);
+    let first = said.lines().next().unwrap_or_default().trim_end_matches(['!', '.']);
+    match &refusal.kind {
+        Refused::UnknownColumn { name, candidates } => {
+            let message = format!("the column `{name}` does not exist");
+            (Code::UnknownColumn, message, "no relation that is read here has this column", way_out(name, candidates))
+        }
+        Refused::AmbiguousColumn { name, candidates } => {
+            let message = format!("the column `{name}` is ambiguous");
+            let help = (!candidates.is_empty()).then(|| format!("write {}", listed(candidates, " or ")));
+            (Code::AmbiguousColumn, message, "more than one relation has this column", help)
+        }
+        Refused::UnknownRelation { name } => {
+            let message = format!("the relation `{name}` does not exist");
+            let help = "models are read with `ref()`, tables that others load with `source()`".to_string();
+            (Code::UnknownRelation, message, "neither the project nor the warehouse has it", Some(help))
+        }
+        Refused::UnknownFunction { name, nearest } => {
+            let message = format!("the function `{name}` does not exist");
+            let help = nearest.as_ref().map(|near| format!("did you mean `{near}`?"));
+            (Code::UnknownFunction, message, "the engine has no such function", help)
+        }
+        Refused::Union => (Code::TypeMismatch, first.to_string(), "these parts do not fit together", None),
+        Refused::Type => {
+            let candidates: Vec<String> = said.lines().skip(2).map(|line| line.trim().to_string()).collect();
+            let help =
+                candidates.iter().filter(|line| !line.is_empty()).take(4).cloned().collect::<Vec<_>>().join(", ");
+            let help = (!help.is_empty()).then(|| format!("there is {help}"));
+            (Code::TypeMismatch, first.to_string(), "the types do not fit here", help)
+        }
+        Refused::Syntax | Refused::Other | Refused::World => {
+            (Code::SqlError, said.trim().to_string(), "the engine stops here", None)
+        }
+    }
+}
+
+/// The column that was meant, else those that are there.
+pub fn way_out(name: &str, candidates: &[String]) -> Option<String> {
+    let lower = name.to_lowercase();
+    match nearest(&lower, candidates.iter().map(String::as_str)) {
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None if candidates.is_empty() => None,
+        None => Some(format!("there is {}", listed(&candidates[..candidates.len().min(6)], ", "))),
+    }
+}
+
+fn listed(names: &[String], between: &str) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(between)
+}

@@ -1,0 +1,142 @@
+//! What the project does not build itself: sources, and what else stands in the warehouse.
+
+use std::sync::Mutex;
+
+use crate::adapter::SeedFile;
+use crate::adapter::relation::{Column, Relation};
+use crate::adapter::{AdapterError, Connection};
+use crate::check::witness::{key, lock};
+use crate::check::{Before, Checked, Checker, Request, Schema, Unknown};
+use crate::manifest::{Kind, Manifest, Node, Source};
+
+/// The warehouse as a check may look at it, and how far it can be trusted.
+pub struct Outside {
+    connection: Option<Mutex<Box<dyn Connection>>>,
+    /// Hooks run before the models, and may create relations and functions.
+    pub has_hooks: bool,
+    /// The project creates functions or loads extensions somewhere.
+    pub makes_functions: bool,
+}
+
+impl Outside {
+    pub fn new(request: &Request, manifest: &Manifest) -> Outside {
+        let packages = request.session.project.packages.values();
+        let starts: Vec<&String> = packages.flat_map(|package| &package.settings.on_run_start).collect();
+        let hooked = |node: &&Node| {
+            let hooks = node.config.get("pre-hook").and_then(serde_json::Value::as_array);
+            hooks.is_some_and(|hooks| !hooks.is_empty())
+                || node.config.get("sql_header").is_some_and(|it| !it.is_null())
+        };
+        let hooks: Vec<&Node> = manifest.nodes.values().map(Box::as_ref).filter(hooked).collect();
+        let own = manifest.library.macros().iter().filter(|found| found.package != "dbt");
+        Outside {
+            connection: request.warehouse.as_ref().and_then(|warehouse| warehouse.connect().ok()).map(Mutex::new),
+            has_hooks: !starts.is_empty() || !hooks.is_empty(),
+            makes_functions: !hooks.is_empty()
+                || starts.iter().any(|text| makes_functions(text) || text.contains("{{"))
+                || own.into_iter().any(|found| makes_functions(&found.text)),
+        }
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// The columns of a relation of the warehouse; empty if there is none.
+    pub fn columns(&self, relation: &Relation) -> Vec<Column> {
+        let Some(connection) = &self.connection else { return Vec::new() };
+        lock(connection).columns(relation).unwrap_or_default()
+    }
+
+    /// Whether the warehouse has a function of its own of this name.
+    pub fn has_function(&self, name: &str) -> bool {
+        let Some(connection) = &self.connection else { return false };
+        let name = crate::adapter::relation::literal(&name.to_lowercase());
+        let query = format!("select 1 from duckdb_functions() where not internal and lower(function_name) = {name}");
+        lock(connection).query(&query).is_ok_and(|found| !found.rows.is_empty())
+    }
+}
+
+/// Whether a text has SQL that creates functions or loads what brings them.
+fn makes_functions(text: &str) -> bool {
+    let words: Vec<String> = text.to_lowercase().split_whitespace().map(str::to_string).collect();
+    let makes = |at: usize| match words[at].as_str() {
+        "create" => words[at..].iter().take(5).any(|word| word == "function" || word == "macro"),
+        "load" | "install" => true,
+        _ => false,
+    };
+    (0..words.len()).any(makes)
+}
+
+impl Checker<'_> {
+    /// Declares every source that the nodes read.
+    pub fn declare_sources(&self, nodes: &[&Node], checked: &mut Checked) -> Result<(), AdapterError> {
+        let manifest = &self.request.session.manifest;
+        for node in nodes.iter().filter(|node| node.is_refable()) {
+            lock(&self.columns).insert(key(&node.relation), None);
+        }
+        let read = |source: &&Source| nodes.iter().any(|node| node.depends_on.contains(&source.id));
+        let mut binder = self.binder()?;
+        for source in manifest.sources.values().filter(read) {
+            let schema = self.source(source, manifest, binder.as_mut());
+            let declared = schema.and_then(|schema| {
+                let refused = binder.declare(&source.relation, &schema.columns).err();
+                refused.map_or(Ok(schema), |refused| Err(Unknown::World(refused.message)))
+            });
+            match declared {
+                Ok(schema) => drop(checked.schemas.insert(source.id.clone(), schema)),
+                Err(unknown) => drop(checked.unknown.insert(source.id.clone(), unknown)),
+            }
+        }
+        self.give_back(binder);
+        Ok(())
+    }
+
+    fn source(
+        &self,
+        source: &Source,
+        manifest: &Manifest,
+        binder: &mut dyn crate::adapter::binder::Binder,
+    ) -> Result<Schema, Unknown> {
+        if let Some(expression) = &source.relation.expression {
+            let columns = binder.columns(&format!("select * from {expression}"));
+            return columns
+                .map(|columns| Schema { columns, certain: true })
+                .map_err(|refused| Unknown::World(refused.message));
+        }
+        // A seed may stand for what others load.
+        let seeds = manifest.nodes.values().filter(|node| matches!(node.kind, Kind::Seed { .. }));
+        let seed = seeds.into_iter().find(|seed| seed.relation.same_as(&source.relation));
+        if let Some(seed) = seed.filter(|seed| self.is_built(seed)) {
+            return self.seed(seed, binder);
+        }
+        let columns = self.outside.columns(&source.relation);
+        if !columns.is_empty() {
+            return Ok(Schema { columns, certain: !self.outside.has_hooks || self.request.before == Before::Nothing });
+        }
+        if let Some(seed) = seed {
+            return self.seed(seed, binder);
+        }
+        let declared: Option<Vec<Column>> = source
+            .columns
+            .values()
+            .map(|column| Some(Column { name: column.name.clone(), data_type: column.data_type.clone()? }))
+            .collect();
+        match declared.filter(|columns| !columns.is_empty()) {
+            Some(columns) => Ok(Schema { columns, certain: self.request.before == Before::Nothing }),
+            None => Err(Unknown::Undeclared),
+        }
+    }
+
+    /// Whether a node is built by what the check comes before.
+    pub fn is_built(&self, node: &Node) -> bool {
+        self.request.before == Before::Nothing || self.request.selected.contains(&node.id)
+    }
+
+    /// The columns of a seed.
+    pub fn seed(&self, node: &Node, binder: &mut dyn crate::adapter::binder::Binder) -> Result<Schema, Unknown> {
+        let file = SeedFile::of(node, !self.request.session.project.is_native()).ok_or(Unknown::Data)?;
+        let columns = binder.declare_seed(&node.relation, &file);
+        columns.map(|columns| Schema { columns, certain: true }).map_err(|error| Unknown::World(error.to_string()))
+    }
+}

@@ -1,0 +1,88 @@
+//! Corrects a query word by word, so that the engine goes on to the next mistake, and keeps the places of the original.
+
+/// A query with some of its words replaced.
+#[derive(Debug, Clone)]
+pub struct Patched {
+    pub text: String,
+    /// Start in `text`, length there, length in the original; in order.
+    edits: Vec<(usize, usize, usize)>,
+}
+
+impl Patched {
+    pub fn new(text: &str) -> Patched {
+        Patched { text: text.to_string(), edits: Vec::new() }
+    }
+
+    /// The place in the original of a byte of the text.
+    pub fn origin(&self, at: usize) -> usize {
+        let mut shift = 0_isize;
+        for (start, length, original) in &self.edits {
+            if at < *start {
+                break;
+            }
+            if at < start + length {
+                return (*start as isize + shift) as usize;
+            }
+            shift += *original as isize - *length as isize;
+        }
+        (at as isize + shift) as usize
+    }
+
+    /// Replaces the first occurrence of a word from a place on. False if there is none nearby.
+    pub fn replace(&mut self, from: usize, word: &str, by: &str) -> bool {
+        let Some(at) = find_word(&self.text, from, word).filter(|at| at - from <= word.len() + 200) else {
+            return false;
+        };
+        self.text.replace_range(at..at + word.len(), by);
+        let grown = by.len() as isize - word.len() as isize;
+        for edit in self.edits.iter_mut().filter(|edit| edit.0 > at) {
+            edit.0 = (edit.0 as isize + grown) as usize;
+        }
+        self.edits.push((at, by.len(), word.len()));
+        self.edits.sort_unstable();
+        true
+    }
+}
+
+/// The first place from an offset on where a word stands as a whole word, whatever its case.
+pub fn find_word(text: &str, from: usize, word: &str) -> Option<usize> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+    let (bytes, wanted) = (text.as_bytes(), word.as_bytes());
+    if wanted.is_empty() {
+        return None;
+    }
+    (from..=bytes.len().checked_sub(wanted.len())?).find(|at| {
+        let end = at + wanted.len();
+        bytes[*at..end].eq_ignore_ascii_case(wanted)
+            && (*at == 0 || !is_part(bytes[at - 1]))
+            && bytes.get(end).is_none_or(|next| !is_part(*next))
+    })
+}
+
+/// The only place of a word; none if it stands there twice, or not at all.
+pub fn only_word(text: &str, word: &str) -> Option<usize> {
+    let first = find_word(text, 0, word)?;
+    find_word(text, first + word.len(), word).is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Patched, only_word};
+
+    #[test]
+    fn places_behind_a_correction_are_those_of_the_original() {
+        let mut patched = Patched::new("select amout, statuses from t");
+        assert!(patched.replace(7, "amout", "\"amount\""));
+        assert!(patched.replace(17, "statuses", "s"));
+        assert_eq!(patched.text, "select \"amount\", s from t");
+        assert_eq!(patched.origin(patched.text.find("from").unwrap()), 23);
+        assert_eq!(patched.origin(17), 14);
+        assert_eq!(patched.origin(3), 3);
+    }
+
+    #[test]
+    fn a_word_that_stands_there_twice_has_no_place() {
+        assert_eq!(only_word("a b a_b", "b"), Some(2));
+        assert_eq!(only_word("a b a", "a"), None);
+    }
+}

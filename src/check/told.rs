@@ -1,0 +1,99 @@
+//! Compares what YAML says of columns with the columns that there are: tests, contracts and descriptions.
+
+use crate::adapter::binder::Binder;
+use crate::check::finding::way_out;
+use crate::check::{Checked, Checker, Request, Schema, contract};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
+use crate::files::Span;
+use crate::manifest::{GenericTest, Node};
+
+/// Tests of one column that need no more than the column.
+const PLAIN_TESTS: [&str; 4] = ["unique", "not_null", "accepted_values", "relationships"];
+
+impl Checker<'_> {
+    /// Whether a test is one of the built-in ones on a plain column, so that the column is all that can be wrong.
+    pub fn is_plain_test(&self, node: &Node) -> bool {
+        is_plain_test(self.request, node)
+    }
+
+    /// Whether a model is built by one of these materializations as it comes with medal.
+    pub fn builds_plainly(&self, node: &Node, built_in: &[&str]) -> bool {
+        let library = &self.request.session.manifest.library;
+        let found = library.find_materialization(node.materialized(), &self.request.session.project.target.kind);
+        node.is_ephemeral()
+            || built_in.contains(&node.materialized()) && found.is_some_and(|found| found.package == "dbt")
+    }
+}
+
+fn is_plain_test(request: &Request, node: &Node) -> bool {
+    let Some(test) = node.generic_test() else { return false };
+    let Some(column) = &test.column_name else { return false };
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let field = test.arguments.get("field").and_then(serde_json::Value::as_str);
+    let library = &request.session.manifest.library;
+    let own = library.find(&request.session.project.root().name, &format!("test_{}", test.name));
+    PLAIN_TESTS.contains(&test.name.as_str())
+        && test.namespace.is_none()
+        && own.is_some_and(|found| found.package == "dbt")
+        && is_name(column)
+        && field.is_none_or(is_name)
+        && node.config.get("where").is_none_or(serde_json::Value::is_null)
+}
+
+/// Judges the selected nodes.
+pub fn judge(request: &Request, checked: &mut Checked, binder: &mut dyn Binder) {
+    let manifest = &request.session.manifest;
+    let nodes = manifest.nodes.values().filter(|node| request.selected.contains(&node.id));
+    let mut problems = Vec::new();
+    for node in nodes {
+        if let Some(test) = node.generic_test().filter(|_| is_plain_test(request, node)) {
+            problems.extend(test_columns(node, test, checked));
+        }
+        if let Some(schema) = checked.schemas.get(&node.id).filter(|_| node.is_refable()) {
+            match contract::is_enforced(node) {
+                true => problems.extend(contract::breaches(node, schema, binder)),
+                false => problems.extend(absent_columns(node, schema)),
+            }
+        }
+    }
+    checked.problems.extend(problems);
+}
+
+/// The columns that a built-in test names, on the relations that it reads.
+fn test_columns(node: &Node, test: &GenericTest, checked: &Checked) -> Vec<Diagnostic> {
+    let attached = test.attached.iter().map(|id| (id, test.column_name.as_deref()));
+    let field = test.arguments.get("field").and_then(serde_json::Value::as_str);
+    let others = node.depends_on.iter().filter(|id| Some(*id) != test.attached.as_ref()).map(|id| (id, field));
+    let missing = attached.chain(others).filter_map(|(id, column)| {
+        let (schema, column) = (checked.schemas.get(id)?, column?);
+        if schema.column(column).is_some() {
+            return None;
+        }
+        let name = id.rsplit('.').next().unwrap_or(id);
+        let message = format!("the test `{}` is on the column `{column}`, which `{name}` does not have", test.name);
+        Some(problem(schema, Code::UnknownColumn, test.span, message, column))
+    });
+    missing.collect()
+}
+
+/// Columns that are described and not there.
+fn absent_columns(node: &Node, schema: &Schema) -> Vec<Diagnostic> {
+    let absent = node.columns.values().filter(|column| schema.column(&column.name).is_none());
+    let told = absent.map(|column| {
+        let span = node.patch_span.unwrap_or(Span::start_of(node.file));
+        let message = format!("the column `{}` of `{}` is described, but it does not exist", column.name, node.name);
+        let problem = problem(schema, Code::AbsentColumn, span, message, &column.name);
+        Diagnostic { severity: crate::diagnostic::Severity::Warning, ..problem }
+    });
+    told.collect()
+}
+
+fn problem(schema: &Schema, code: Code, span: Span, message: String, name: &str) -> Diagnostic {
+    let names: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
+    let problem = match schema.certain {
+        true => Diagnostic::error(code, span, message),
+        false => Diagnostic::warning(code, span, message),
+    };
+    Diagnostic { help: way_out(name, &names), ..problem }
+}

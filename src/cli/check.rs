@@ -1,0 +1,145 @@
+//! `medal check`: types every model before anything runs, and tells of what the engine would refuse.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::adapter::{self, Adapter};
+use crate::check::{Before, Checked, Request, Unknown, check};
+use crate::cli::arguments::{CheckOptions, CheckOutput};
+use crate::cli::report::problem::plural;
+use crate::cli::report::{findings, impact};
+use crate::cli::selection;
+use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::diagnostic::Severity;
+use crate::diagnostic::code::Code;
+use crate::impact::past::past;
+use crate::impact::{Change, impact as compare};
+use crate::lineage::lineage;
+use crate::manifest::selection::NodeSet;
+
+const KINDS: [&str; 4] = ["model", "snapshot", "seed", "test"];
+
+/// Checks what is selected.
+pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    let workspace = workspace::open(context)?;
+    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
+    let warehouse = look(context, &workspace);
+    let checked = check_nodes(context, &workspace, selected, warehouse, Before::Nothing)?;
+    let (problems, failed) = sorted(context, &checked);
+    let manifest = &workspace.manifest;
+    let changes = match &context.state.state {
+        Some(folder) => Some(changes(context, &workspace, &checked, folder)?),
+        None => None,
+    };
+    match options.output {
+        CheckOutput::Text | CheckOutput::Markdown => {
+            context.reporter.diagnostics(&problems);
+            say_unknown(context, &workspace, &checked);
+            let typed = checked.schemas.keys().filter(|id| manifest.node(id).is_some()).count();
+            context.reporter.note(&format!("Checked {}", plural(typed, "relation")));
+            let picture = if options.output == CheckOutput::Text { impact::text } else { impact::markdown };
+            changes.iter().for_each(|changes| context.reporter.data(picture(manifest, changes).trim_end()));
+        }
+        CheckOutput::Json => {
+            let columns = checked.schemas.iter().map(|(id, schema)| {
+                let columns = schema.columns.iter().map(|it| json!({"name": it.name, "data_type": it.data_type}));
+                (id.clone(), columns.collect::<serde_json::Value>())
+            });
+            let json = json!({
+                "findings": findings::json(&problems, &context.files),
+                "unknown": checked.unknown.keys().collect::<Vec<_>>(),
+                "columns": columns.collect::<serde_json::Map<_, _>>(),
+                "changes": changes.map(|changes| impact::json(manifest, &changes)),
+            });
+            context.reporter.data(&json.to_string());
+        }
+        CheckOutput::Github => {
+            let changes = changes.map(|changes| impact::github(manifest, &changes)).unwrap_or_default();
+            let parts = [findings::github(&problems, &context.files), changes];
+            parts.iter().filter(|part| !part.is_empty()).for_each(|part| context.reporter.data(part));
+        }
+    }
+    Ok(if failed { Exit::Failed } else { Exit::Fine })
+}
+
+/// What is not what it was in an earlier state.
+fn changes(context: &Context, workspace: &Workspace, checked: &Checked, folder: &Path) -> Result<Vec<Change>, Exit> {
+    let path = folder.join("manifest.json");
+    let unreadable = |error: String| {
+        let message = format!("the earlier state `{}` cannot be read: {error}", context.files.shown(&path));
+        let help = "`--state` names a folder with a `manifest.json` that `medal compile` or `dbt compile` wrote";
+        context.error(Code::UnreadableState, &message, Some(help));
+        Exit::Unusable
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let target = &workspace.project.target;
+    let past = past(&manifest, target, checked).map_err(|error| unreadable(error.to_string()))?;
+    let lineage = lineage(&workspace.manifest, checked, &target.database);
+    Ok(compare(&workspace.manifest, checked, &lineage, &past))
+}
+
+/// Checks nodes, or tells why they cannot be checked.
+pub fn check_nodes(
+    context: &Context,
+    workspace: &Workspace,
+    selected: NodeSet,
+    warehouse: Option<Arc<dyn Adapter>>,
+    before: Before,
+) -> Result<Checked, Exit> {
+    let session = workspace::session(context, workspace, &selected);
+    check(&Request { session, warehouse, selected, before }).map_err(|error| {
+        context.error(Code::ConnectionFailed, &error.to_string(), None);
+        Exit::Unusable
+    })
+}
+
+/// The warehouse, if it is there and can be looked at.
+pub fn look(context: &Context, workspace: &Workspace) -> Option<Arc<dyn Adapter>> {
+    adapter::look(&workspace.project.target).unwrap_or_else(|error| {
+        context.reporter.note(&format!("The warehouse is not looked at: {error}"));
+        None
+    })
+}
+
+/// The findings in the order of their places, and whether they are too bad to go on.
+fn sorted(context: &Context, checked: &Checked) -> (Vec<crate::diagnostic::Diagnostic>, bool) {
+    let mut problems = checked.problems.clone().sorted();
+    if context.warn_error {
+        problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
+    }
+    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    (problems, failed)
+}
+
+/// Says once what is not known, where that begins, and how much hangs on it.
+fn say_unknown(context: &Context, workspace: &Workspace, checked: &Checked) {
+    let name = |id: &str| {
+        workspace.manifest.sources.get(id).map_or_else(
+            || workspace.manifest.node(id).map_or(id.to_string(), |node| node.name.clone()),
+            |source| format!("{}.{}", source.source_name, source.name),
+        )
+    };
+    let is_told = |id: &&String| workspace.manifest.node(id).is_none_or(|node| !node.is_test());
+    for (id, why) in checked.unknown.iter().filter(|(id, _)| is_told(id)) {
+        let why = match why {
+            Unknown::Above(_) | Unknown::Broken => continue,
+            Unknown::Asks => "its Jinja asks for rows or relations that only a run can tell".to_string(),
+            Unknown::Undeclared => {
+                "it is not in the warehouse, and no columns with `data_type` are declared".to_string()
+            }
+            Unknown::Materialization(own) => format!("the materialization `{own}` is the project's own"),
+            Unknown::Relation(relation) => format!("it reads {relation} without `ref()`"),
+            Unknown::Data => "its columns depend on rows".to_string(),
+            Unknown::World(said) => said.clone(),
+        };
+        let below = checked.unknown.values().filter(|why| matches!(why, Unknown::Above(root) if root == id)).count();
+        let below =
+            if below == 0 { String::new() } else { format!("; {} below it not checked", plural(below, "node")) };
+        context.reporter.note(&format!("The columns of `{}` are not known: {why}{below}", name(id)));
+    }
+}

@@ -1,0 +1,80 @@
+//! Turns a query into its column lineage: for each column that it gives, the columns of relations that it is made of,
+//! and those that only decide which rows there are.
+
+mod expression;
+mod item;
+mod query;
+mod relation;
+mod scope;
+
+use std::collections::BTreeSet;
+
+use sqlparser::ast::{Query, Statement};
+use sqlparser::dialect::DuckDbDialect;
+use sqlparser::parser::Parser;
+
+use crate::sql::lineage::query::Resolver;
+use crate::sql::on_enough_stack;
+
+/// A column of a relation that is read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// What `Relations` calls the relation.
+    pub relation: String,
+    pub column: String,
+}
+
+/// What one column comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Columns whose values it is made of.
+    pub direct: BTreeSet<Origin>,
+    /// Columns that only decide rows and their order: filters, join conditions, groups, orders, windows.
+    pub indirect: BTreeSet<Origin>,
+}
+
+impl Uses {
+    pub fn add(&mut self, other: &Uses) {
+        self.direct.extend(other.direct.iter().cloned());
+        self.indirect.extend(other.indirect.iter().cloned());
+    }
+
+    /// Takes over everything as something that only decides rows.
+    pub fn add_indirectly(&mut self, other: &Uses) {
+        self.indirect.extend(other.direct.iter().cloned());
+        self.indirect.extend(other.indirect.iter().cloned());
+    }
+}
+
+/// A column that a query gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    pub name: String,
+    pub uses: Uses,
+}
+
+/// The relations that a query may read.
+pub trait Relations {
+    /// What to call a relation, by the parts of its name, and its columns if they are known.
+    fn find(&self, name: &[String]) -> (String, Option<Vec<String>>);
+}
+
+/// The columns of a query in their order; none where the parser or this module cannot follow it.
+pub fn lineage(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Vec<Output>> {
+    on_enough_stack(sql, || {
+        let query = parse(sql)?;
+        let table = Resolver { relations }.query(&query, &scope::Scope::default())?;
+        Some(table.outputs())
+    })
+}
+
+fn parse(sql: &str) -> Option<Box<Query>> {
+    let mut statements = Parser::parse_sql(&DuckDbDialect {}, sql).ok()?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(Statement::Query(query)), true) => Some(query),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

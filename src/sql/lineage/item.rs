@@ -1,0 +1,156 @@
+//! Turns an item of a `select` into the columns that it gives: `*` and `columns(…)` give many.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    ExcludeSelectItem, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, RenameSelectItem,
+    Select, SelectItem, SelectItemQualifiedWildcardKind, Value, Visit, Visitor, WildcardAdditionalOptions,
+};
+
+use crate::sql::lineage::Output;
+use crate::sql::lineage::query::Resolver;
+use crate::sql::lineage::relation::parts;
+use crate::sql::lineage::scope::{Columns, Scope, Source};
+
+impl Resolver<'_> {
+    pub fn item(&self, item: &SelectItem, scope: &Scope, select: &Select) -> Option<Vec<Output>> {
+        match item {
+            SelectItem::UnnamedExpr(expr) => self.expressions(expr, None, scope, select),
+            SelectItem::ExprWithAlias { expr, alias } => self.expressions(expr, Some(alias), scope, select),
+            SelectItem::Wildcard(options) => self.star(self.every(scope)?, options, scope, select),
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                let names: Vec<String> = parts(name)?.iter().map(|part| part.to_lowercase()).collect();
+                let found = scope.sources.iter().find(|source| source.names.ends_with(&names))?;
+                self.star(known(found)?, options, scope, select)
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => None,
+        }
+    }
+
+    fn expressions(&self, expr: &Expr, alias: Option<&Ident>, scope: &Scope, select: &Select) -> Option<Vec<Output>> {
+        let uses = self.expression(expr, scope, &select.named_window)?;
+        let Some(function) = columns_function(expr) else {
+            let name = alias.map_or_else(|| name_of(expr), |alias| alias.value.clone());
+            return Some(vec![Output { name, uses }]);
+        };
+        let chosen = chosen(&function, self.every(scope)?)?;
+        let with_rest = |mut column: Output| {
+            column.uses.add(&uses);
+            column
+        };
+        Some(chosen.into_iter().map(with_rest).collect())
+    }
+
+    /// Every column of every source, those of `using` once.
+    pub fn every(&self, scope: &Scope) -> Option<Vec<Output>> {
+        let mut all: Vec<Output> = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
+        for source in &scope.sources {
+            for column in known(source)? {
+                let merged = scope.merged.iter().find(|merged| merged.name.eq_ignore_ascii_case(&column.name));
+                match merged {
+                    Some(_) if seen.contains(&column.name.to_lowercase()) => {}
+                    Some(merged) => {
+                        seen.push(column.name.to_lowercase());
+                        all.push(Output { name: column.name, uses: merged.uses.clone() });
+                    }
+                    None => all.push(column),
+                }
+            }
+        }
+        Some(all)
+    }
+
+    fn star(
+        &self,
+        columns: Vec<Output>,
+        options: &WildcardAdditionalOptions,
+        scope: &Scope,
+        select: &Select,
+    ) -> Option<Vec<Output>> {
+        if options.opt_ilike.is_some() {
+            return None;
+        }
+        let excluded: Vec<&Ident> = match &options.opt_exclude {
+            Some(ExcludeSelectItem::Single(name)) => vec![name],
+            Some(ExcludeSelectItem::Multiple(names)) => names.iter().collect(),
+            None => Vec::new(),
+        };
+        let is_left = |column: &Output| !excluded.iter().any(|name| name.value.eq_ignore_ascii_case(&column.name));
+        let mut columns: Vec<Output> = columns.into_iter().filter(is_left).collect();
+        for replaced in options.opt_replace.iter().flat_map(|replace| &replace.items) {
+            let uses = self.expression(&replaced.expr, scope, &select.named_window)?;
+            let same = |column: &&mut Output| column.name.eq_ignore_ascii_case(&replaced.column_name.value);
+            columns.iter_mut().filter(same).for_each(|column| column.uses = uses.clone());
+        }
+        let renamed = match &options.opt_rename {
+            Some(RenameSelectItem::Single(pair)) => vec![pair],
+            Some(RenameSelectItem::Multiple(pairs)) => pairs.iter().collect(),
+            None => Vec::new(),
+        };
+        for pair in renamed {
+            let same = |column: &&mut Output| column.name.eq_ignore_ascii_case(&pair.ident.value);
+            columns.iter_mut().filter(same).for_each(|column| column.name.clone_from(&pair.alias.value));
+        }
+        Some(columns)
+    }
+}
+
+/// The columns of a source, each with what decides its rows left out: the whole query has them already.
+fn known(source: &Source) -> Option<Vec<Output>> {
+    match &source.columns {
+        Columns::Known(columns) => Some(columns.clone()),
+        Columns::Unknown(_) | Columns::Made(_) => None,
+    }
+}
+
+/// The name of a column without an alias, as far as later parts of the query can use it.
+fn name_of(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(name) => name.value.clone(),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(String::new, |part| part.value.clone()),
+        Expr::Nested(inner) => name_of(inner),
+        Expr::Cast { expr, .. } => name_of(expr),
+        other => other.to_string(),
+    }
+}
+
+/// The call of `columns(…)` in an expression.
+fn columns_function(expr: &Expr) -> Option<Function> {
+    struct Search(Option<Function>);
+    impl Visitor for Search {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("columns") => {
+                    self.0 = Some(function.clone());
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    let mut search = Search(None);
+    let _ = expr.visit(&mut search);
+    search.0
+}
+
+/// The columns that `columns(*)`, `columns('pattern')` or `columns(['a', 'b'])` means.
+fn chosen(function: &Function, all: Vec<Output>) -> Option<Vec<Output>> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [FunctionArg::Unnamed(argument)] = &list.args[..] else { return None };
+    match argument {
+        FunctionArgExpr::Wildcard => Some(all),
+        FunctionArgExpr::Expr(Expr::Value(value)) => {
+            let Value::SingleQuotedString(pattern) = &value.value else { return None };
+            let pattern = fancy_regex::Regex::new(pattern).ok()?;
+            Some(all.into_iter().filter(|column| pattern.is_match(&column.name).unwrap_or(false)).collect())
+        }
+        FunctionArgExpr::Expr(Expr::Array(array)) => {
+            let names: Vec<String> =
+                array.elem.iter().map(|name| name.to_string().trim_matches('\'').to_lowercase()).collect();
+            Some(all.into_iter().filter(|column| names.contains(&column.name.to_lowercase())).collect())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,135 @@
+use crate::sql::lineage::{Origin, Relations, lineage};
+
+struct Shop;
+
+impl Relations for Shop {
+    fn find(&self, name: &[String]) -> (String, Option<Vec<String>>) {
+        let name = name.last().cloned().unwrap_or_default();
+        let columns = match name.as_str() {
+            "orders" => Some("id customer_id amount at"),
+            "customers" => Some("id name info"),
+            _ => None,
+        };
+        (name, columns.map(|columns| columns.split(' ').map(str::to_string).collect()))
+    }
+}
+
+/// Each column with its direct origins, and behind a bar the others.
+fn shown(sql: &str) -> String {
+    let names = |origins: &std::collections::BTreeSet<Origin>| {
+        origins.iter().map(|origin| format!("{}.{}", origin.relation, origin.column)).collect::<Vec<_>>().join(" ")
+    };
+    let Some(columns) = lineage(sql, &Shop) else { return "unknown".to_string() };
+    let line = |column: &crate::sql::lineage::Output| {
+        format!("{}: {} | {}", column.name, names(&column.uses.direct), names(&column.uses.indirect))
+    };
+    columns.iter().map(line).map(|line| line.trim_end_matches([' ', '|']).to_string()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn expressions_are_direct_and_conditions_are_not() {
+    assert_eq!(
+        shown(
+            "select o.id, amount * 2 as twice from orders o join customers c on c.id = o.customer_id where name = 'x'"
+        ),
+        "id: orders.id | customers.id customers.name orders.customer_id\n\
+         twice: orders.amount | customers.id customers.name orders.customer_id"
+    );
+}
+
+#[test]
+fn common_table_expressions_stars_and_renames_are_followed() {
+    assert_eq!(
+        shown(
+            "with a as (select * exclude (at) replace (amount + id as amount) from orders), b as (select * from a) select * from b"
+        ),
+        "id: orders.id\ncustomer_id: orders.customer_id\namount: orders.amount orders.id"
+    );
+}
+
+#[test]
+fn unions_go_by_place_or_by_name() {
+    assert_eq!(
+        shown("select id, amount from orders union all select name, id from customers"),
+        "id: customers.name orders.id\namount: customers.id orders.amount"
+    );
+    assert_eq!(
+        shown("select id, amount from orders union all by name select name, id from customers"),
+        "id: customers.id orders.id\namount: orders.amount\nname: customers.name"
+    );
+}
+
+#[test]
+fn windows_and_groups_decide_rows() {
+    assert_eq!(
+        shown(
+            "select row_number() over (partition by customer_id order by at) as number, sum(amount) over w as total from orders window w as (order by id)"
+        ),
+        "number:  | orders.at orders.customer_id\ntotal: orders.amount | orders.id"
+    );
+    assert_eq!(
+        shown("select customer_id as who, sum(amount) as total from orders group by 1"),
+        "who: orders.customer_id | orders.customer_id\ntotal: orders.amount | orders.customer_id"
+    );
+}
+
+#[test]
+fn using_makes_one_column_of_two() {
+    assert_eq!(
+        shown("select * from customers left join (select customer_id as id, amount from orders) using (id)"),
+        "id: customers.id | customers.id orders.customer_id\n\
+         name: customers.name | customers.id orders.customer_id\n\
+         info: customers.info | customers.id orders.customer_id\n\
+         amount: orders.amount | customers.id orders.customer_id"
+    );
+}
+
+#[test]
+fn subqueries_aliases_fields_and_lambdas_are_followed() {
+    assert_eq!(
+        shown(
+            "select amount + 1 as more, more * 2 as most, (select max(name) from customers c where c.id = o.customer_id) as who from orders o"
+        ),
+        "more: orders.amount\nmost: orders.amount\nwho: customers.name | customers.id orders.customer_id"
+    );
+    assert_eq!(
+        shown("select c.info.address.city, info['x'] as x, list_transform(info, v -> v + id) as y from customers c"),
+        "city: customers.info\nx: customers.info\ny: customers.id customers.info"
+    );
+}
+
+#[test]
+fn a_recursive_expression_keeps_where_it_began() {
+    assert_eq!(
+        shown(
+            "with recursive n as (select id, amount as a from orders union all select id, a + 1 from n where a < 9) select id, a from n"
+        ),
+        "id: orders.id | orders.amount\na: orders.amount | orders.amount"
+    );
+}
+
+#[test]
+fn unnested_lists_come_from_their_columns() {
+    assert_eq!(
+        shown("select u.item, c.id from customers c, unnest(c.info) as u(item)"),
+        "item: customers.info\nid: customers.id"
+    );
+}
+
+#[test]
+fn columns_may_be_chosen_by_a_pattern() {
+    assert_eq!(shown("select columns('a') from orders"), "amount: orders.amount\nat: orders.at");
+}
+
+#[test]
+fn a_comparison_in_a_call_is_no_name_of_an_argument() {
+    assert_eq!(shown("select coalesce(name = 'x', false) as is_x from customers"), "is_x: customers.name");
+}
+
+#[test]
+fn what_cannot_be_followed_is_unknown() {
+    for sql in ["select * from elsewhere", "drop table t", "select 1; select 2", "select ("] {
+        assert_eq!(shown(sql), "unknown", "{sql}");
+    }
+    assert_eq!(shown("select a from elsewhere"), "a: elsewhere.a");
+}

@@ -1,0 +1,179 @@
+// The pages of models, seeds, snapshots, sources, exposures, tests and macros.
+
+function nodePage(node) {
+  const body = isTest(node) ? testBody(node) : node.kind === "macro" ? macroBody(node) : node.kind === "exposure" ? exposureBody(node) : tableBody(node);
+  return [head(node), body];
+}
+
+function head(node) {
+  const wasRun = node.result || node.freshness || node.tests.length;
+  return h("header.page-head", null,
+    h("p.crumbs", null, kindWord(node), h("span", { "aria-hidden": "true" }, "·"), h("code", null, node.path)),
+    h("div.title", null, h("h1", { tabindex: "-1" }, title(node)), wasRun ? statePill(node.shown) : null),
+    h("p.chips", null, layerChip(node.layer), chip(node.materialized, "materialized"), node.contract && chip("contract", "The contract is enforced"),
+      node.access && node.access !== "protected" ? chip(node.access, "access") : null, node.group && chip(node.group, "group"),
+      node.package !== facts.project.name && chip(node.package, "package"), (node.tags || []).map(tagChip)),
+    node.description ? prose(node.description) : node.kind === "test" ? null : empty("No description yet. Add ", h("code", null, "description:"), " to its YAML."));
+}
+
+// --- what has rows ---
+
+function tableBody(node) {
+  const source = node.source && node.source.description ? section("source", `About ${node.source.name}`, prose(node.source.description)) : null;
+  return [
+    runFacts(node), source, lineageSection(node), columnsSection(node),
+    node.kind === "seed" || node.kind === "source" ? null : codeSection(node),
+    node.tests.length ? section("tests", "Tests", testTable(node.tests, node)) : null,
+    node.macros.length ? section("macros", "Macros", nodeList(node.macros)) : null,
+  ];
+}
+
+function runFacts(node) {
+  const { result, freshness } = node;
+  const rows = result && result.rows !== undefined ? NUMBER.format(result.rows) : null;
+  return h("section.card", { "aria-label": "Facts" }, factList([
+    ["Relation", node.relation && h("code", null, node.relation)],
+    ...(node.stats || []).map((stat) => [stat.label, typeof stat.value === "number" ? NUMBER.format(stat.value) : String(stat.value)]),
+    ["Rows written", rows],
+    ["Last run", result && [statePill(node.state, result.status), " ", time(result.at), h("span.quiet", null, ` in ${duration(result.seconds)}`)]],
+    ["Message", result && result.message && !/^(OK|INSERT \d+)$/.test(result.message) && h("code", null, result.message)],
+    ["Tests", node.tests.length ? testSummary(node.tests) : null],
+    ["Freshness", freshness && [statePill(STATE_OF[freshness.status] || "bad", freshness.status), freshness.loaded_at ? [" loaded ", time(freshness.loaded_at)] : null, freshness.checked_at ? h("span.quiet", null, " as of ", time(freshness.checked_at)) : null]],
+    ["Loader", node.source && node.source.loader],
+  ]), metaFacts(node.meta), node.result || node.kind === "source" ? null : h("p.quiet", null, "Not part of the last run."));
+}
+
+function testSummary(tests) {
+  const states = ["bad", "warn", "ok", "skip", "none"].map((state) => [state, tests.filter((test) => test.state === state).length]);
+  return h("span.row", null, states.filter(([, number]) => number).map(([state, number]) => statePill(state, `${number} ${STATES[state]}`)));
+}
+
+function lineageSection(node) {
+  const holder = h("div");
+  let view = null;
+  const show = (steps) => {
+    if (view) view.close();
+    const nodes = [node, ...reach(node, above, steps), ...reach(node, below, steps)].filter((other) => IN_GRAPH.has(other.kind));
+    view = nodeGraph(nodes, { label: `Lineage of ${title(node)}`, chosen: node });
+    replace(holder, view.element);
+  };
+  onleave(() => view && view.close());
+  if (!node.parents.length && !node.children.length) {
+    return section("lineage", "Lineage", empty("Nothing is above it, and nothing below."));
+  }
+  show(1);
+  const all = h("a.button", { href: `#!/graph/${encodeURIComponent(node.id)}` }, icon("graph"), "Open in the graph");
+  return h("section", { id: "lineage" },
+    h("div.section-head", null, h("h2", null, "Lineage"), stepSwitch(1, show), all), holder,
+    h("div.pair", null,
+      h("div", null, h("h3", null, "Upstream"), node.parents.length ? nodeList(node.parents) : h("p.quiet", null, "None.")),
+      h("div", null, h("h3", null, "Downstream"), node.children.length ? nodeList(node.children) : h("p.quiet", null, "None."))));
+}
+
+function columnsSection(node) {
+  if (!node.columns.length) {
+    return section("columns", "Columns", empty("No columns are known. Describe them in YAML, or build the model and run ", h("code", null, "medal docs generate"), " again."));
+  }
+  const has = (field) => node.columns.some((column) => column[field]);
+  const names = ["Column", has("type") && "Type", has("description") && "Description", "Tests"].filter(Boolean);
+  const rows = node.columns.map((column) => {
+    const tests = node.tests.filter((test) => test.test && (test.test.column || "").toLowerCase() === column.name.toLowerCase());
+    const marks = [...(column.tags || []).map(tagChip), ...columnMeta(column), column.absent && h("span.pill.warn", { title: "It is described, but the relation does not have it" }, "absent")];
+    const cells = [
+      h("a.column-name", { href: address(node, column.name) }, column.name),
+      has("type") && h("code.type", null, column.type || ""),
+      has("description") && [column.description && prose(column.description), marks.some(Boolean) ? h("span.chips", null, marks) : null],
+      [tests.map((test) => h("a.chip", { href: address(test), title: STATES[test.state] }, stateSign(test.state), test.test.name)), has("description") ? null : marks],
+    ];
+    return { cells: cells.filter((cell) => cell !== false) };
+  });
+  return section("columns", `Columns`, table(names, rows, `Columns of ${title(node)}`));
+}
+
+/** A classification, and what else is noted of a column, as chips. */
+function columnMeta(column) {
+  return Object.entries(column.meta || {}).map(([name, value]) => chip(`${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`));
+}
+
+// --- tests ---
+
+function testTable(tests, on) {
+  const order = [...tests].sort((a, b) => WEIGHT[b.state] - WEIGHT[a.state]);
+  const names = ["Test", !on && "On", "Column", "Result", "Time"].filter(Boolean);
+  return table(names, order.map((test) => ({ cells: [
+    h("a", { href: address(test) }, test.test && test.test.name ? test.test.name : test.name),
+    !on && testedNodes(test).slice(0, 3).map((node, at) => [at ? ", " : null, h("a", { href: address(node) }, title(node))]),
+    test.test && test.test.column ? h("code", null, test.test.column) : "",
+    [statePill(test.state), test.result && test.result.failures ? h("span.quiet", null, ` ${count(test.result.failures, "row")}`) : null],
+    test.result ? h("span.quiet", null, duration(test.result.seconds)) : "",
+  ].filter((cell) => cell !== false) })), "Tests");
+}
+
+function testBody(test) {
+  const told = Object.entries((test.test && test.test.arguments) || {});
+  const { result } = test;
+  return [
+    h("section.card", { "aria-label": "Facts" }, factList([
+      ["On", testedNodes(test).map((node, at) => [at ? ", " : null, nodeLink(node)])],
+      ["Column", test.test && test.test.column && testedNodes(test)[0] && h("a", { href: address(testedNodes(test)[0], test.test.column) }, test.test.column)],
+      ["Severity", test.test && test.test.severity && test.test.severity.toLowerCase()],
+      ["Last run", result && [statePill(test.state, result.status), " ", time(result.at), h("span.quiet", null, ` in ${duration(result.seconds)}`)]],
+      ["Failures", result && result.failures ? NUMBER.format(result.failures) : null],
+      ["Message", result && result.message],
+      ...told.map(([name, value]) => [name, h("code", null, typeof value === "string" ? value : JSON.stringify(value))]),
+    ]), result ? null : h("p.quiet", null, "Not part of the last run.")),
+    result && result.failures ? h("p.hint", null, "The rows that it found: ", h("code", null, `medal show --select ${test.name}`)) : null,
+    codeSection(test),
+  ];
+}
+
+const TEST_FILTERS = [["all", "All"], ["bad", "Failed"], ["warn", "Warned"], ["ok", "Passed"], ["none", "Not run"]];
+
+function testsPage(_, query) {
+  const tests = facts.nodes.filter(isTest);
+  const filter = query.get("is") || "all";
+  const fitting = filter === "all" ? tests : tests.filter((test) => (filter === "none" ? test.state === "none" || test.state === "skip" : test.state === filter));
+  const holder = h("div");
+  let shown = 100;
+  const show = () => replace(holder, testTable([...fitting].sort((a, b) => WEIGHT[b.state] - WEIGHT[a.state]).slice(0, shown)),
+    fitting.length > shown ? h("button.button", { type: "button", onclick: () => ((shown += 400), show()) }, `Show more of ${NUMBER.format(fitting.length)}`) : null);
+  if (fitting.length) show();
+  else replace(holder, empty(tests.length ? "No test has this result." : "This project has no tests yet. Add some below a column: data_tests: [unique, not_null]."));
+  const tabs = TEST_FILTERS.map(([state, name]) => {
+    const number = state === "all" ? tests.length : tests.filter((test) => test.state === state || (state === "none" && test.state === "skip")).length;
+    return h("a.tab", { href: state === "all" ? "#!/tests" : `#!/tests?is=${state}`, "aria-current": state === filter ? "true" : null }, name, h("span.quiet", null, NUMBER.format(number)));
+  });
+  return [
+    h("header.page-head", null, h("h1", { tabindex: "-1" }, "Tests"), runLine(), resultBar(tests)),
+    h("nav.tabs", { "aria-label": "Results" }, tabs), holder,
+  ];
+}
+
+// --- macros and exposures ---
+
+function macroBody(node) {
+  const given = node.arguments || [];
+  const rows = given.map((argument) => ({ cells: [h("code", null, argument.name), h("code.type", null, argument.type || ""), argument.description ? prose(argument.description) : ""] }));
+  return [
+    given.length ? section("arguments", "Arguments", table(["Argument", "Type", "Description"], rows, `Arguments of ${node.name}`)) : null,
+    codeSection(node),
+    node.macros.length ? section("macros", "Calls", nodeList(node.macros)) : null,
+    section("users", "Used by", node.users.length ? nodeList(node.users.slice(0, 200)) : empty("Nothing calls it."),
+      node.users.length > 200 ? h("p.quiet", null, `and ${NUMBER.format(node.users.length - 200)} more.`) : null),
+  ];
+}
+
+function exposureBody(node) {
+  const { exposure } = node;
+  const owner = exposure.owner || {};
+  const mail = typeof owner.email === "string" && /^[^\s@<>]+@[^\s@<>]+$/.test(owner.email) ? h("a", { href: `mailto:${encodeURIComponent(owner.email).replace("%40", "@")}` }, owner.email) : owner.email;
+  return [
+    h("section.card", { "aria-label": "Facts" }, factList([
+      ["Type", exposure.type], ["Maturity", exposure.maturity],
+      ["Owner", (owner.name || mail) && [owner.name, owner.name && mail ? " · " : null, mail]],
+      ["Address", exposure.url && outsideLink(exposure.url)],
+      ["Name", h("code", null, node.name)],
+    ]), metaFacts(node.meta)),
+    lineageSection(node),
+  ];
+}

@@ -1,0 +1,97 @@
+//! Models are typed before anything runs, columns are followed through models, and changes are told by what they do.
+
+use crate::suite::support::{Project, dbt};
+
+fn shop() -> Project {
+    dbt(&[
+        ("seeds/raw_orders.csv", "id,amount,status\n1,10.5,paid\n"),
+        (
+            "models/stg_orders.sql",
+            "select id as order_id, amount, amount * 2 as twice from {{ ref('raw_orders') }} where status = 'paid'",
+        ),
+        (
+            "models/orders.sql",
+            "with o as (select * from {{ ref('stg_orders') }}) select order_id, sum(twice) as total from o group by all",
+        ),
+        (
+            "models/exposures.yml",
+            "exposures:\n  - name: board\n    type: dashboard\n    owner: {name: shop}\n    depends_on: [ref('orders')]\n",
+        ),
+    ])
+}
+
+#[test]
+fn a_check_makes_no_warehouse_and_gives_every_type() {
+    let project = shop();
+    let checked = project.ends(0, &["check", "--output", "json"]).stdout;
+    let checked: serde_json::Value = serde_json::from_str(checked.lines().next().unwrap()).unwrap();
+    let columns = &checked["columns"]["model.shop.orders"];
+    assert_eq!(
+        columns.to_string(),
+        r#"[{"name":"order_id","data_type":"INTEGER"},{"name":"total","data_type":"DOUBLE"}]"#
+    );
+    assert!(!project.path().join("shop.duckdb").exists());
+}
+
+#[test]
+fn what_an_incremental_model_reads_of_itself_is_no_mistake() {
+    let project = dbt(&[(
+        "models/log.sql",
+        "{{ config(materialized='incremental') }}select 1 as id{% if is_incremental() %} where 2 > (select max(id) from {{ this }}){% endif %}",
+    )]);
+    project.ends(0, &["check"]);
+    project.ends(0, &["build"]);
+    project.ends(0, &["check"]);
+}
+
+#[test]
+fn annotations_stand_at_the_line_of_the_model() {
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/b.sql", "select\n  idd\nfrom {{ ref('a') }}")]);
+    let annotations = project.ends(1, &["check", "--output", "github"]).stdout;
+    assert_eq!(
+        annotations.trim(),
+        "::error file=models/b.sql,line=2,col=3,endColumn=6,title=unknown-column::the column `idd` does not exist%0Adid you mean `id`?"
+    );
+}
+
+#[test]
+fn lineage_goes_through_models_and_tells_rows_from_values() {
+    let project = shop();
+    assert_eq!(
+        project.ends(0, &["lineage", "orders.total", "--upstream"]).stdout,
+        "orders.total (DOUBLE)\n  <- stg_orders.twice\n    <- raw_orders.amount\n    ~ rows decided by raw_orders.status\n  \
+         ~ rows decided by stg_orders.order_id\n"
+    );
+    let drawn = project.ends(0, &["lineage", "raw_orders.amount", "--downstream", "--output", "mermaid"]).stdout;
+    assert!(drawn.starts_with("flowchart LR\n  subgraph n0[\"orders\"]\n    c0[\"total\"]\n"), "{drawn}");
+    let wrong = project.ends(1, &["lineage", "orders.totl"]).stderr;
+    assert!(wrong.contains("did you mean `orders.total`?"), "{wrong}");
+}
+
+#[test]
+fn a_change_is_breaking_additive_or_invisible() {
+    let project = shop();
+    project.ends(0, &["compile"]);
+    std::fs::rename(project.path().join("target"), project.path().join("before")).unwrap();
+    let effect = |sql: &str| {
+        project.write("models/stg_orders.sql", sql);
+        project.ends(0, &["check", "--state", "before"]).stdout
+    };
+    assert_eq!(
+        effect("select id::bigint as order_id, amount * 2 as twice from {{ ref('raw_orders') }} where status = 'paid'"),
+        "1 model changed\nbreaking   stg_orders\n             gone: `amount`\n             `order_id` was INTEGER and is BIGINT\n             \
+         hits orders.order_id, orders.total\n             hits the exposures board\n"
+    );
+    let before = "select id as order_id, amount, amount * 2 as twice";
+    let rest = "from {{ ref('raw_orders') }} where status = 'paid'";
+    assert_eq!(
+        effect(&format!("{before}, status {rest}")),
+        "1 model changed\nadditive   stg_orders\n             new: `status`\n"
+    );
+    assert_eq!(effect(&format!("{before} -- note\n{rest}")), "1 model changed\ninvisible  stg_orders\n");
+    assert_eq!(
+        effect(&format!("{} {rest}", before.replace("amount * 2", "id * 2.0::double"))),
+        "1 model changed\nvalues     stg_orders\n             from elsewhere, or other rows: `twice`\n             hits orders.total\n             \
+         hits the exposures board\n"
+    );
+}
