@@ -13,6 +13,7 @@ mod macros;
 mod materializations;
 mod microbatch;
 mod packages;
+mod sample;
 mod seeds;
 mod selection;
 mod unit_tests;
