@@ -2,7 +2,7 @@
 //!
 //! Source of the rules: <https://docs.getdbt.com/docs/build/sample-flag>.
 
-use chrono::{DateTime, Duration, Months, Utc};
+use chrono::{DateTime, Datelike, Duration, Months, Utc};
 use clap::Args;
 use serde_json::Value as Json;
 
@@ -47,7 +47,8 @@ fn until(text: &str, end: DateTime<Utc>) -> Result<Sample, String> {
         BatchSize::Month => months(1),
         BatchSize::Year => months(12),
     };
-    Ok(Sample { start: start.ok_or("the span is longer than time")?, end })
+    let start = start.filter(|start| start.year() > 0).ok_or("the span reaches beyond the year 1")?;
+    Ok(Sample { start, end })
 }
 
 fn between(text: &str) -> Result<Sample, String> {
