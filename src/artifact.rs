@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod node;
 pub mod parts;
 pub mod results;
+pub mod selectors;
 pub mod sources;
 pub mod sql;
 pub mod unit_test;

@@ -121,8 +121,10 @@ pub trait Host: Send + Sync {
     }
     /// `log(…)` and `print(…)`; `info` lines are shown to the user.
     fn log(&self, message: &str, info: bool) {}
-    /// `exceptions.warn(…)`.
-    fn warn(&self, message: &str) {}
+    /// `exceptions.warn(…)`; an error where warnings count as errors.
+    fn warn(&self, message: &str) -> Result<(), HostError> {
+        Ok(())
+    }
     /// `adapter.warn_once(…)`: the same message only once in a run.
     fn warn_once(&self, message: &str) {}
     /// `graph`, made when it is first asked for.

@@ -11,7 +11,7 @@ use crate::artifact::declared::{self, DisabledEntry, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::parts::{Entries, Quoting};
-use crate::artifact::{Invocation, Metadata, seconds, unit_test};
+use crate::artifact::{Invocation, Metadata, seconds, selectors, unit_test};
 use crate::compile::CompiledNode;
 use crate::files::ProjectFiles;
 use crate::hash;
@@ -21,7 +21,7 @@ use crate::project::Project;
 const SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
 
 /// What dbt has and medal does not: one empty mapping each.
-const ABSENT: [&str; 5] = ["metrics", "selectors", "saved_queries", "semantic_models", "functions"];
+const ABSENT: [&str; 3] = ["saved_queries", "semantic_models", "functions"];
 
 /// The whole file: borrowed, and made while it is written.
 pub struct ManifestArtifact<'a> {
@@ -75,6 +75,8 @@ impl Serialize for ManifestArtifact<'_> {
         file.serialize_entry("child_map", &Entries(children))?;
         file.serialize_entry("group_map", &group_map(manifest))?;
         file.serialize_entry("unit_tests", &Entries(unit_tests))?;
+        file.serialize_entry("metrics", &BTreeMap::<(), ()>::new())?;
+        file.serialize_entry("selectors", &selectors::selectors(&manifest.selectors))?;
         for key in ABSENT {
             file.serialize_entry(key, &BTreeMap::<(), ()>::new())?;
         }

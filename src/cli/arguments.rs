@@ -3,18 +3,20 @@
 pub mod docs;
 pub mod global;
 pub mod ignored;
+pub mod sample;
 pub mod state;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 
 use chrono::{DateTime, Utc};
 use clap::builder::FalseyValueParser;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
+use crate::cli::arguments::sample::SampleOptions;
 use crate::manifest::microbatch::moment;
 
 /// Turn a project of SQL `select`s into a tested warehouse
@@ -61,7 +63,7 @@ pub enum Command {
     /// Build models
     Run(RunOptions),
     /// Take snapshots
-    Snapshot(RunOptions),
+    Snapshot(SnapshotOptions),
     /// Run data tests on what is built
     Test(TestOptions),
     /// Build seeds, snapshots and models, and test each before what depends on it
@@ -144,7 +146,22 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap
     if words.len() < 2 {
         words.push("--help".into());
     }
-    Arguments::try_parse_from(words)
+    let is_set = |name: &OsStr| std::env::var_os(name).is_some();
+    let mut command = with_engine_names(Arguments::command(), &is_set);
+    let matches = command.try_get_matches_from_mut(words)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// dbt reads `DBT_ENGINE_TARGET` before `DBT_TARGET`, and so with every option.
+fn with_engine_names(command: clap::Command, is_set: &dyn Fn(&OsStr) -> bool) -> clap::Command {
+    let renamed = command.mut_args(|argument| {
+        let old = argument.get_env().and_then(OsStr::to_str).and_then(|name| name.strip_prefix("DBT_"));
+        match old.map(|name| OsString::from(format!("DBT_ENGINE_{name}"))).filter(|name| is_set(name)) {
+            Some(name) => argument.env(name),
+            None => argument,
+        }
+    });
+    renamed.mut_subcommands(|subcommand| with_engine_names(subcommand, is_set))
 }
 
 /// Writes the completion script of a shell.
@@ -424,6 +441,16 @@ pub struct RunOptions {
     pub empty: EmptyOptions,
     #[command(flatten)]
     pub window: WindowOptions,
+    #[command(flatten)]
+    pub sample: SampleOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct SnapshotOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub empty: EmptyOptions,
 }
 
 #[derive(Debug, Args)]
@@ -454,6 +481,8 @@ pub struct BuildOptions {
     pub store: StoreOptions,
     #[command(flatten)]
     pub window: WindowOptions,
+    #[command(flatten)]
+    pub sample: SampleOptions,
     /// Print the first rows of each seed
     #[arg(long)]
     pub show: bool,

@@ -6,7 +6,10 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{self, Invocation};
-use crate::cli::arguments::{self, BuildOptions, CloneOptions, SeedOptions, TestOptions, WindowOptions};
+use crate::cli::arguments::sample::Sample;
+use crate::cli::arguments::{
+    self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
+};
 use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -58,12 +61,13 @@ pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Res
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     context.flag("EMPTY", options.empty.empty);
     set_window(context, &options.window)?;
+    set_sample(context, options.sample.sample);
     let selection = selection(context, &options.selection, None, None)?;
     execute(context, RUN, &selection)
 }
 
 /// `medal snapshot`.
-pub fn snapshot(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
+pub fn snapshot(context: &mut Context, options: &SnapshotOptions) -> Result<Exit, Exit> {
     context.flag("EMPTY", options.empty.empty);
     let selection = selection(context, &options.selection, None, None)?;
     execute(context, SNAPSHOT, &selection)
@@ -82,6 +86,7 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     context.flag("EMPTY", options.empty.empty);
     context.flag("STORE_FAILURES", options.store.store_failures);
     set_window(context, &options.window)?;
+    set_sample(context, options.sample.sample);
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
     execute(context, BUILD, &selection)
 }
@@ -107,6 +112,16 @@ fn set_window(context: &mut Context, options: &WindowOptions) -> Result<(), Exit
         context.flags.insert(name.to_uppercase(), time);
     }
     Ok(())
+}
+
+/// Takes over the sample; the batches of microbatch models are those of its time.
+fn set_sample(context: &mut Context, sample: Option<Sample>) {
+    let Some(Sample { start, end }) = sample else { return };
+    context.batches.window = Some((start, end));
+    context.batches.sample = Some((start, end));
+    let written = json!({"start": start.to_rfc3339(), "end": end.to_rfc3339()});
+    context.invocation.args.insert("sample".to_string(), written.clone());
+    context.flags.insert("SAMPLE".to_string(), written);
 }
 
 /// `medal clone`.

@@ -121,7 +121,8 @@ fn take_over(context: &mut Context, past: &Past) -> Result<(), Exit> {
     }
     context.batches.until = past.started;
     context.batches.earlier = past.batches.clone();
-    context.batches.window = window_of(&past.arguments);
+    context.batches.sample = sample_of(&past.arguments);
+    context.batches.window = context.batches.sample.or_else(|| window_of(&past.arguments));
     context.invocation.command.clone_from(&past.command);
     context.flags.insert("WHICH".to_string(), past.command.as_str().into());
     Ok(())
@@ -174,6 +175,13 @@ fn committed(
         context.reporter.note(&format!("The rows of {id} were committed by the last run: it is not built again"));
     }
     Ok(done)
+}
+
+/// The sample that an earlier command has read.
+fn sample_of(arguments: &Json) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let sample = arguments.get("sample")?;
+    let time = |key: &str| DateTime::parse_from_rfc3339(sample.get(key)?.as_str()?).ok().map(|time| time.to_utc());
+    Some((time("start")?, time("end")?))
 }
 
 /// The span that an earlier command was for.

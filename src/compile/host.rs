@@ -10,7 +10,7 @@ use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
-use crate::compile::microbatch::Batch;
+use crate::compile::microbatch::{Batch, filter};
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
@@ -164,10 +164,15 @@ impl NodeHost {
         })
     }
 
-    /// The rows of the batch, for an input that says when a row happened.
+    /// The rows of the batch and of `--sample`, for an input that says when a row happened.
     fn time_filter(&self, column: impl FnOnce() -> Option<String>) -> Option<TimeFilter> {
-        let batch = self.batch.as_ref()?;
-        Some(batch.filter(&column()?))
+        let is_sampled = || self.node().is_some_and(|node| matches!(node.kind, Kind::Model | Kind::Snapshot));
+        match (self.batch, self.session.batches.sample) {
+            (Some(batch), None) => Some(batch.filter(&column()?)),
+            (Some(batch), Some(sample)) => Some(batch.sampled(sample).filter(&column()?)),
+            (None, Some((start, end))) if is_sampled() => Some(filter(&column()?, start, end)),
+            _ => None,
+        }
     }
 
     /// Where another run has a node that is not here, or (with `--favor-state`) that is not selected.
@@ -317,8 +322,12 @@ impl Host for NodeHost {
         }
     }
 
-    fn warn(&self, message: &str) {
+    fn warn(&self, message: &str) -> Result<(), HostError> {
+        if self.session.flags.get("WARN_ERROR") == Some(&json!(true)) {
+            return Err(HostError { kind: ErrorKind::Raised, message: message.to_string(), help: None });
+        }
         self.session.messages.warning(self.node.as_deref(), message);
+        Ok(())
     }
 
     fn warn_once(&self, message: &str) {

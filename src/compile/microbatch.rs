@@ -23,6 +23,8 @@ pub struct Batch {
 pub struct Request {
     /// `--event-time-start` and `--event-time-end`.
     pub window: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// `--sample`: of every input, only the rows of this time are read.
+    pub sample: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Batches reach up to this moment where no window is given; the start of the run that is retried, or of this one.
     pub until: Option<DateTime<Utc>>,
     /// Models of the run that is retried of which a part of the batches is built: only the others are built now.
@@ -55,7 +57,12 @@ impl Batch {
 
     /// The rows of a relation that belong to the batch.
     pub fn filter(&self, column: &str) -> TimeFilter {
-        TimeFilter { column: column.to_string(), start: shown(self.start), end: shown(self.end) }
+        filter(column, self.start, self.end)
+    }
+
+    /// The part of the batch that is in a sample too.
+    pub fn sampled(self, (start, end): (DateTime<Utc>, DateTime<Utc>)) -> Batch {
+        Batch { start: self.start.max(start), end: self.end.min(end), ..self }
     }
 
     /// `model.batch`.
@@ -64,9 +71,16 @@ impl Batch {
     }
 }
 
+/// The rows of a relation from a time up to, and without, another.
+pub fn filter(column: &str, start: DateTime<Utc>, end: DateTime<Utc>) -> TimeFilter {
+    TimeFilter { column: column.to_string(), start: shown(start), end: shown(end) }
+}
+
 /// As Python prints it.
 fn shown(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%S+00:00").to_string()
+    let format =
+        if time.timestamp_subsec_micros() == 0 { "%Y-%m-%d %H:%M:%S+00:00" } else { "%Y-%m-%d %H:%M:%S%.6f+00:00" };
+    time.format(format).to_string()
 }
 
 /// The batches that a run builds, in order. A model that is built from nothing starts at its `begin`; one that is

@@ -21,10 +21,9 @@ pub struct Selectors {
 #[derive(Debug, Clone)]
 pub struct Named {
     pub selector: Selector,
-    pub description: String,
     pub default: bool,
     /// As it is written.
-    pub definition: Yaml,
+    pub entry: Yaml,
 }
 
 impl Selectors {
@@ -63,7 +62,7 @@ pub fn read(yaml: &Yaml, sink: &mut Diagnostics) -> Selectors {
     for entry in file.list("selectors") {
         let mut fields = Fields::new(entry, "a selector", file.sink);
         let Some((name, span)) = fields.name() else { continue };
-        let description = fields.text("description").unwrap_or_default();
+        fields.text("description");
         let is_default = fields.flag("default").unwrap_or(false);
         let definition = fields.get("definition").cloned();
         fields.finish(Severity::Error);
@@ -79,7 +78,7 @@ pub fn read(yaml: &Yaml, sink: &mut Diagnostics) -> Selectors {
         }
         default = default.or(is_default.then_some(span));
         if let Some(selector) = root(&definition, &selectors, file.sink) {
-            selectors.named.insert(name, Named { selector, description, default: is_default, definition });
+            selectors.named.insert(name, Named { selector, default: is_default, entry: entry.clone() });
         }
     }
     file.finish(Severity::Error);

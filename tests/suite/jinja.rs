@@ -78,7 +78,9 @@ impl Host for World {
 
     fn log(&self, _message: &str, _info: bool) {}
 
-    fn warn(&self, _message: &str) {}
+    fn warn(&self, _message: &str) -> Result<(), HostError> {
+        Ok(())
+    }
 
     fn graph(&self) -> Json {
         json!({"nodes": {}, "sources": {}})

@@ -39,7 +39,7 @@ pub fn object() -> Value {
 }
 
 fn warn(state: &mut State, args: Arguments) -> Result<Value, Error> {
-    render(state)?.host.warn(&args.shown(0, "msg")?);
+    render(state)?.host.warn(&args.shown(0, "msg")?).map_err(error::from_host)?;
     Ok(Value::from(""))
 }
 

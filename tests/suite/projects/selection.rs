@@ -1,5 +1,7 @@
 //! Which nodes a command takes.
 
+use serde_json::json;
+
 use crate::suite::support::{Project, dbt};
 
 /// `raw` → `a` → `b` → `c`, with `lone` apart.
@@ -76,4 +78,33 @@ fn a_selection_that_matches_nothing_is_told_and_fine() {
     let project = chain();
     let ran = project.ends(0, &["run", "-s", "nowhere"]);
     assert!(ran.all().contains("nothing-selected"), "{}", ran.all());
+}
+
+#[test]
+fn the_manifest_has_the_selectors_written_out() {
+    let selectors = "selectors:\n  - name: a\n    definition: 'tag:nightly'\n  - name: b\n    description: both\n    \
+        default: true\n    definition: {union: [{tag: x}, '1+orders,tag:x', {intersection: ['@m', {method: selector, \
+        value: a}]}, {exclude: ['m.sql+']}]}\n";
+    let project = dbt(&[("models/m.sql", "select 1 as id"), ("selectors.yml", selectors)]);
+    project.ends(0, &["parse"]);
+    let nightly = json!({"method": "tag", "value": "nightly"});
+    let expected = json!({
+        "a": {"name": "a", "definition": nightly},
+        "b": {"name": "b", "description": "both", "default": true, "definition": {"union": [
+            {"method": "tag", "value": "x"},
+            {"parents": true, "parents_depth": "1", "method": "fqn", "value": "orders,tag:x"},
+            {"intersection": [{"childrens_parents": true, "method": "fqn", "value": "m"}, nightly]},
+            {"exclude": [{"method": "file", "value": "m.sql", "children": true}]},
+        ]}},
+    });
+    assert_eq!(project.json("target/manifest.json")["selectors"], expected);
+}
+
+#[test]
+fn engine_names_of_environment_variables_come_first() {
+    let project = dbt(&[("models/m.sql", "select 1 as id")]);
+    let mut command = project.command(&["parse"]);
+    let output = command.env("DBT_TARGET_PATH", "plain").env("DBT_ENGINE_TARGET_PATH", "engine").output();
+    assert!(output.expect("medal starts").status.success());
+    assert!(project.path().join("engine").exists() && !project.path().join("plain").exists());
 }
