@@ -5,6 +5,7 @@
 
 pub mod scalar;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ use crate::files::{FileId, Span};
 /// How deep a file may nest, and how many values it may have after aliases are followed.
 const MAX_DEPTH: usize = 100;
 const MAX_NODES: usize = 1_000_000;
+/// How many lines inside brackets may stand further left than the YAML standard wants.
+const MAX_JOINED_LINES: usize = 200;
 
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,8 +111,42 @@ impl Yaml {
 
 /// Parses one document. Every problem goes to the sink; `None` if the file has no usable value (also if empty).
 pub fn parse(file: FileId, text: &str, sink: &mut Diagnostics) -> Option<Yaml> {
-    let mut builder = Builder { file, text, places: Places::of(text), nodes: 0, anchors: BTreeMap::new(), sink };
-    builder.document(text)
+    let mut text = Cow::Borrowed(text);
+    let mut found = Diagnostics::default();
+    let (mut value, mut misplaced) = Builder::new(file, &text, &mut found).document();
+    for _ in 0..MAX_JOINED_LINES {
+        let Some(joined) = misplaced.and_then(|at| join_line(&text, at)) else { break };
+        text = Cow::Owned(joined);
+        let mut again = Diagnostics::default();
+        (value, misplaced) = Builder::new(file, &text, &mut again).document();
+        if value.is_some() {
+            found = again;
+        }
+    }
+    sink.extend(found);
+    value
+}
+
+/// The text with the line of this place put behind the line before it. Nothing else moves.
+///
+/// Inside `[…]` and `{…}` dbt's YAML reader has no regard for indentation, but the parser here has. A line break
+/// there is a space like any other, if no comment ends at it.
+fn join_line(text: &str, at: usize) -> Option<String> {
+    let (before, line) = text.split_at_checked(at)?;
+    let kept = before.trim_end_matches([' ', '\t']).strip_suffix('\n')?;
+    let kept = kept.strip_suffix('\r').unwrap_or(kept);
+    let last_line = kept.rfind('\n').map_or(0, |end| end + 1);
+    let end = comment_start(&kept[last_line..]).map_or(kept.len(), |comment| last_line + comment);
+    Some([&text[..end], &" ".repeat(at - end), line].concat())
+}
+
+/// Where the comment of a line starts: a `#` at its start or after a space, not inside quotes.
+fn comment_start(line: &str) -> Option<usize> {
+    line.match_indices('#').map(|(at, _)| at).find(|&at| {
+        let before = &line[..at];
+        let open = |quote| before.matches(quote).count() % 2 == 1;
+        (before.is_empty() || before.ends_with([' ', '\t'])) && !open('\'') && !open('"')
+    })
 }
 
 /// Parses YAML that comes from the command line (`--vars`, `--args`).
@@ -150,6 +187,8 @@ struct Builder<'a> {
     places: Places,
     nodes: usize,
     anchors: BTreeMap<usize, Yaml>,
+    /// Where a line inside brackets stands too far left.
+    misplaced: Option<usize>,
     sink: &'a mut Diagnostics,
 }
 
@@ -176,9 +215,19 @@ struct Stop;
 
 type Events<'t> = Parser<'t, saphyr_parser::StrInput<'t>>;
 
-impl Builder<'_> {
-    fn document(&mut self, text: &str) -> Option<Yaml> {
-        let mut events = Parser::new_from_str(text);
+impl<'a> Builder<'a> {
+    fn new(file: FileId, text: &'a str, sink: &'a mut Diagnostics) -> Builder<'a> {
+        Builder { file, text, places: Places::of(text), nodes: 0, anchors: BTreeMap::new(), misplaced: None, sink }
+    }
+
+    /// The value, and where a line stands too far left, if that ended it.
+    fn document(mut self) -> (Option<Yaml>, Option<usize>) {
+        let value = self.root();
+        (value, self.misplaced)
+    }
+
+    fn root(&mut self) -> Option<Yaml> {
+        let mut events = Parser::new_from_str(self.text);
         loop {
             match self.next(&mut events).ok()? {
                 (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
@@ -198,6 +247,7 @@ impl Builder<'_> {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = self.places.byte(error.marker());
+                self.misplaced = error.info().starts_with("invalid indentation").then_some(at);
                 self.sink.push(invalid(self.file, self.text, at, error.info()));
                 Err(Stop)
             }
@@ -283,8 +333,9 @@ impl Builder<'_> {
                 value.items().iter().for_each(|source| merged.extend(source.entries().iter().cloned()));
                 continue;
             }
-            self.refuse_duplicate(&key, &entries);
-            entries.push((key, value));
+            if !self.stands_twice(&key, &value, &entries) {
+                entries.push((key, value));
+            }
         }
     }
 
@@ -302,14 +353,18 @@ impl Builder<'_> {
         }
     }
 
-    fn refuse_duplicate(&mut self, key: &Key, entries: &[(Key, Yaml)]) {
-        if let Some((first, _)) = entries.iter().find(|(other, _)| other.name == key.name) {
-            let problem = Diagnostic::error(Code::DuplicateKey, key.span, format!("`{}` stands twice here", key.name))
-                .label("the second one")
-                .related(first.span, "the first one")
-                .help("keep one of them");
-            self.sink.push(problem);
-        }
+    /// Reports a key that was there before: a mistake, unless it says the same again.
+    fn stands_twice(&mut self, key: &Key, value: &Yaml, entries: &[(Key, Yaml)]) -> bool {
+        let Some((first, other)) = entries.iter().find(|(other, _)| other.name == key.name) else { return false };
+        let message = format!("`{}` stands twice here", key.name);
+        let problem = if other.to_json() == value.to_json() {
+            Diagnostic::warning(Code::DuplicateKey, key.span, message)
+        } else {
+            Diagnostic::error(Code::DuplicateKey, key.span, message)
+        };
+        let problem = problem.label("the second one").related(first.span, "the first one").help("keep one of them");
+        self.sink.push(problem);
+        true
     }
 }
 
@@ -333,7 +388,7 @@ fn count(value: &Yaml) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Yaml, parse};
+    use super::{Yaml, parse, parse_json};
     use crate::diagnostic::Diagnostics;
     use crate::files::FileId;
 
@@ -353,6 +408,31 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_reported() {
         assert_eq!(read("a: 1\nb: 2\na: 3\n").1, ["`a` stands twice here"]);
+        assert!(parse_json("a: 1\nb: 2\na: 3\n").is_err());
+    }
+
+    #[test]
+    fn a_key_that_says_the_same_twice_gets_a_warning() {
+        assert_eq!(read("a: [1]\na: [1]\n").1, ["`a` stands twice here"]);
+        assert_eq!(parse_json("a: [1]\na: [1]\n").map(|value| value.to_string()), Ok(r#"{"a":[1]}"#.to_string()));
+    }
+
+    #[test]
+    fn indentation_inside_brackets_is_free() {
+        let (value, problems) =
+            read("a:\n    b: [\n  1, # 'ü' one\n  # two\n\n  '#', x\n]\n    c: {\n k: v\n}\nd: e\n");
+        assert_eq!(problems, [""; 0]);
+        let json = value.as_ref().map(|value| value.to_json().to_string()).unwrap_or_default();
+        assert_eq!(json, r##"{"a":{"b":[1,"#","x"],"c":{"k":"v"}},"d":"e"}"##);
+        let place = value.as_ref().and_then(|value| value.get("d")).map(|last| last.span.range());
+        assert_eq!(place, Some(68..69));
+        assert_eq!(read("a: {\r\n  b: [\r\n  1\r\n]\r\n}\r\n").1, [""; 0]);
+    }
+
+    #[test]
+    fn indentation_outside_of_brackets_is_not() {
+        assert_eq!(read("a:\n    b: 1\n  c: 2\n").1.len(), 1);
+        assert_eq!(read("a:\n  b: [\n  1\nc: 2\n").1.len(), 1);
     }
 
     #[test]

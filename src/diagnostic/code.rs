@@ -52,8 +52,9 @@ codes! {
     /// The place is where the parser gave up. The cause is often in the line before: an indentation that does not
     /// match, a tab, a quote that is not closed, or a text with `: ` or `#` in it that needs quotes.
     InvalidYaml => "invalid-yaml",
-    /// A key stands twice in one YAML mapping. dbt would silently take the last one.
+    /// A key stands twice in one YAML mapping. dbt would take the last one, and lose what the first one says.
     ///
+    /// It is a warning if both say the same.
     /// Keep one of the two. Two `models:` in one file become one list.
     DuplicateKey => "duplicate-key",
     /// A key is not known at this place. It is often a misspelling, or stands at the wrong depth.

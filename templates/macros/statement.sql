@@ -23,6 +23,5 @@
 
 {% macro run_query(sql) %}
   {%- call statement('run_query_statement', fetch_result=true, auto_begin=false) -%}{{ sql }}{%- endcall -%}
-  {%- set result = load_result('run_query_statement') -%}
-  {{ return(result.table if result else none) }}
+  {{ return(load_result('run_query_statement').table) }}
 {% endmacro %}

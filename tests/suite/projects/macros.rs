@@ -28,6 +28,20 @@ fn a_run_query_shapes_a_model() {
     assert_eq!(project.query("select * from wide"), "a|b");
 }
 
+#[test]
+fn the_rows_of_a_run_query_need_no_guard() {
+    let project = dbt(&[
+        (
+            "macros/letters.sql",
+            "{% macro letters() %}{% set rows = run_query(\"select unnest(['a', 'b']) as letter order by 1\") %}\
+             {% for row in rows %}{{ row['letter'] }}{% endfor %}|{{ rows is none }}{% endmacro %}",
+        ),
+        ("models/a.sql", "select '{{ letters() }}' as letters"),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select letters from a"), "ab|False");
+}
+
 /// An installed package `tools` with a model, a seed and dispatched macros.
 fn with_package(files: &[(&str, &str)]) -> Project {
     let package = [
