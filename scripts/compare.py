@@ -4,6 +4,8 @@
 The project is copied twice, each tool runs the same commands in its copy, and then these are held against each other:
 exit codes, the outcome of every node, the nodes of the manifest with what they depend on and how they are materialized,
 the compiled SQL, and every row of every relation of the DuckDB files that the runs made. Exits with 0 if all is equal.
+With --dbt-twice dbt runs twice, and what differs between its own two runs, for instance the time of a run or a random
+number, does not count against medal. The last line is a row for a table of many projects.
 
     scripts/compare.py ../jaffle_shop_duckdb
     scripts/compare.py ../jaffle-shop --profile default --commands "seed --vars '{load_source_data: true}'" build
@@ -54,21 +56,40 @@ class Run:
         return read_json(self.folder / "target" / "manifest.json") or {}
 
 
+@dataclass
+class Comparison:
+    """How much is the same, and how much is not."""
+
+    differences: int = 0
+    nodes: int = 0
+    relations_equal: int = 0
+    relations_different: int = 0
+
+    def row(self, project, dbt, medal):
+        """project, nodes, relations equal and different, all differences, seconds of dbt and of medal."""
+        cells = [project, self.nodes, self.relations_equal, self.relations_different, self.differences]
+        return " | ".join(["", *map(str, cells), f"{dbt.wall:.2f}", f"{medal.wall:.2f}", ""]).strip()
+
+
 def main():
     options = parse_arguments()
     options.dbt = options.dbt or install_dbt()
     use_python_with_duckdb(options.dbt)
     scratch = Path(tempfile.mkdtemp(prefix="compare-"))
     try:
-        runs = [run_tool(tool, getattr(options, tool), scratch, options) for tool in ("dbt", "medal")]
-        differences = compare_runs(*runs, options)
-        report_cost(*runs)
+        dbt = run_tool("dbt", options.dbt, scratch, options)
+        medal = run_tool("medal", options.medal, scratch, options)
+        again = run_tool("dbt-again", options.dbt, scratch, options) if options.dbt_twice else None
+        comparison = compare_runs(dbt, medal, again, options)
+        report_cost(dbt, medal)
     finally:
         if options.keep:
             print(f"\nthe copies are in {scratch}")
         else:
             shutil.rmtree(scratch, ignore_errors=True)
+    differences = comparison.differences
     print("\nequal" if not differences else f"\ndifferent: {differences} differences")
+    print(comparison.row(options.name or options.project.resolve().name, dbt, medal))
     return 1 if differences else 0
 
 
@@ -87,6 +108,10 @@ def parse_arguments():
     parser.add_argument(
         "--without-unit-tests", action="store_true", help="count those that medal does not build, without failing"
     )
+    parser.add_argument(
+        "--dbt-twice", action="store_true", help="leave out what differs between two runs of dbt, as random numbers do"
+    )
+    parser.add_argument("--name", help="of the project in the last line; default: that of its folder")
     parser.add_argument("--keep", action="store_true", help="keep the two copies")
     return parser.parse_args()
 
@@ -177,7 +202,8 @@ def is_own_test(entry):
 
 
 def tidy(sql):
-    """The SQL without the white space that carries no meaning: macros differ in it."""
+    """The SQL without the comments and the white space that carry no meaning: macros differ in them."""
+    sql = re.sub(r"--[^\n]*|/\*.*?\*/", " ", sql, flags=re.DOTALL)
     return re.sub(r"\s*([()\[\],])\s*", r"\1", " ".join(sql.split()))
 
 
@@ -188,20 +214,36 @@ def read_json(path):
 # The comparison: each function prints what differs and returns how much
 
 
-def compare_runs(dbt, medal, options):
+def compare_runs(dbt, medal, again, options):
     for run in (dbt, medal):
         if not run.manifest.get("nodes"):
             sys.exit(f"there is nothing to compare: {run.tool} wrote no target/manifest.json with nodes")
     if options.without_unit_tests:
         leave_unit_tests_out(dbt, medal)
     leave_no_work_out(dbt)
+    if again:
+        leave_changing_out(dbt, medal, again)
     differences = compare_maps("exit codes", *numbered(dbt.exit_codes, medal.exit_codes, options))
     for number, command in enumerate(options.commands):
         differences += compare_maps(f"outcomes of `{command}`", dbt.outcomes[number], medal.outcomes[number])
     differences += compare_maps("materializations", *both(dbt, medal, materialization))
     differences += compare_maps("dependencies", *both(dbt, medal, dependencies))
     differences += compare_maps("compiled SQL", dbt.compiled, medal.compiled)
-    return differences + compare_warehouses(dbt.folder, medal.folder, set(options.ignore_column))
+    comparison = compare_warehouses(dbt, medal, again, set(options.ignore_column))
+    comparison.differences += differences
+    comparison.nodes = len({node for outcomes in dbt.outcomes for node in outcomes})
+    return comparison
+
+
+def leave_changing_out(dbt, medal, again):
+    """Takes out the outcomes and the SQL that were not the same in the two runs of dbt."""
+    views = [list(zip(run.outcomes, ["outcome"] * len(run.outcomes))) + [(run.compiled, "SQL")] for run in (dbt, medal, again)]
+    for (first, title), (ours, _), (second, _) in zip(*views):
+        changing = [node for node in first if node in second and first[node] != second[node]]
+        for node in changing:
+            del first[node]
+            ours.pop(node, None)
+            print(f"left out, since two runs of dbt differ: the {title} of {node}")
 
 
 def leave_unit_tests_out(dbt, medal):
@@ -269,31 +311,81 @@ def contrast(dbt, medal):
     return "".join(f"\n        {tool} {dots}{text}" for tool, text in ends)
 
 
-def compare_warehouses(dbt, medal, ignored):
-    relations = [read_relations(folder, ignored) for folder in (dbt, medal)]
-    names = sorted({*relations[0], *relations[1]})
+def compare_warehouses(dbt, medal, again, ignored):
+    ours, theirs = (read_relations(run.folder, ignored) for run in (medal, dbt))
+    if again:
+        leave_changing_columns_out(theirs, ours, read_relations(again.folder, ignored))
+    names = sorted({*theirs, *ours})
     width = max([len(name) for name in names], default=8)
     print(f"\n{'relation':<{width}}  {'rows':>9}  verdict")
-    return sum(compare_relation(name, width, *(side.get(name) for side in relations)) for name in names)
+    comparison = Comparison()
+    for name in names:
+        if compare_relation(name, width, theirs.get(name), ours.get(name)):
+            comparison.relations_equal += 1
+        else:
+            comparison.relations_different += 1
+    comparison.differences = comparison.relations_different
+    return comparison
+
+
+def leave_changing_columns_out(dbt, medal, again):
+    """Takes out the columns whose values were not the same in two runs of dbt."""
+    for name in dbt.keys() & again.keys():
+        first, second = dbt[name], again[name]
+        changing = {column for column in first.columns if first.values(column) != second.values(column)}
+        if changing:
+            print(f"left out, since two runs of dbt differ: {name}: {', '.join(sorted(changing))}")
+        for relations in (dbt, medal):
+            if name in relations:
+                relations[name] = relations[name].without(changing)
 
 
 def compare_relation(name, width, dbt, medal):
+    """Whether they are the same, row by row."""
     if not dbt or not medal:
         print(f"{name:<{width}}  {'':>9}  only in {'dbt' if dbt else 'medal'}")
-        return 1
-    (dbt_shape, dbt_rows), (medal_shape, medal_rows) = dbt, medal
+        return False
     verdict = "equal" if dbt == medal else "different"
-    print(f"{name:<{width}}  {dbt_rows.total():>9}  {verdict}")
-    if dbt_shape != medal_shape:
-        print(f"    columns{contrast(dbt_shape, medal_shape)}")
-    for tool, rows in [("dbt", dbt_rows - medal_rows), ("medal", medal_rows - dbt_rows)]:
+    print(f"{name:<{width}}  {len(dbt.rows):>9}  {verdict}")
+    if dbt.shape != medal.shape:
+        print(f"    columns{contrast(dbt.shape, medal.shape)}")
+    for tool, rows in [("dbt", dbt.bag - medal.bag), ("medal", medal.bag - dbt.bag)]:
         for row in list(rows.elements())[:SHOWN]:
             print(f"    only in {tool}: {row}")
-    return 0 if dbt == medal else 1
+    return dbt == medal
+
+
+@dataclass
+class Relation:
+    """A table or view: its kind, its columns with their types, and its rows, whose order does not count."""
+
+    kind: str
+    columns: dict
+    rows: list
+
+    def __eq__(self, other):
+        return self.shape == other.shape and self.bag == other.bag
+
+    @property
+    def shape(self):
+        return [self.kind, *(f"{name} {kind}" for name, kind in self.columns.items())]
+
+    @property
+    def bag(self):
+        return Counter(repr(row) for row in self.rows)
+
+    def values(self, column):
+        place = list(self.columns).index(column) if column in self.columns else None
+        return None if place is None else Counter(repr(row[place]) for row in self.rows)
+
+    def without(self, columns):
+        kept = [place for place, name in enumerate(self.columns) if name not in columns]
+        names = {name: kind for name, kind in self.columns.items() if name not in columns}
+        return Relation(self.kind, names, [[row[place] for place in kept] for row in self.rows])
 
 
 def read_relations(folder, ignored):
-    """Relation -> (its kind and columns with types, its rows as a bag), for every DuckDB file under the folder."""
+    """The relations of every DuckDB file under the folder, by name."""
     import duckdb
 
     relations = {}
@@ -325,11 +417,10 @@ def read_relation(connection, schema, name, kind, ignored):
     try:
         result = connection.execute(f"select * from {quoted}")
     except duckdb.Error as error:  # a view over what is gone, say
-        return [kind, f"cannot be read: {type(error).__name__}"], Counter()
-    columns = [(column[0], str(column[1])) for column in result.description]
-    kept = [place for place, (column, _) in enumerate(columns) if column not in ignored]
-    rows = Counter(repr([canonical(row[place]) for place in kept]) for row in result.fetchall())
-    return [kind, *(" ".join(columns[place]) for place in kept)], rows
+        return Relation(f"{kind} that cannot be read: {type(error).__name__}", {}, [])
+    columns = {column[0]: str(column[1]) for column in result.description}
+    rows = [[canonical(value) for value in row] for row in result.fetchall()]
+    return Relation(kind, columns, rows).without(ignored)
 
 
 def canonical(value):
