@@ -25,7 +25,7 @@ use crate::files::Span;
 use crate::jinja::{RenderError, Scope, ScopeValue, SourceMap, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Kind, Node};
-use crate::manifest::{builtin, test_code};
+use crate::manifest::{builtin, refable, test_code};
 
 /// A node as the SQL that will run.
 #[derive(Debug, Clone)]
@@ -176,7 +176,10 @@ pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic 
     if problem.span.is_none() && node.template.is_some() {
         let spoken_of = |key: &str| problem.message.contains(key) || problem.message.contains(&key.replace('_', " "));
         let key = node.config.written().keys().map(String::as_str).find(|key| spoken_of(key));
-        problem.span = key.and_then(|key| node.config_place(key)).or(Some(Span::start_of(node.file)));
+        problem.span = key.and_then(|key| node.config_place(key)).or_else(|| refable::place(node));
+    }
+    if node.is_yaml_snapshot() && problem.span.is_some_and(|span| span.file == node.file) {
+        problem.span = node.patch_span;
     }
     problem
 }

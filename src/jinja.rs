@@ -326,6 +326,11 @@ impl Library {
         self.shared.find_materialization(name, adapter).map(|id| &self.shared.macros[id])
     }
 
+    /// Why a model of a package cannot have an incremental strategy: no macro makes its SQL.
+    pub fn missing_strategy(&self, package: &str, strategy: &str) -> Option<HostError> {
+        functions::adapter::find_strategy(&self.shared, package, strategy).err()
+    }
+
     /// Whether templates of a package can call `name`, or look at it: a macro, perhaps with its package, or a function.
     pub fn knows(&self, package: &str, name: &str) -> bool {
         match name.split_once('.') {

@@ -11,6 +11,7 @@ pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
 pub mod inline;
+pub mod materializations;
 pub mod microbatch;
 pub mod names;
 pub mod nodes;
@@ -32,6 +33,7 @@ pub mod unsupported;
 pub mod unused;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -187,6 +189,15 @@ impl RefArguments {
     }
 }
 
+/// As it is written in a template: `ref('orders', v=2)`.
+impl fmt::Display for RefArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let package = self.package.iter().map(|package| format!("'{package}', "));
+        let version = self.version.iter().map(|version| format!(", v={}", python::repr(version)));
+        write!(f, "ref({}'{}'{})", package.collect::<String>(), self.name, version.collect::<String>())
+    }
+}
+
 impl From<&RefCall> for RefArguments {
     fn from(call: &RefCall) -> RefArguments {
         let version = call.version.clone().filter(|version| !version.is_null());
@@ -313,7 +324,15 @@ impl Node {
     /// The name that no other node has: of a version, `orders.v2`.
     pub fn search_name(&self) -> Cow<'_, str> {
         match &self.version {
-            Some(version) => Cow::Owned(format!("{}.{version}", self.name)),
+            Some(version) if self.is_refable() => Cow::Owned(format!("{}.{version}", self.name)),
+            _ => Cow::Borrowed(&self.name),
+        }
+    }
+
+    /// The name of a unit test; of one for a version of its model, `name_v2`.
+    pub fn versioned_name(&self) -> Cow<'_, str> {
+        match &self.version {
+            Some(version) => Cow::Owned(format!("{}_{version}", self.name)),
             None => Cow::Borrowed(&self.name),
         }
     }

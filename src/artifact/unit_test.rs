@@ -32,7 +32,7 @@ pub struct UnitTestEntry<'a> {
     schema: Option<&'a str>,
     created_at: f64,
     versions: Option<Versions<'a>>,
-    version: (),
+    version: Option<&'a Json>,
 }
 
 #[derive(Serialize)]
@@ -107,7 +107,7 @@ fn entry<'a>(node: &'a Node, test: &'a UnitTest, project: &Project, created_at: 
             .versions
             .as_ref()
             .map(|versions| Versions { include: versions.include.as_deref(), exclude: versions.exclude.as_deref() }),
-        version: (),
+        version: node.version.as_ref().map(|version| &version.v),
     }
 }
 

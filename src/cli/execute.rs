@@ -15,12 +15,12 @@ use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
-use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
-use crate::manifest::Manifest;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
+use crate::manifest::{Manifest, materializations};
 use crate::plan::{Plan, plan};
 use crate::run::journal::Journal;
 use crate::run::ledger;
@@ -139,6 +139,17 @@ fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit,
     execute_nodes(context, &workspace, mode, &selected)
 }
 
+/// Says before anything runs which models can never be built. A dbt project runs the others, as with dbt.
+fn foresee(context: &Context, workspace: &Workspace, plan: &Plan) -> Result<(), Exit> {
+    let Workspace { project, manifest, .. } = workspace;
+    let severity = if project.is_native() { Severity::Error } else { Severity::Warning };
+    let mut sink = Diagnostics::default();
+    let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
+    let problems = nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node));
+    problems.for_each(|problem| sink.push(Diagnostic { severity, ..problem }));
+    if workspace::tell(context, sink) { Err(Exit::Unusable) } else { Ok(()) }
+}
+
 /// Plans and runs nodes.
 pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
     let Workspace { project, manifest, target_dir, .. } = workspace;
@@ -154,6 +165,9 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
         context.reporter.note("Nothing to do");
         write(context, workspace, &results, &IndexMap::new())?;
         return Ok(Exit::Fine);
+    }
+    if mode.command != CLONE.command {
+        foresee(context, workspace, &plan)?;
     }
     let adapter = workspace::connect(context, workspace)?;
     let session = workspace::session(context, workspace, selected);

@@ -56,7 +56,9 @@ fn line(manifest: &Manifest, id: &str, output: ListOutput) -> Option<String> {
         return Some(match output {
             ListOutput::Name => node.search_name().into_owned(),
             ListOutput::Path => node.original_path.clone(),
-            ListOutput::Selector if node.unit_test().is_some() => format!("unit_test:{}.{}", node.package, node.name),
+            ListOutput::Selector if node.unit_test().is_some() => {
+                format!("unit_test:{}.{}", node.package, node.versioned_name())
+            }
             ListOutput::Selector | ListOutput::Json => node.fqn.join("."),
         });
     }

@@ -220,7 +220,7 @@ impl Host for NodeHost {
             return Ok(relation);
         }
         if self.stage.complete {
-            return Err(self.not_given(ErrorKind::UnknownRef, &format!("ref('{name}')")));
+            return Err(self.not_given(ErrorKind::UnknownRef, &call.to_string()));
         }
         let Some(node) = self.referenced(&call) else {
             return Err(HostError {

@@ -7,8 +7,8 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
 use crate::jinja::SourceMap;
-use crate::manifest::Node;
 use crate::manifest::unit_tests::UnitTest;
+use crate::manifest::{Node, refable};
 
 impl CompiledNode {
     /// The place in the template that a byte of `sql` came from.
@@ -56,8 +56,10 @@ pub fn sql_problem(
     let fallback = match &node.kind {
         crate::manifest::Kind::GenericTest(test) => Some(test.span),
         crate::manifest::Kind::UnitTest(test) => Some(place_in_rows(test, compiled, error, sent)),
-        _ => node.template.as_ref().map(|_| Span::start_of(node.file)),
+        _ => node.template.as_ref().and_then(|_| refable::place(node)),
     };
+    // The query of a snapshot in YAML is written nowhere.
+    let place = place.filter(|span| !(node.is_yaml_snapshot() && span.file == node.file));
     let in_own_text = place.is_some();
     let span = match node.generic_test() {
         Some(_) => fallback,

@@ -17,7 +17,7 @@ use crate::jinja::{ErrorKind, RenderError, Scope, ScopeValue, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::unit_fixtures::{Fixture, Rows};
 use crate::manifest::unit_tests::{Given, UnitTest};
-use crate::manifest::{Manifest, Node};
+use crate::manifest::{Manifest, Node, RefArguments};
 
 /// Compiles a unit test.
 pub fn compile(
@@ -67,7 +67,7 @@ fn test_scope(session: &Arc<Session>, node: &Node, test: &UnitTest, this: Option
 fn unknown_input(manifest: &Manifest, node: &Node, given: &Given) -> Diagnostic {
     let message = format!("the unit test `{}` gives rows for `{}`, which does not exist", node.name, given.input);
     let problem = Diagnostic::error(Code::UnknownRef, given.span, message);
-    let nodes = manifest.nodes.values().filter(|node| node.is_refable()).map(|node| format!("ref('{}')", node.name));
+    let nodes = manifest.nodes.values().filter(|node| node.is_refable()).map(|node| ref_to(node));
     let sources = manifest.sources.values().map(|item| format!("source('{}', '{}')", item.source_name, item.name));
     let known: Vec<String> = nodes.chain(sources).collect();
     match nearest(&given.input, known.iter().map(String::as_str)) {
@@ -90,6 +90,12 @@ fn failed(node: &Node, test: &UnitTest, host: &NodeHost, error: &RenderError) ->
         }
         _ => problem,
     }
+}
+
+/// What reads this node, with its version if it is not the latest.
+fn ref_to(node: &Node) -> String {
+    let version = node.version.as_ref().filter(|version| !version.is_latest()).map(|version| version.v.clone());
+    RefArguments { package: None, name: node.name.clone(), version }.to_string()
 }
 
 /// The rows of an input as a query.

@@ -113,6 +113,12 @@ impl<'a> Binder<'a> {
         self.nodes.get(id).map(Box::as_ref)
     }
 
+    /// All versions of a model, in the order in which they are declared.
+    pub fn versions_of(&self, model: &'a Node) -> impl Iterator<Item = &'a Node> {
+        let same = |node: &&Node| node.name == model.name && node.package == model.package;
+        self.nodes.values().map(Box::as_ref).filter(|node| matches!(node.kind, Kind::Model)).filter(same)
+    }
+
     /// The names of a package's models.
     pub fn models_of(&self, package: &str) -> impl Iterator<Item = &'a str> {
         let models =

@@ -77,14 +77,17 @@ pub fn collect(
         for file in &package.properties {
             for written in &file.unit_tests {
                 let drafting = Drafting { project, files, library, binder, package, file, written };
-                let Some(node) = drafting.draft(sink) else { continue };
-                if !node.config.flag("enabled") || node.depends_on.is_empty() {
+                let Some((node, tested)) = drafting.draft(sink) else { continue };
+                let Some(tested) = tested.filter(|_| node.config.flag("enabled")) else {
                     disabled.push(super::nodes::disabled(&node));
-                } else if let Some((first, _)) = tests.get(&node.id) {
+                    continue;
+                };
+                let nodes = drafting.spread(node, tested, sink);
+                if let Some((first, _)) = nodes.iter().find_map(|node| tests.get(&node.id)) {
                     sink.push(same_name(written, *first));
-                } else {
-                    tests.insert(node.id.clone(), (written.span, node));
+                    continue;
                 }
+                tests.extend(nodes.into_iter().map(|node| (node.id.clone(), (written.span, node))));
             }
         }
     }
@@ -108,9 +111,9 @@ struct Drafting<'a> {
     written: &'a UnitTestProperties,
 }
 
-impl Drafting<'_> {
-    /// The node; one that depends on nothing if the model is switched off. None if it cannot be used.
-    fn draft(&self, sink: &mut Diagnostics) -> Option<Node> {
+impl<'a> Drafting<'a> {
+    /// The node and the model, unless that is switched off. None if the test cannot be used.
+    fn draft(&self, sink: &mut Diagnostics) -> Option<(Node, Option<&'a Node>)> {
         let tested = self.tested(sink)?;
         let reader = Reader { files: self.files, package: self.package, binder: self.binder, test: &self.written.name };
         let given: Vec<Option<Given>> =
@@ -127,13 +130,46 @@ impl Drafting<'_> {
         };
         if let Some(node) = tested {
             self.check_overrides(node, sink);
-            self.check_versions(node, sink);
         }
-        Some(self.node(test, tested))
+        Some((self.node(test, tested), tested))
+    }
+
+    /// One test for each version of its model that it is about; of a model without versions, the test itself.
+    fn spread(&self, test: Node, tested: &Node, sink: &mut Diagnostics) -> Vec<Node> {
+        let versions = self.written.versions.as_ref();
+        let named = |list: fn(&Versions) -> &Option<Vec<Json>>| {
+            versions.and_then(|versions| list(versions).as_deref()).filter(|list| !list.is_empty())
+        };
+        let (included, excluded) = (named(|versions| &versions.include), named(|versions| &versions.exclude));
+        if tested.version.is_none() {
+            if included.or(excluded).is_some() {
+                let span = versions.and_then(|versions| versions.span);
+                let message = format!("the unit test `{}` names versions, and `{}` has none", test.name, tested.name);
+                sink.push(Diagnostic::error(Code::InvalidValue, span, message).help("delete `versions`"));
+            }
+            return vec![test];
+        }
+        let all: Vec<&Node> = self.binder.versions_of(tested).collect();
+        let is_meant = |v: &Json| match (excluded, included) {
+            (Some(excluded), _) => !excluded.contains(v),
+            (None, Some(included)) => included.contains(v),
+            (None, None) => versions.is_none(),
+        };
+        let meant = |node: &&&Node| node.version.as_ref().is_some_and(|version| is_meant(&version.v));
+        let nodes: Vec<Node> = all.iter().filter(meant).map(|model| of_version(&test, model)).collect();
+        if nodes.is_empty() {
+            let known: Vec<String> =
+                all.iter().flat_map(|node| &node.version).map(|version| python::repr(&version.v)).collect();
+            let message = format!("the unit test `{}` is about no version of `{}`", test.name, tested.name);
+            let span = versions.and_then(|versions| versions.span);
+            let help = format!("its versions are {}; without `versions` all are tested", known.join(", "));
+            sink.push(Diagnostic::error(Code::UnknownVersion, span, message).help(help));
+        }
+        nodes
     }
 
     /// The model; `Some(None)` if it is switched off.
-    fn tested(&self, sink: &mut Diagnostics) -> Option<Option<&Node>> {
+    fn tested(&self, sink: &mut Diagnostics) -> Option<Option<&'a Node>> {
         let UnitTestProperties { model, model_span, name, .. } = self.written;
         let package = &self.package.name;
         let word = model.split_whitespace().next().unwrap_or_default();
@@ -224,16 +260,6 @@ impl Drafting<'_> {
         }
     }
 
-    /// No model has versions yet.
-    fn check_versions(&self, tested: &Node, sink: &mut Diagnostics) {
-        let Some(versions) = &self.written.versions else { return };
-        if versions.include.is_some() || versions.exclude.is_some() {
-            let message =
-                format!("the unit test `{}` names versions, and `{}` has none", self.written.name, tested.name);
-            sink.push(Diagnostic::error(Code::InvalidValue, versions.span, message).help("delete `versions`"));
-        }
-    }
-
     fn node(&self, test: UnitTest, tested: Option<&Node>) -> Node {
         let (written, package) = (self.written, &self.package.name);
         let fqn = self.fqn();
@@ -271,6 +297,26 @@ impl Drafting<'_> {
         let names = [self.written.model.as_str(), &self.written.name];
         [self.package.name.as_str()].into_iter().chain(folders).chain(names).map(str::to_string).collect()
     }
+}
+
+/// The test, for one version of its model: `…_v1`.
+fn of_version(test: &Node, model: &Node) -> Node {
+    let mut node = Node {
+        version: model.version.clone(),
+        raw_code: model.raw_code.clone(),
+        depends_on: vec![model.id.clone()],
+        ..test.clone()
+    };
+    if let Some(version) = &model.version {
+        node.id = format!("{}_{version}", test.id);
+        node.path = format!("{}_{version}.sql", test.path.trim_end_matches(".sql"));
+    }
+    if let Kind::UnitTest(test) = &mut node.kind {
+        test.tested = model.id.clone();
+        let own = test.given.iter_mut().filter(|given| given.is_this());
+        own.for_each(|given| given.bound = Some(model.id.clone()));
+    }
+    node
 }
 
 /// The test as dbt hashes it, so that `state:modified` understands the other tool's manifest.

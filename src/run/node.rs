@@ -12,11 +12,11 @@ use crate::compile::microbatch::Batch;
 use crate::compile::place::sql_problem;
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::{CompiledNode, compile, compile_part, explain, scope};
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
-use crate::diagnostic::{Diagnostic, nearest};
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
-use crate::manifest::{Kind, Node, microbatch, names};
+use crate::manifest::{Kind, Node, materializations, microbatch, names, refable};
 use crate::run::ledger;
 use crate::run::outcome::{self, Timer};
 use crate::run::{Outcome, Status};
@@ -124,7 +124,7 @@ impl Worker {
         let place = match &node.kind {
             Kind::GenericTest(test) => test.span,
             Kind::UnitTest(test) => test.span,
-            _ => Span::start_of(node.file),
+            _ => refable::place(node).unwrap_or(Span::start_of(node.file)),
         };
         match count {
             Ok(1) => Ok(compiled),
@@ -179,17 +179,7 @@ impl Worker {
             _ if self.clones() => "clone",
             _ => node.materialized(),
         };
-        library.find_materialization(name, &self.session.project.target.kind).ok_or_else(|| {
-            let message = format!("`{}` asks for the materialization `{name}`, which does not exist", node.name);
-            let problem = Diagnostic::error(Code::UnknownMaterialization, node.config_place("materialized"), message);
-            let known = library.macros().iter().filter_map(|found| {
-                found.name.strip_prefix("materialization_")?.rsplit_once('_').map(|(name, _)| name)
-            });
-            match nearest(name, known) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("view, table, incremental, ephemeral, seed and snapshot are built in"),
-            }
-        })
+        materializations::find(library, &self.session.project.target.kind, node, name)
     }
 
     /// What a node leaves open is undone, and what it may have done is looked up again.
@@ -235,7 +225,7 @@ pub fn failure(
                 false => problem,
             }
         }
-        Some((complaint, _)) => Diagnostic::error(Code::SqlError, Span::start_of(node.file), complaint.to_string()),
+        Some((complaint, _)) => Diagnostic::error(Code::SqlError, refable::place(node), complaint.to_string()),
         None => explain(node, host, error),
     }
 }

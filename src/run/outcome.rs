@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::Span;
 use crate::jinja::JsonMap;
 use crate::manifest::Node;
+use crate::manifest::unit_tests::Given;
 use crate::run::{Outcome, Status, diff};
 
 /// The clock of one node.
@@ -130,7 +131,9 @@ pub fn of_test(
 pub fn of_unit_test(timer: Timer, node: &Node, compiled: Option<CompiledNode>, rows: Option<Rows>) -> Outcome {
     let test = node.unit_test().expect("it is a unit test");
     let used: Vec<&String> = compiled.iter().flat_map(|compiled| &compiled.ctes).map(|(id, _)| id).collect();
-    let unused = test.given.iter().filter(|given| given.bound.as_ref().is_some_and(|id| !used.contains(&id)));
+    // What one version does not read, another may.
+    let is_read = |given: &Given| given.bound.as_ref().is_none_or(|id| used.contains(&id)) || node.version.is_some();
+    let unused = test.given.iter().filter(|given| !is_read(given));
     let mut diagnostics: Vec<Diagnostic> = unused
         .map(|given| {
             let message = format!("`{}` does not read `{}`, whose rows the unit test gives", test.model, given.input);

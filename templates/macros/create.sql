@@ -27,6 +27,21 @@
   {{ get_create_sql(target_relation, sql) }}
 {%- endmacro %}
 
+{# Takes away what holds a table that is built anew, and gives what `come_back` puts there again. #}
+{% macro make_way(relation) -%}
+  {{ return(adapter.dispatch('make_way', 'dbt')(relation) if relation is not none and relation.type == 'table' else []) }}
+{%- endmacro %}
+
+{% macro default__make_way(relation) -%}
+  {{ return([]) }}
+{%- endmacro %}
+
+{% macro come_back(kept) -%}
+  {%- do adapter.dispatch('come_back', 'dbt')(kept) if kept -%}
+{%- endmacro %}
+
+{% macro default__come_back(kept) -%}{%- endmacro %}
+
 {% macro get_create_table_as_sql(temporary, relation, sql) -%}
   {{ return(adapter.dispatch('get_create_table_as_sql', 'dbt')(temporary, relation, sql)) }}
 {%- endmacro %}

@@ -8,7 +8,9 @@
   {%- do run_hooks(pre_hooks, inside_transaction=true) -%}
 
   {%- if rebuild -%}
+    {%- set kept = make_way(existing_relation) -%}
     {%- call statement('main') -%}{{ get_replace_sql(existing_relation, target_relation, sql) }}{%- endcall -%}
+    {%- do come_back(kept) -%}
     {%- do create_indexes(target_relation) -%}
   {%- else -%}
     {%- set temp_relation = make_temp_relation(target_relation) -%}

@@ -6,7 +6,9 @@
   {%- do run_hooks(pre_hooks, inside_transaction=false) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=true) -%}
 
+  {%- set kept = make_way(existing_relation) -%}
   {%- call statement('main') -%}{{ get_replace_sql(existing_relation, target_relation, sql) }}{%- endcall -%}
+  {%- do come_back(kept) -%}
   {%- do create_indexes(target_relation) -%}
 
   {%- do run_hooks(post_hooks, inside_transaction=true) -%}

@@ -23,7 +23,7 @@ pub fn description(node: &Node) -> String {
         Kind::Model => format!("sql {} model {}", node.materialized(), short_relation(node)),
         Kind::Seed { .. } => format!("seed file {}", short_relation(node)),
         Kind::Snapshot => format!("snapshot {}", short_relation(node)),
-        Kind::UnitTest(ref test) => format!("{}::{}", test.model, node.name),
+        Kind::UnitTest(ref test) => format!("{}::{}", test.model, node.versioned_name()),
         Kind::Operation => format!("hook: {}", hook_name(node)),
         Kind::Analysis | Kind::SingularTest | Kind::GenericTest(_) => node.name.clone(),
     };

@@ -7,17 +7,20 @@ use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::adapter::relation::{Column, Relation, identifier};
+use crate::diagnostic::nearest;
 use crate::jinja::collections::{Dict, List};
 use crate::jinja::error::{self, from_host, runtime};
 use crate::jinja::functions::constraints;
 use crate::jinja::functions::external;
 use crate::jinja::functions::queries::Response;
 use crate::jinja::functions::{Arguments, Function, settled};
+use crate::jinja::library::Shared;
 use crate::jinja::objects::column::{self, ColumnObject};
 use crate::jinja::objects::relation::{self, RelationObject};
 use crate::jinja::objects::table::Table;
 use crate::jinja::python;
 use crate::jinja::render::{Render, render};
+use crate::jinja::{ErrorKind as Kind, HostError};
 
 #[derive(Debug)]
 pub struct Adapter;
@@ -152,7 +155,7 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
             Ok(Value::from(if quote { identifier(&name) } else { name }))
         }
         "valid_incremental_strategies" => strategies(),
-        "get_incremental_strategy_macro" => incremental_strategy(state, render, &args),
+        "get_incremental_strategy_macro" => incremental_strategy(render, &args),
         "load_seed" => host.load_seed(&relation(&args, 0, "relation")?).map(Value::from).map_err(from_host),
         "already_exists" => {
             let found = existing(render, None, Some(&args.shown(0, "schema")?), &args.shown(1, "table")?)?;
@@ -286,24 +289,25 @@ fn strategies() -> Result<Value, Error> {
 }
 
 /// `get_incremental_strategy_macro(context, strategy)`: `get_incremental_<strategy>_sql`.
-fn incremental_strategy(state: &mut State, render: &Arc<Render>, args: &Arguments) -> Result<Value, Error> {
+fn incremental_strategy(render: &Arc<Render>, args: &Arguments) -> Result<Value, Error> {
     let strategy = args.optional_text(1, "strategy").unwrap_or_else(|| "default".to_string());
-    if OTHER_STRATEGIES.contains(&strategy.as_str()) {
+    let found = find_strategy(&render.shared, &render.package, &strategy).map_err(from_host)?;
+    Ok(render.shared.proxy(found))
+}
+
+/// The macro that makes the SQL of a strategy, for templates of a package.
+pub fn find_strategy(shared: &Shared, package: &str, strategy: &str) -> Result<usize, HostError> {
+    if OTHER_STRATEGIES.contains(&strategy) {
         let message = format!("the incremental strategy `{strategy}` is not one of this engine");
         let help = format!("there are {}", STRATEGIES.join(", "));
-        return Err(error::raise(crate::jinja::ErrorKind::Unsupported, message, Some(help)));
+        return Err(HostError { kind: Kind::Unsupported, message, help: Some(help) });
     }
     let name = format!("get_incremental_{}_sql", strategy.replace('+', "_"));
-    let _ = state;
-    match render.shared.find(&render.package, &name) {
-        Some(id) => Ok(render.shared.proxy(id)),
-        None => {
-            let message = format!("there is no incremental strategy `{strategy}`: no macro `{name}`");
-            let nearest =
-                crate::diagnostic::nearest(&strategy, STRATEGIES).map(|nearest| format!("did you mean `{nearest}`?"));
-            Err(error::raise(crate::jinja::ErrorKind::UnknownMacro, message, nearest))
-        }
-    }
+    shared.find(package, &name).ok_or_else(|| {
+        let message = format!("there is no incremental strategy `{strategy}`: no macro `{name}`");
+        let help = nearest(strategy, STRATEGIES).map(|nearest| format!("did you mean `{nearest}`?"));
+        HostError { kind: Kind::UnknownMacro, message, help }
+    })
 }
 
 /// `standardize_grants_dict(table)`: the grantees of each privilege.

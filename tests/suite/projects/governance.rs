@@ -172,3 +172,24 @@ fn statements_carry_the_comment_that_the_project_asks_for() {
     project.write("dbt_project.yml", &settings("query-comment: 'ends */ early'"));
     assert!(project.ends(1, &["build"]).all().contains("would end it"));
 }
+
+#[test]
+fn a_table_that_a_foreign_key_leads_to_is_built_anew() {
+    let project = dbt(&[
+        ("models/customers.sql", "select 'ann' as name, 1 as id"),
+        ("models/orders.sql", "select 7::bigint as id, 1 as line, {{ var('customer', 1) }} as customer"),
+        ("models/schema.yml", CONTRACT),
+    ]);
+    project.ends(0, &["build"]);
+    project.ends(0, &["build"]);
+    let keys = "select table_name from duckdb_constraints() where constraint_type = 'FOREIGN KEY'";
+    assert_eq!(project.query(keys), "orders");
+    let ran = project.ends(1, &["run", "--select", "customers"]);
+    assert!(ran.all().contains("`orders` is not selected"), "{}", ran.all());
+    assert_eq!(project.query("select id, customer from orders"), "7|1");
+    project.ends(1, &["run", "--vars", "customer: 2"]);
+    assert_eq!(project.query("select id, customer from orders"), "7|1");
+    project.ends(0, &["run"]);
+    assert_eq!(project.query(keys), "orders");
+    assert_eq!(project.query("select count(*) from information_schema.tables"), "2");
+}

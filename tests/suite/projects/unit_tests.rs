@@ -189,3 +189,54 @@ fn the_manifest_has_unit_tests_as_dbt_writes_them() {
         "{compiled}"
     );
 }
+
+#[test]
+fn a_model_with_versions_is_tested_version_by_version() {
+    let yaml = "
+models:
+  - name: orders
+    latest_version: 2
+    versions: [{v: 1}, {v: 2}, {v: 3}]
+  - name: raw
+    versions: [{v: 1}, {v: 2}]
+unit_tests:
+  - name: all
+    model: orders
+    given: [{input: \"ref('raw', v=1)\", rows: [{id: 1}]}, {input: ref('raw'), rows: [{id: 3}]}]
+    expect: {rows: [{id: 3}]}
+  - name: newer
+    model: orders
+    versions: {include: [2, 3]}
+    given: [{input: \"ref('raw', v=2)\", rows: [{id: 7}]}]
+    expect: {rows: [{id: 7}]}
+  - name: others
+    model: orders
+    versions: {exclude: [2]}
+    given: [{input: \"ref('raw', v=1)\", rows: [{id: 1}]}, {input: ref('raw'), rows: [{id: 3}]}]
+    expect: {rows: [{id: 3}]}
+";
+    let project = dbt(&[
+        ("models/raw_v1.sql", "select 1 as id"),
+        ("models/raw_v2.sql", "select 1 as id"),
+        ("models/orders_v1.sql", "select id + 2 as id from {{ ref('raw', v=1) }}"),
+        ("models/orders_v2.sql", "select id from {{ ref('raw', v=2) }}"),
+        ("models/orders_v3.sql", "select id from {{ ref('raw') }}"),
+        ("models/models.yml", yaml),
+    ]);
+    let listed = |args: &[&str]| project.ends(0, &[&["ls", "--resource-type", "unit_test"], args].concat()).stdout;
+    let all = "unit_test:shop.all_v1\nunit_test:shop.all_v2\nunit_test:shop.all_v3\nunit_test:shop.newer_v2\n\
+               unit_test:shop.newer_v3\nunit_test:shop.others_v1\nunit_test:shop.others_v3\n";
+    assert_eq!(listed(&["--output", "selector"]), all);
+    assert_eq!(
+        listed(&["--output", "selector", "--select", "orders.v1"]),
+        "unit_test:shop.all_v1\nunit_test:shop.others_v1\n"
+    );
+    assert_eq!(listed(&["--output", "name", "--select", "unit_test:newer"]), "newer\nnewer\n");
+    let ran = project.ends(0, &["build"]);
+    assert!(ran.all().contains("PASS orders::others_v3"), "{}", ran.all());
+    let tests = &project.json("target/manifest.json")["unit_tests"];
+    let test = &tests["unit_test.shop.orders.newer_v3"];
+    let shown = ["name", "version", "versions", "depends_on"].map(|key| test[key].to_string());
+    let parents = r#"{"macros":[],"nodes":["model.shop.orders.v3"]}"#;
+    assert_eq!(shown, ["\"newer\"", "3", r#"{"include":[2,3],"exclude":null}"#, parents]);
+}
