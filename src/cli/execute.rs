@@ -8,7 +8,8 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact;
-use crate::cli::arguments::{self, BuildOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions};
+use crate::cli::arguments::{self, BuildOptions, CheckFirstOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions};
+use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
@@ -32,18 +33,28 @@ pub struct Mode {
     pub types: &'static [&'static str],
     /// Tests hold back what is downstream of what they test.
     pub tests_gate: bool,
+    pub check_first: CheckFirst,
 }
 
-pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false };
-pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], tests_gate: false };
-pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
-pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
-pub const BUILD: Mode =
-    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test", "exposure"], tests_gate: true };
+pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false, check_first: CheckFirst::Native };
+pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], tests_gate: false, check_first: CheckFirst::Never };
+pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false, check_first: CheckFirst::Never };
+pub const SNAPSHOT: Mode =
+    Mode { command: "snapshot", types: &["snapshot"], tests_gate: false, check_first: CheckFirst::Never };
+pub const BUILD: Mode = Mode {
+    command: "build",
+    types: &["model", "snapshot", "seed", "test", "unit_test", "exposure"],
+    tests_gate: true,
+    check_first: CheckFirst::Native,
+};
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {
         [RUN, TEST, SEED, SNAPSHOT, BUILD].into_iter().find(|mode| mode.command == command)
+    }
+
+    fn checking(self, options: &CheckFirstOptions) -> Mode {
+        Mode { check_first: self.check_first.asked(options), ..self }
     }
 }
 
@@ -60,14 +71,14 @@ pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Res
     context.flag("EMPTY", options.empty.empty);
     set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, None, None)?;
-    execute(context, RUN, &selection)
+    execute(context, RUN.checking(&options.check_first), &selection)
 }
 
 /// `medal snapshot`.
 pub fn snapshot(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
     context.flag("EMPTY", options.empty.empty);
     let selection = selection(context, &options.selection, None, None)?;
-    execute(context, SNAPSHOT, &selection)
+    execute(context, SNAPSHOT.checking(&options.check_first), &selection)
 }
 
 /// `medal test`.
@@ -84,7 +95,7 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     context.flag("STORE_FAILURES", options.store.store_failures);
     set_window(context, &options.window)?;
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
-    execute(context, BUILD, &selection)
+    execute(context, BUILD.checking(&options.check_first), &selection)
 }
 
 /// Models that need not be built again, since their rows were committed before the run broke off.
@@ -205,6 +216,7 @@ fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected:
         write(context, workspace, &results, &IndexMap::new())?;
         return Ok(Exit::Fine);
     }
+    check_first(context, workspace, selected, mode.check_first)?;
     let adapter = workspace::connect(context, workspace)?;
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
