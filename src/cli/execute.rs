@@ -8,7 +8,9 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact;
-use crate::cli::arguments::{self, BuildOptions, CheckFirstOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions};
+use crate::cli::arguments::{
+    self, BuildOptions, CheckFirstOptions, RetryOptions, SeedOptions, TestOptions, WindowOptions,
+};
 use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -37,7 +39,8 @@ pub struct Mode {
 }
 
 pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false, check_first: CheckFirst::Native };
-pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], tests_gate: false, check_first: CheckFirst::Never };
+pub const TEST: Mode =
+    Mode { command: "test", types: &["test", "unit_test"], tests_gate: false, check_first: CheckFirst::Never };
 pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false, check_first: CheckFirst::Never };
 pub const SNAPSHOT: Mode =
     Mode { command: "snapshot", types: &["snapshot"], tests_gate: false, check_first: CheckFirst::Never };

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::adapter::Adapter;
 use crate::artifact::{self, Invocation};
+use crate::cli::columns;
 use crate::cli::report::Reporter;
 use crate::compile::microbatch::Request;
 use crate::compile::session::{self, Messages, Session, Warehouse};
@@ -219,6 +220,7 @@ pub fn select(
 ) -> Result<NodeSet, Exit> {
     let package = &workspace.project.root().name;
     let scope = Scope { package, default_types: types, all_types: types };
+    let selection = &columns::resolve(context, workspace, selection)?;
     match selection::select(&workspace.manifest, selection, scope) {
         Ok(selected) => {
             for criterion in &selected.unmatched {
