@@ -181,7 +181,11 @@ impl Checker<'_> {
         });
         for (node, typed) in level.iter().zip(typed) {
             let Typed { schema, compiled, problems } = typed?;
-            let is_told = self.request.selected.contains(&node.id) || node.is_ephemeral();
+            // An ephemeral model is nothing but a part of what reads it.
+            let is_told = match node.is_ephemeral() {
+                true => self.request.session.manifest.nodes.values().any(|it| it.depends_on.contains(&node.id)),
+                false => self.request.selected.contains(&node.id),
+            };
             checked.problems.extend(problems.into_iter().filter(|_| is_told));
             if let Some(compiled) = compiled {
                 checked.compiled.insert(node.id.clone(), compiled);

@@ -179,3 +179,12 @@ fn nodes_are_selected_by_the_lineage_of_a_column() {
     assert!(wrong.contains("did you mean `orders.total`?"), "{wrong}");
     project.ends(2, &["list", "--select", "2+column:orders.total"]);
 }
+
+#[test]
+fn a_broken_ephemeral_model_counts_only_if_something_reads_it() {
+    let broken = "{{ config(materialized='ephemeral') }}select idd from {{ ref('a') }}";
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/part.sql", broken)]);
+    project.ends(0, &["check"]);
+    project.write("models/b.sql", "select * from {{ ref('part') }}");
+    project.ends(1, &["check"]);
+}
