@@ -211,7 +211,8 @@ fn with_ancestors<'a>(manifest: &'a Manifest, selected: &NodeSet) -> Vec<&'a Nod
             wanted.extend(manifest.graph.parents(id));
         }
     }
-    let checks = |node: &&Node| !matches!(node.kind, Kind::Operation | Kind::Analysis);
+    // Unit tests are compiled when they run, when their inputs are there.
+    let checks = |node: &&Node| !matches!(node.kind, Kind::Operation | Kind::Analysis | Kind::UnitTest { .. });
     order.into_iter().filter(|id| wanted.contains(id)).filter_map(|id| manifest.node(id)).filter(checks).collect()
 }
 
