@@ -4,6 +4,7 @@
 pub mod bind;
 pub mod contract;
 pub mod finding;
+pub mod memory;
 pub mod outside;
 pub mod patch;
 pub mod render;
@@ -15,10 +16,11 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 
-use crate::adapter::binder::{Binder, Shadow};
-use crate::adapter::relation::Column;
+use crate::adapter::binder::{Binder, Refusal, Shadow};
+use crate::adapter::relation::{Column, Relation};
 use crate::adapter::{Adapter, AdapterError};
 use crate::check::bind::Typed;
+use crate::check::memory::Memory;
 use crate::check::outside::Outside;
 use crate::check::render::Rendered;
 use crate::check::witness::{Columns, key, lock};
@@ -38,6 +40,7 @@ pub struct Request {
     /// Unique ids of the nodes whose findings count. What is above them is typed too.
     pub selected: NodeSet,
     pub before: Before,
+    pub memory: Memory,
 }
 
 /// What the check comes before.
@@ -106,6 +109,7 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
         request,
         shadow: adapter::shadow(target, &databases(manifest))?,
         binders: Mutex::default(),
+        declared: Mutex::default(),
         columns: Columns::default(),
         outside: Outside::new(request, manifest),
     };
@@ -126,6 +130,9 @@ pub struct Checker<'a> {
     shadow: Box<dyn Shadow>,
     /// Sessions that nobody uses at the moment.
     binders: Mutex<Vec<Box<dyn Binder>>>,
+    /// The keys of the relations that are in the shadow: those whose columns are remembered are put there when they
+    /// are needed.
+    declared: Mutex<BTreeSet<String>>,
     pub columns: Columns,
     pub outside: Outside,
 }
@@ -138,6 +145,24 @@ impl Checker<'_> {
 
     pub fn give_back(&self, binder: Box<dyn Binder>) {
         lock(&self.binders).push(binder);
+    }
+
+    /// Notes that a relation is in the shadow.
+    pub fn is_declared(&self, relation: &Relation) {
+        lock(&self.declared).insert(key(relation));
+    }
+
+    /// Puts relations into the shadow that are not there yet.
+    pub fn declare(&self, binder: &mut dyn Binder, relations: &[(&Relation, &Schema)]) -> Result<(), Refusal> {
+        for (relation, schema) in relations {
+            // Held while the engine works: no two sessions may create the same relation at once.
+            let mut declared = lock(&self.declared);
+            if !declared.contains(&key(relation)) {
+                binder.declare(relation, &schema.columns)?;
+                declared.insert(key(relation));
+            }
+        }
+        Ok(())
     }
 
     /// Types nodes that do not depend on each other.
@@ -156,7 +181,11 @@ impl Checker<'_> {
         });
         for (node, typed) in level.iter().zip(typed) {
             let Typed { schema, compiled, problems } = typed?;
-            let is_told = self.request.selected.contains(&node.id) || node.is_ephemeral();
+            // An ephemeral model is nothing but a part of what reads it.
+            let is_told = match node.is_ephemeral() {
+                true => self.request.session.manifest.nodes.values().any(|it| it.depends_on.contains(&node.id)),
+                false => self.request.selected.contains(&node.id),
+            };
             checked.problems.extend(problems.into_iter().filter(|_| is_told));
             if let Some(compiled) = compiled {
                 checked.compiled.insert(node.id.clone(), compiled);
@@ -182,7 +211,8 @@ fn with_ancestors<'a>(manifest: &'a Manifest, selected: &NodeSet) -> Vec<&'a Nod
             wanted.extend(manifest.graph.parents(id));
         }
     }
-    let checks = |node: &&Node| !matches!(node.kind, Kind::Operation | Kind::Analysis);
+    // Unit tests are compiled when they run, when their inputs are there.
+    let checks = |node: &&Node| !matches!(node.kind, Kind::Operation | Kind::Analysis | Kind::UnitTest { .. });
     order.into_iter().filter(|id| wanted.contains(id)).filter_map(|id| manifest.node(id)).filter(checks).collect()
 }
 

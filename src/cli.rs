@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod check;
 pub mod clean;
+pub mod columns;
 pub mod compile;
 pub mod debug;
 pub mod docs;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::adapter::binder::{Binder, Refusal, Refused};
 use crate::adapter::relation::{Column, Relation};
 use crate::check::finding::{self, Basis};
+use crate::check::memory;
 use crate::check::patch::{Patched, find_word};
 use crate::check::render::Rendered;
 use crate::check::witness::{key, lock};
@@ -74,6 +75,9 @@ pub fn node(
 fn as_it_is(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node) -> Option<Schema> {
     let columns = checker.outside.columns(&node.relation);
     let there = !columns.is_empty() && binder.declare(&node.relation, &columns).is_ok();
+    if there {
+        checker.is_declared(&node.relation);
+    }
     there.then_some(Schema { columns, certain: !checker.outside.has_hooks })
 }
 
@@ -137,6 +141,16 @@ fn bind(
     known: &Checked,
 ) -> Typed {
     let certain = node.depends_on.iter().all(|id| known.schemas.get(id).is_none_or(|schema| schema.certain));
+    let inputs = memory::inputs(&checker.request.session.manifest, node, known);
+    let memory = &checker.request.memory;
+    let question = (!asks).then(|| memory.question(node, &compiled.sql, &inputs));
+    if let Some(columns) = question.as_ref().and_then(|question| memory.find(question)) {
+        let (schema, _) = leaves(checker, node, columns, certain);
+        return Typed { schema: Ok(schema), compiled: Some(compiled), problems: Vec::new() };
+    }
+    if let Err(refused) = checker.declare(binder, &inputs) {
+        return Typed::unknown(Unknown::World(refused.message), Some(compiled));
+    }
     let mut basis = Basis { checker, node, compiled: &compiled, certain: certain && !asks };
     let mut patched = Patched::new(&compiled.sql);
     let mut problems = Vec::new();
@@ -152,7 +166,11 @@ fn bind(
             // A corrected query gives columns that the user's own would not.
             Ok(_) if !problems.is_empty() => break,
             Ok(columns) => {
-                let schema = leaves(checker, binder, node, columns, basis.certain);
+                let question = question.filter(|_| memory::reads_only(&compiled.sql, &inputs));
+                question.into_iter().for_each(|question| memory.keep(question, &columns));
+                let (mut schema, grew) = leaves(checker, node, columns, basis.certain);
+                schema.certain &= !grew || binder.declare(&node.relation, &schema.columns).is_ok();
+                checker.is_declared(&node.relation);
                 return Typed { schema: Ok(schema), compiled: Some(compiled), problems };
             }
             Err(_) if asks => return Typed::unknown(Unknown::Asks, Some(compiled)),
@@ -162,12 +180,19 @@ fn bind(
             let relation = relation_at(&basis, &patched.text, &refusal, name);
             let is_new = !looked_for.iter().any(|other| other.same_as(&relation));
             looked_for.push(relation.clone());
+            let of_project = lock(&checker.columns).get(&key(&relation)).cloned();
+            if let Some(Some(columns)) = of_project.as_ref().filter(|_| is_new) {
+                let schema = Schema { columns: columns.clone(), certain: true };
+                if checker.declare(binder, &[(&relation, &schema)]).is_ok() {
+                    continue;
+                }
+            }
             let columns = checker.outside.columns(&relation);
             if is_new && !columns.is_empty() && binder.declare(&relation, &columns).is_ok() {
                 basis.certain &= !checker.outside.has_hooks;
                 continue;
             }
-            if lock(&checker.columns).contains_key(&key(&relation)) {
+            if of_project.is_some() {
                 let why = Unknown::Relation(relation.render());
                 return Typed { problems, ..Typed::unknown(why, Some(compiled)) };
             }
@@ -210,8 +235,9 @@ fn correct(patched: &mut Patched, refusal: &Refusal) -> bool {
     meant.is_some_and(|meant| patched.replace(at, name, &crate::adapter::relation::identifier(meant)))
 }
 
-/// The columns that the relation of a node has after a run.
-fn leaves(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node, columns: Vec<Column>, certain: bool) -> Schema {
+/// The columns that the relation of a node has after a run, and whether they are more than its query gives.
+fn leaves(checker: &Checker<'_>, node: &Node, columns: Vec<Column>, certain: bool) -> (Schema, bool) {
+    let given = columns.len();
     let mut schema = Schema { columns, certain };
     let is_snapshot = matches!(node.kind, Kind::Snapshot);
     if is_snapshot {
@@ -224,9 +250,9 @@ fn leaves(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node, columns: 
                 schema.columns.push(column);
             }
         }
-        schema.certain &= binder.declare(&node.relation, &schema.columns).is_ok();
     }
-    schema
+    let grew = schema.columns.len() > given;
+    (schema, grew)
 }
 
 /// The columns that a snapshot has besides those of its query.

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use crate::adapter::SeedFile;
+use crate::adapter::binder::{Binder, Refusal};
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::{AdapterError, Connection};
 use crate::check::witness::{key, lock};
@@ -80,7 +81,7 @@ impl Checker<'_> {
         for source in manifest.sources.values().filter(read) {
             let schema = self.source(source, manifest, binder.as_mut());
             let declared = schema.and_then(|schema| {
-                let refused = binder.declare(&source.relation, &schema.columns).err();
+                let refused = self.declare_source(source, &schema, binder.as_mut()).err();
                 refused.map_or(Ok(schema), |refused| Err(Unknown::World(refused.message)))
             });
             match declared {
@@ -92,12 +93,19 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn source(
-        &self,
-        source: &Source,
-        manifest: &Manifest,
-        binder: &mut dyn crate::adapter::binder::Binder,
-    ) -> Result<Schema, Unknown> {
+    /// Sees to it that a source can be declared, which types of the user's own may not allow.
+    fn declare_source(&self, source: &Source, schema: &Schema, binder: &mut dyn Binder) -> Result<(), Refusal> {
+        let memory = &self.request.memory;
+        let columns = schema.columns.iter().flat_map(|column| [column.name.as_str(), column.data_type.as_str()]);
+        let question = memory.key(["declare"].into_iter().chain(columns));
+        if memory.find(&question).is_none() {
+            self.declare(binder, &[(&source.relation, schema)])?;
+            memory.keep(question, &[]);
+        }
+        Ok(())
+    }
+
+    fn source(&self, source: &Source, manifest: &Manifest, binder: &mut dyn Binder) -> Result<Schema, Unknown> {
         if let Some(expression) = &source.relation.expression {
             let columns = binder.columns(&format!("select * from {expression}"));
             return columns
@@ -134,9 +142,21 @@ impl Checker<'_> {
     }
 
     /// The columns of a seed.
-    pub fn seed(&self, node: &Node, binder: &mut dyn crate::adapter::binder::Binder) -> Result<Schema, Unknown> {
+    pub fn seed(&self, node: &Node, binder: &mut dyn Binder) -> Result<Schema, Unknown> {
         let file = SeedFile::of(node, !self.request.session.project.is_native()).ok_or(Unknown::Data)?;
-        let columns = binder.declare_seed(&node.relation, &file);
-        columns.map(|columns| Schema { columns, certain: true }).map_err(|error| Unknown::World(error.to_string()))
+        let memory = &self.request.memory;
+        let types = serde_json::to_string(&file.column_types).unwrap_or_default();
+        let how = format!("{}{}", file.delimiter, file.infer_types);
+        let question = memory.key(["seed", &node.checksum, &types, &how]);
+        // In the place of the digest of a large file is its path.
+        let is_digest = node.checksum.len() == 64 && node.checksum.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let question = is_digest.then_some(question);
+        if let Some(columns) = question.as_ref().and_then(|question| memory.find(question)) {
+            return Ok(Schema { columns, certain: true });
+        }
+        let columns = binder.declare_seed(&node.relation, &file).map_err(|error| Unknown::World(error.to_string()))?;
+        self.is_declared(&node.relation);
+        question.into_iter().for_each(|question| memory.keep(question, &columns));
+        Ok(Schema { columns, certain: true })
     }
 }

@@ -431,10 +431,23 @@ pub struct SeedOptions {
     pub show: bool,
 }
 
+/// Whether what is going to be built is checked first.
+#[derive(Debug, Args)]
+pub struct CheckFirstOptions {
+    /// Check every type before anything is built; a project with `medal.yml` does so by itself
+    #[arg(long, overrides_with = "no_check")]
+    pub check: bool,
+    /// Build without that check
+    #[arg(long, overrides_with = "check")]
+    pub no_check: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct RunOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
+    #[command(flatten)]
+    pub check_first: CheckFirstOptions,
     #[command(flatten)]
     pub refresh: RefreshOptions,
     #[command(flatten)]
@@ -469,6 +482,8 @@ pub struct TestOptions {
 pub struct BuildOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
+    #[command(flatten)]
+    pub check_first: CheckFirstOptions,
     #[command(flatten)]
     pub kinds: KindOptions,
     #[command(flatten)]

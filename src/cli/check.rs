@@ -6,12 +6,15 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::adapter::{self, Adapter};
+use crate::artifact::write::{make_target, write_json};
+use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Request, Unknown, check};
-use crate::cli::arguments::{CheckOptions, CheckOutput};
+use crate::cli::arguments::{CheckFirstOptions, CheckOptions, CheckOutput};
 use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::compile::session::Messages;
 use crate::diagnostic::Severity;
 use crate::diagnostic::code::Code;
 use crate::impact::past::past;
@@ -91,11 +94,77 @@ pub fn check_nodes(
     warehouse: Option<Arc<dyn Adapter>>,
     before: Before,
 ) -> Result<Checked, Exit> {
-    let session = workspace::session(context, workspace, &selected);
-    check(&Request { session, warehouse, selected, before }).map_err(|error| {
+    let mut session = workspace::session(context, workspace, &selected);
+    if let Some(session) = Arc::get_mut(&mut session).filter(|_| before == Before::Run) {
+        // The run renders the same templates again, and says what they say.
+        session.messages = Arc::new(Silence);
+    }
+    let target = &workspace.project.target;
+    let engine = ["settings", "extensions", "config_options"].map(|key| json!(target.settings.get(key)).to_string());
+    let path = workspace.target_dir.join("check.json");
+    let remembered = std::fs::read_to_string(&path).unwrap_or_default();
+    let memory = Memory::read(&remembered, &format!("{} {} {}", target.kind, target.database, engine.join(" ")));
+    let request = Request { session, warehouse, selected, before, memory };
+    let checked = check(&request).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
-    })
+    })?;
+    if let Some(news) = request.memory.news().filter(|_| context.write_json) {
+        let secrets = workspace.project.environment.secrets();
+        let written = make_target(&workspace.target_dir).and_then(|()| write_json(&path, &news, &secrets));
+        written.map_err(|error| workspace::unwritable(context, &error))?;
+    }
+    Ok(checked)
+}
+
+/// Where nobody listens.
+struct Silence;
+
+impl Messages for Silence {
+    fn message(&self, _node: Option<&str>, _text: &str) {}
+    fn debug(&self, _text: &str) {}
+    fn warning(&self, _node: Option<&str>, _text: &str) {}
+}
+
+/// Whether a command checks what it is going to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckFirst {
+    Never,
+    /// A native project does; another does nothing that dbt does not do.
+    Native,
+    Always,
+}
+
+impl CheckFirst {
+    /// As the command line has it, if it says so.
+    pub fn asked(self, options: &CheckFirstOptions) -> CheckFirst {
+        match (options.check, options.no_check) {
+            (true, _) => CheckFirst::Always,
+            (_, true) => CheckFirst::Never,
+            _ => self,
+        }
+    }
+}
+
+/// Checks nodes before they are built, and tells of all that is wrong; a mistake ends the command.
+pub fn check_first(context: &Context, workspace: &Workspace, selected: &NodeSet, when: CheckFirst) -> Result<(), Exit> {
+    let checks = match when {
+        CheckFirst::Never => false,
+        CheckFirst::Native => workspace.project.is_native(),
+        CheckFirst::Always => true,
+    };
+    if !checks {
+        return Ok(());
+    }
+    let warehouse = look(context, workspace);
+    let checked = check_nodes(context, workspace, selected.clone(), warehouse, Before::Run)?;
+    match workspace::tell(context, checked.problems) {
+        true => {
+            context.reporter.note("Nothing was built; `--no-check` builds without this check");
+            Err(Exit::Failed)
+        }
+        false => Ok(()),
+    }
 }
 
 /// The warehouse, if it is there and can be looked at.

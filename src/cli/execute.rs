@@ -8,8 +8,9 @@ use serde_json::{Value as Json, json};
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::sample::Sample;
 use crate::cli::arguments::{
-    self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
+    self, BuildOptions, CheckFirstOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
 };
+use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -33,19 +34,31 @@ pub struct Mode {
     pub types: &'static [&'static str],
     /// Tests hold back what is downstream of what they test.
     pub tests_gate: bool,
+    pub check_first: CheckFirst,
 }
 
-pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false };
-pub const TEST: Mode = Mode { command: "test", types: &["test", "unit_test"], tests_gate: false };
-pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false };
-pub const SNAPSHOT: Mode = Mode { command: "snapshot", types: &["snapshot"], tests_gate: false };
-pub const BUILD: Mode =
-    Mode { command: "build", types: &["model", "snapshot", "seed", "test", "unit_test", "exposure"], tests_gate: true };
-pub const CLONE: Mode = Mode { command: "clone", types: &["model", "seed", "snapshot"], tests_gate: false };
+pub const RUN: Mode = Mode { command: "run", types: &["model"], tests_gate: false, check_first: CheckFirst::Native };
+pub const TEST: Mode =
+    Mode { command: "test", types: &["test", "unit_test"], tests_gate: false, check_first: CheckFirst::Never };
+pub const SEED: Mode = Mode { command: "seed", types: &["seed"], tests_gate: false, check_first: CheckFirst::Never };
+pub const SNAPSHOT: Mode =
+    Mode { command: "snapshot", types: &["snapshot"], tests_gate: false, check_first: CheckFirst::Never };
+pub const BUILD: Mode = Mode {
+    command: "build",
+    types: &["model", "snapshot", "seed", "test", "unit_test", "exposure"],
+    tests_gate: true,
+    check_first: CheckFirst::Native,
+};
+pub const CLONE: Mode =
+    Mode { command: "clone", types: &["model", "seed", "snapshot"], tests_gate: false, check_first: CheckFirst::Never };
 
 impl Mode {
     pub fn of(command: &str) -> Option<Mode> {
         [RUN, TEST, SEED, SNAPSHOT, CLONE, BUILD].into_iter().find(|mode| mode.command == command)
+    }
+
+    fn checking(self, options: &CheckFirstOptions) -> Mode {
+        Mode { check_first: self.check_first.asked(options), ..self }
     }
 }
 
@@ -63,7 +76,7 @@ pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Res
     set_window(context, &options.window)?;
     set_sample(context, options.sample.sample);
     let selection = selection(context, &options.selection, None, None)?;
-    execute(context, RUN, &selection)
+    execute(context, RUN.checking(&options.check_first), &selection)
 }
 
 /// `medal snapshot`.
@@ -88,7 +101,7 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     set_window(context, &options.window)?;
     set_sample(context, options.sample.sample);
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
-    execute(context, BUILD, &selection)
+    execute(context, BUILD.checking(&options.check_first), &selection)
 }
 
 /// The options of the span, by dbt's names.
@@ -169,6 +182,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     if mode.command != CLONE.command {
         foresee(context, workspace, &plan)?;
     }
+    check_first(context, workspace, selected, mode.check_first)?;
     let adapter = workspace::connect(context, workspace)?;
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));

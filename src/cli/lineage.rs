@@ -48,7 +48,12 @@ pub fn whole(context: &Context, workspace: &Workspace) -> Result<(Checked, Linea
 }
 
 /// The columns that `model`, `model.column` or `source.table.column` names.
-fn start(context: &Context, workspace: &Workspace, lineage: &Lineage, text: &str) -> Result<BTreeSet<ColumnRef>, Exit> {
+pub fn start(
+    context: &Context,
+    workspace: &Workspace,
+    lineage: &Lineage,
+    text: &str,
+) -> Result<BTreeSet<ColumnRef>, Exit> {
     let manifest = &workspace.manifest;
     let name = |id: &str| picture::name(manifest, id);
     for id in lineage.nodes.keys() {

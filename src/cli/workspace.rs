@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::adapter::Adapter;
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::state::StateOptions;
+use crate::cli::columns;
 use crate::cli::report::Reporter;
 use crate::cli::state;
 use crate::compile::microbatch::Request;
@@ -261,6 +262,7 @@ pub fn select_of(
     let state = state::read(context, workspace, selection)?;
     let selectors = &workspace.manifest.selectors;
     let scope = Scope { package, default_types: types, all_types, selectors, state: state.as_ref() };
+    let selection = &columns::resolve(context, workspace, selection)?;
     match selection::select(&workspace.manifest, selection, scope) {
         Ok(selected) => {
             for criterion in &selected.unmatched {

@@ -95,3 +95,96 @@ fn a_change_is_breaking_additive_or_invisible() {
          hits the exposures board\n"
     );
 }
+
+/// A native project with a mistake in the second of its models.
+fn native(second: &str) -> Project {
+    Project::of(&[
+        ("medal.yml", "name: shop\ntargets:\n  dev: {type: duckdb, path: shop.duckdb}\n"),
+        ("models/a.sql", "select 1 as id"),
+        ("models/b.sql", second),
+    ])
+}
+
+#[test]
+fn a_native_project_is_checked_before_anything_is_built() {
+    let project = native("select idd from {{ ref('a') }}");
+    for command in ["build", "run"] {
+        let refused = project.ends(1, &[command]).stderr;
+        assert!(refused.contains("did you mean `id`?") && refused.contains("--no-check"), "{refused}");
+        assert!(!project.path().join("shop.duckdb").exists());
+        assert!(!project.path().join("target/run_results.json").exists());
+    }
+    project.ends(1, &["build", "--no-check"]);
+    assert_eq!(project.query("select id from a"), "1");
+    project.write("models/b.sql", "select id from {{ ref('a') }}");
+    project.ends(0, &["build"]);
+    project.ends(0, &["build", "--select", "b"]);
+}
+
+#[test]
+fn a_dbt_project_is_checked_before_a_run_only_if_asked() {
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/b.sql", "select idd from {{ ref('a') }}")]);
+    project.ends(1, &["build", "--check"]);
+    assert!(!project.path().join("shop.duckdb").exists());
+    project.ends(1, &["build"]);
+    assert_eq!(project.query("select id from a"), "1");
+}
+
+#[test]
+fn what_a_check_remembers_is_given_up_when_it_no_longer_holds() {
+    let project = shop();
+    let columns = || project.ends(0, &["check", "--output", "json"]).stdout;
+    let first = columns();
+    let memory = project.read("target/check.json");
+    assert_eq!(columns(), first);
+    assert_eq!(project.read("target/check.json"), memory);
+    for broken in [&memory.replace("DOUBLE", "BLOB"), &memory[..memory.len() / 2], "[]", "\0"] {
+        project.write("target/check.json", broken);
+        assert_eq!(columns(), first, "{broken}");
+    }
+    project.write("seeds/raw_orders.csv", "id,amount,status\n1,10,paid\n");
+    let changed = columns();
+    assert!(changed.contains(r#"{"name":"twice","data_type":"INTEGER"}"#), "{changed}");
+    project.write("models/stg_orders.sql", "select id as order_id from {{ ref('raw_orders') }}");
+    let wrong = project.ends(1, &["check"]).stderr;
+    assert!(wrong.contains("the column `twice` does not exist"), "{wrong}");
+}
+
+#[test]
+fn a_relation_that_is_read_by_its_name_is_never_remembered() {
+    let project = dbt(&[("models/a.sql", "select id from outside")]);
+    let outside = |sql: &str| {
+        project.write("models/outside.sql", sql);
+        project.ends(0, &["run", "--select", "outside"]);
+        std::fs::remove_file(project.path().join("models/outside.sql")).unwrap();
+    };
+    outside("select 1 as id");
+    project.ends(0, &["check"]);
+    outside("select 1 as other");
+    project.ends(1, &["check"]);
+}
+
+#[test]
+fn nodes_are_selected_by_the_lineage_of_a_column() {
+    let project = shop();
+    let select = |what: &str| {
+        let listed = project.ends(0, &["list", "--select", what, "--resource-type", "all"]).stdout;
+        listed.lines().map(|line| line.rsplit('.').next().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(select("column:stg_orders.amount+"), ["stg_orders"]);
+    assert_eq!(select("column:stg_orders.twice+"), ["orders", "stg_orders"]);
+    assert_eq!(select("+column:orders.total").len(), 3);
+    assert_eq!(select("column:raw_orders.amount+,resource_type:model"), ["orders", "stg_orders"]);
+    let wrong = project.ends(1, &["list", "--select", "column:orders.totl+"]).stderr;
+    assert!(wrong.contains("did you mean `orders.total`?"), "{wrong}");
+    project.ends(2, &["list", "--select", "2+column:orders.total"]);
+}
+
+#[test]
+fn a_broken_ephemeral_model_counts_only_if_something_reads_it() {
+    let broken = "{{ config(materialized='ephemeral') }}select idd from {{ ref('a') }}";
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/part.sql", broken)]);
+    project.ends(0, &["check"]);
+    project.write("models/b.sql", "select * from {{ ref('part') }}");
+    project.ends(1, &["check"]);
+}
