@@ -107,7 +107,7 @@ pub struct Node {
     pub layer: Option<String>,
     pub constraints: Json,
     /// Of a model that has versions.
-    pub version: Option<ModelVersion>,
+    pub version: Option<Box<ModelVersion>>,
     pub deprecation_date: Option<DateTime<Utc>>,
 }
 
@@ -347,7 +347,7 @@ impl Node {
 
     /// Whether a `ref` without a version means this one.
     pub fn is_unversioned_or_latest(&self) -> bool {
-        self.version.as_ref().is_none_or(ModelVersion::is_latest)
+        self.version.as_deref().is_none_or(ModelVersion::is_latest)
     }
 
     /// A snapshot without a file of its own: `patch_span` is what it reads.

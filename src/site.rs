@@ -2,7 +2,7 @@
 //!
 //! The facts are taken from the artifacts themselves, so that the site tells what every other reader of them is told.
 //! `index.json` is the whole truth of the site in one document for other tools ([`index`]); the site is that document
-//! cut into what each page needs ([`data`]) beside the files of `templates/site/` ([`write`]). Nothing in it asks
+//! cut into what each page needs ([`data`]) beside the files of `templates/site/` ([`mod@write`]). Nothing in it asks
 //! another host, and nothing of the project is ever read as HTML or as a script.
 
 pub mod collect;

@@ -60,7 +60,7 @@ pub struct Relation {
     /// `--empty` asks for no rows: the relation is written as a subquery with this limit.
     pub limit: Option<u64>,
     /// Only the rows of a span of event time are asked for, for instance those of a batch.
-    pub event_time: Option<TimeFilter>,
+    pub event_time: Option<Box<TimeFilter>>,
 }
 
 /// A span of event time: from its start up to, and without, its end.
@@ -104,7 +104,7 @@ impl Relation {
     /// As SQL: the name, or a subquery if not all rows are asked for.
     pub fn render(&self) -> String {
         let limited = self.render_limited();
-        match &self.event_time {
+        match self.event_time.as_deref() {
             None => limited,
             Some(TimeFilter { column, start, end }) => {
                 let (start, end) = (literal(start), literal(end));

@@ -236,7 +236,8 @@ impl Host for NodeHost {
             }
         }
         let mut relation = self.deferred(node)?.unwrap_or(&node.relation).clone();
-        relation.event_time = self.time_filter(|| microbatch::event_time_sql(&node.config, &node.columns, false));
+        relation.event_time =
+            self.time_filter(|| microbatch::event_time_sql(&node.config, &node.columns, false)).map(Box::new);
         if self.session.flags.get("EMPTY") == Some(&json!(true)) && !node.is_ephemeral() {
             relation.limit = Some(0);
         }
@@ -260,7 +261,7 @@ impl Host for NodeHost {
             Some(source) => {
                 let mut relation = source.relation.clone();
                 let column = || microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns);
-                relation.event_time = self.time_filter(column);
+                relation.event_time = self.time_filter(column).map(Box::new);
                 if self.session.flags.get("EMPTY") == Some(&json!(true)) {
                     relation.limit = Some(0);
                 }

@@ -182,7 +182,7 @@ impl<'a> Binder<'a> {
 
     fn unknown_version(&self, what: &str, span: Option<Span>, call: &RefArguments) -> Diagnostic {
         let nodes = self.nodes.values().filter(|node| node.is_refable() && node.name == call.name);
-        let mut versions: Vec<&ModelVersion> = nodes.filter_map(|node| node.version.as_ref()).collect();
+        let mut versions: Vec<&ModelVersion> = nodes.filter_map(|node| node.version.as_deref()).collect();
         versions.sort_by(|a, b| versions::compare(&a.v, &b.v));
         let shown = |version: &&ModelVersion| match version.is_latest() {
             true => format!("{} (latest)", versions::text(&version.v)),

@@ -47,7 +47,7 @@ pub struct NodeProperties {
     pub tests: Vec<TestProperties>,
     pub constraints: Json,
     /// Of models: which version this describes, if it has versions.
-    pub version: Option<ModelVersion>,
+    pub version: Option<Box<ModelVersion>>,
     pub deprecation_date: Option<DateTime<Utc>>,
     pub time_spine: Json,
     /// Of a snapshot that is written in YAML alone: the `ref(…)` or `source(…)` that it reads, and its place.

@@ -150,7 +150,7 @@ fn version(
         tests: if has_tests { tests } else { model.tests.clone() },
         constraints: if constraints.is_null() { model.constraints.clone() } else { constraints },
         deprecation_date: properties::date(&mut fields, "deprecation_date"),
-        version: Some(ModelVersion { v: v.clone(), latest: latest.clone(), defined_in }),
+        version: Some(Box::new(ModelVersion { v: v.clone(), latest: latest.clone(), defined_in })),
         ..model.clone()
     };
     fields.finish(Severity::Warning);

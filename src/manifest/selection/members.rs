@@ -102,7 +102,7 @@ impl<'a> Member<'a> {
             path: &node.original_path,
             patch: node.patch_path.as_deref().and_then(|patch| patch.split_once("://")).map(|(_, path)| path),
             config: &node.config,
-            version: node.version.as_ref().filter(|_| node.is_refable()),
+            version: node.version.as_deref().filter(|_| node.is_refable()),
             layer: node.layer.as_deref(),
             source_name: None,
             generic_test: node.generic_test().map(|test| test.name.as_str()),
