@@ -1,5 +1,7 @@
 //! Turns the command line, and dbt's environment variables, into Arguments: what the user asks for, as types.
 
+pub mod check;
+pub mod deps;
 pub mod docs;
 pub mod global;
 pub mod ignored;
@@ -14,6 +16,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, LineageOptions};
+use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
 use crate::cli::arguments::sample::SampleOptions;
@@ -321,61 +325,6 @@ pub enum Output {
     Json,
 }
 
-/// How lineage is printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LineageOutput {
-    #[default]
-    Text,
-    Json,
-    /// For Graphviz
-    Dot,
-    /// For Markdown
-    Mermaid,
-}
-
-#[derive(Debug, Args)]
-pub struct LineageOptions {
-    /// A model, seed, snapshot or `source.table`, or one column of it: `orders.total`
-    #[arg(value_name = "MODEL[.COLUMN]")]
-    pub column: String,
-    /// Only where it comes from
-    #[arg(long)]
-    pub upstream: bool,
-    /// Only what is made of it
-    #[arg(long)]
-    pub downstream: bool,
-    /// Print a tree, JSON, or a drawing
-    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
-    pub output: LineageOutput,
-}
-
-/// How findings are printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckOutput {
-    #[default]
-    Text,
-    Json,
-    /// Annotations of a GitHub workflow
-    Github,
-    /// For a comment on a pull request
-    Markdown,
-}
-
-#[derive(Debug, Args)]
-pub struct CheckOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
-    /// Print findings for people, as JSON, or as annotations of GitHub
-    #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
-    pub output: CheckOutput,
-}
-
 #[derive(Debug, Default, Args)]
 pub struct CompileOptions {
     #[command(flatten)]
@@ -429,17 +378,6 @@ pub struct SeedOptions {
     /// Print the first rows of each seed
     #[arg(long)]
     pub show: bool,
-}
-
-/// Whether what is going to be built is checked first.
-#[derive(Debug, Args)]
-pub struct CheckFirstOptions {
-    /// Check every type before anything is built; a project with `medal.yml` does so by itself
-    #[arg(long, overrides_with = "no_check")]
-    pub check: bool,
-    /// Build without that check
-    #[arg(long, overrides_with = "check")]
-    pub no_check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -559,31 +497,6 @@ pub struct FreshnessOptions {
     /// Write the results into this file, instead of `target/sources.json`
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<std::path::PathBuf>,
-}
-
-/// Where an added package comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum DepsSource {
-    #[default]
-    Hub,
-    Git,
-    Local,
-}
-
-#[derive(Debug, Args)]
-pub struct DepsOptions {
-    /// Choose the newest versions that fit, and accept what has changed
-    #[arg(long)]
-    pub upgrade: bool,
-    /// Write `package-lock.yml` and install nothing
-    #[arg(long)]
-    pub lock: bool,
-    /// Add this package to `packages.yml` first: `dbt-labs/dbt_utils@1.3.0`
-    #[arg(long, value_name = "NAME@VERSION")]
-    pub add_package: Option<String>,
-    /// Where the added package comes from
-    #[arg(long, value_enum, default_value = "hub", requires = "add_package")]
-    pub source: DepsSource,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use crate::adapter::{self, Adapter};
 use crate::artifact::write::{make_target, write_json};
 use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Request, Unknown, check};
-use crate::cli::arguments::{CheckFirstOptions, CheckOptions, CheckOutput};
+use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
 use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
 use crate::cli::selection;

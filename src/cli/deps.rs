@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::arguments::{DepsOptions, DepsSource};
+use crate::cli::arguments::deps::{DepsOptions, DepsSource};
 use crate::cli::workspace::{self, Context, Exit};
 use crate::deps::{Request, add, folder, hub, install};
 use crate::diagnostic::Diagnostics;

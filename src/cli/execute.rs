@@ -6,9 +6,10 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact::{self, Invocation};
+use crate::cli::arguments::check::CheckFirstOptions;
 use crate::cli::arguments::sample::Sample;
 use crate::cli::arguments::{
-    self, BuildOptions, CheckFirstOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
+    self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
 };
 use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::remembered;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::check::{Before, Checked};
-use crate::cli::arguments::{LineageOptions, LineageOutput};
+use crate::cli::arguments::check::{LineageOptions, LineageOutput};
 use crate::cli::check;
 use crate::cli::report::lineage as picture;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
