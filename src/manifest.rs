@@ -109,6 +109,8 @@ pub struct Node {
     /// Of a model that has versions.
     pub version: Option<Box<ModelVersion>>,
     pub deprecation_date: Option<DateTime<Utc>>,
+    /// Of a model whose rows are days, say: with all its keys, as in dbt's manifest.
+    pub time_spine: Option<Box<Json>>,
 }
 
 #[derive(Debug, Clone)]
@@ -296,6 +298,7 @@ impl Node {
             constraints: Json::Null,
             version: None,
             deprecation_date: None,
+            time_spine: None,
         }
     }
 

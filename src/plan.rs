@@ -30,7 +30,7 @@ pub fn plan<'a>(manifest: &Manifest, selected: impl Iterator<Item = &'a str>, te
         add_gates(manifest, &selected, &mut needs);
         put_unit_tests_first(manifest, &mut needs);
     }
-    let order = in_order(manifest, &needs);
+    let order = in_order(&needs);
     let place: BTreeMap<&str, usize> = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let step = |id: &&str| Step { node: id.to_string(), needs: needs[id].iter().map(|need| place[need]).collect() };
     Plan { steps: order.iter().map(step).collect() }
@@ -140,26 +140,28 @@ fn descendants<'a>(manifest: &'a Manifest, id: &str) -> BTreeSet<&'a str> {
     found
 }
 
-/// An order in which every node comes after what it needs; ties go by the order of the graph.
-fn in_order<'a>(manifest: &'a Manifest, needs: &Needs<'a>) -> Vec<&'a str> {
+/// An order in which every node comes after what it needs: level by level, and by the unique id within a level, which
+/// is the order of dbt's queue. It shows where code reads tables that no `ref` or `source` tells of.
+fn in_order<'a>(needs: &Needs<'a>) -> Vec<&'a str> {
     let mut waiting: BTreeMap<&str, usize> = needs.iter().map(|(id, needs)| (*id, needs.len())).collect();
     let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, needs) in needs {
         needs.iter().for_each(|need| children.entry(need).or_default().push(id));
     }
-    let position = |id: &'a str| (manifest.graph.position(id), id);
-    let mut ready: BTreeSet<(Option<usize>, &str)> =
-        needs.iter().filter(|(_, needs)| needs.is_empty()).map(|(id, _)| position(id)).collect();
+    let mut level: Vec<&str> = needs.iter().filter(|(_, needs)| needs.is_empty()).map(|(id, _)| *id).collect();
     let mut order = Vec::with_capacity(needs.len());
-    while let Some((_, id)) = ready.pop_first() {
-        order.push(id);
-        for child in children.get(id).into_iter().flatten() {
+    while !level.is_empty() {
+        level.sort_unstable();
+        let mut next = Vec::new();
+        for child in level.iter().flat_map(|id| children.get(id).into_iter().flatten()) {
             let left = waiting.get_mut(child).expect("children are needs' keys");
             *left -= 1;
             if *left == 0 {
-                ready.insert(position(child));
+                next.push(*child);
             }
         }
+        order.append(&mut level);
+        level = next;
     }
     order
 }

@@ -115,7 +115,7 @@ struct Model<'a> {
     latest_version: Option<&'a Json>,
     deprecation_date: Option<String>,
     primary_key: Vec<&'a str>,
-    time_spine: (),
+    time_spine: Option<&'a Json>,
 }
 
 #[derive(Serialize)]
@@ -224,7 +224,7 @@ impl<'a> Nodes<'a> {
                 latest_version: node.version.as_ref().map(|version| &version.latest),
                 deprecation_date: node.deprecation_date.map(|date| date.to_rfc3339()),
                 primary_key: self.primary_key(node),
-                time_spine: (),
+                time_spine: node.time_spine.as_deref(),
             })),
             Kind::GenericTest(test) => Own::GenericTest(Box::new(self.test(test))),
             Kind::Operation => Own::Operation { index: index(node) },

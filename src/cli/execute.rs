@@ -254,7 +254,11 @@ fn end_context<'r>(session: &Session, outcomes: impl Iterator<Item = &'r Outcome
     let outcomes: Vec<&Outcome> = outcomes.collect();
     let manifest = &session.manifest;
     let result = |outcome: &&Outcome| {
-        let node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
+        let mut node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
+        if let (Some(Json::Object(node)), Some(compiled)) = (&mut node, &outcome.compiled) {
+            node.insert("compiled".to_string(), json!(true));
+            node.insert("compiled_code".to_string(), json!(compiled.sql));
+        }
         json!({
             "node": node,
             "unique_id": outcome.node,
@@ -262,7 +266,7 @@ fn end_context<'r>(session: &Session, outcomes: impl Iterator<Item = &'r Outcome
             "message": outcome.message,
             "failures": outcome.failures,
             "execution_time": (outcome.compile_time + outcome.execute_time).as_secs_f64(),
-            "thread_id": format!("Thread-{}", outcome.worker),
+            "thread_id": format!("Thread-{} (worker)", outcome.worker),
             "adapter_response": outcome.response,
             "timing": [],
         })

@@ -75,7 +75,7 @@ fn result(checked: &Checked, manifest: &Manifest) -> Json {
         "message": checked.message,
         "failures": null,
         "execution_time": checked.elapsed.as_secs_f64(),
-        "thread_id": format!("Thread-{}", checked.worker),
+        "thread_id": format!("Thread-{} (worker)", checked.worker),
         "adapter_response": checked.response,
         "timing": [],
         "age": checked.age.map(|age| age.seconds()),

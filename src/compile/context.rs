@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use crate::jinja::JsonMap;
 use crate::manifest::contracts;
 use crate::manifest::{Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
+use crate::project::freshness::complete;
 use crate::project::properties::ColumnInfo;
 
 /// `model`: dbt's node object without its nulls, so that `model.config.get(key, default)` gives the default.
@@ -102,6 +103,7 @@ fn own_json(manifest: &Manifest, node: &Node) -> JsonMap {
             "version": node.version.as_ref().map(|version| &version.v),
             "latest_version": node.version.as_ref().map(|version| &version.latest),
             "deprecation_date": node.deprecation_date.map(|date| date.to_rfc3339()),
+            "time_spine": node.time_spine,
         })),
         Kind::GenericTest(test) => object(json!({
             "column_name": test.column_name,
@@ -156,7 +158,7 @@ pub fn source_json(source: &Source) -> Json {
         "identifier": source.identifier,
         "loaded_at_field": source.config.get("loaded_at_field"),
         "loaded_at_query": source.config.get("loaded_at_query"),
-        "freshness": source.config.get("freshness"),
+        "freshness": complete(source.config.written().get("freshness")),
         "external": source.external,
         "description": source.description,
         "columns": columns_json(&source.columns),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -41,7 +41,8 @@ pub fn finish(
     for exposure in exposures.values_mut() {
         let refs = exposure.refs.iter().filter_map(|call| binder.find(call, &exposure.package).ok());
         let tables = exposure.source_refs.iter().filter_map(|call| binder.source(call, &exposure.package));
-        exposure.depends_on = tables.chain(refs).map(str::to_string).collect();
+        let parents: IndexSet<&str> = tables.chain(refs).collect();
+        exposure.depends_on = parents.into_iter().map(str::to_string).collect();
     }
     let (unit_tests, switched_off) = unit_tests::collect(project, files, &library, &binder, sink);
     drop(binder);

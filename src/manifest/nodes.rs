@@ -94,6 +94,18 @@ pub fn disabled(node: &Node) -> Disabled {
     }
 }
 
+/// A time spine with all its keys.
+/// Source: <https://docs.getdbt.com/docs/build/metricflow-time-spine>.
+fn time_spine(written: &Json) -> Option<Json> {
+    let written = written.as_object()?;
+    let custom = written.get("custom_granularities").and_then(Json::as_array).into_iter().flatten();
+    let custom = custom.map(|one| json!({"name": one.get("name"), "column_name": one.get("column_name")}));
+    Some(json!({
+        "standard_granularity_column": written.get("standard_granularity_column"),
+        "custom_granularities": custom.collect::<Vec<Json>>(),
+    }))
+}
+
 /// What property files say, by the name of the file that they speak of.
 type Patches<'a> = BTreeMap<String, (&'a Properties, &'a NodeProperties)>;
 
@@ -296,6 +308,7 @@ impl Drafting<'_> {
             constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),
             version: version.cloned(),
             deprecation_date: patch.and_then(|node| node.deprecation_date),
+            time_spine: patch.and_then(|node| time_spine(&node.time_spine)).map(Box::new),
             ..Node::new(kind, package, name, Relation::new(&target.database, &target.schema, name))
         };
         if let Some(version) = &node.version {

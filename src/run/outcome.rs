@@ -72,7 +72,11 @@ pub fn of_build(timer: Timer, node: &Node, compiled: Option<CompiledNode>, seed:
         None => "OK".to_string(),
     };
     let diagnostics = seed.iter().filter_map(|load| coercions(node, load)).collect();
-    let response = JsonMap::from_iter([("_message".to_string(), json!(message))]);
+    let mut response = JsonMap::from_iter([("_message".to_string(), json!(message))]);
+    if let Some(load) = &seed {
+        response.insert("code".to_string(), json!("INSERT"));
+        response.insert("rows_affected".to_string(), json!(load.rows));
+    }
     Outcome { compiled, diagnostics, response, ..timer.ended(Status::Success, Some(message)) }
 }
 

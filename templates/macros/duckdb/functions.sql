@@ -7,6 +7,15 @@
   ({{ from_date_or_timestamp }} + {{ number if times == 1 else '(' ~ number ~ ' * ' ~ times ~ ')' }} * interval 1 {{ unit }})
 {%- endmacro %}
 
+{# DuckDB has no quarters to add. #}
+{% macro duckdb__last_day(date, datepart) -%}
+  {%- if datepart == 'quarter' -%}
+    cast({{ dbt.dateadd('day', '-1', dbt.dateadd('month', '3', dbt.date_trunc(datepart, date))) }} as date)
+  {%- else -%}
+    {{ dbt.default_last_day(date, datepart) }}
+  {%- endif -%}
+{%- endmacro %}
+
 {# Weeks start on Sunday, which `date_diff` does not know. #}
 {% macro duckdb__datediff(first_date, second_date, datepart) -%}
   {%- if datepart == 'week' -%}

@@ -168,3 +168,35 @@ fn a_build_lists_exposures_for_which_there_is_nothing_to_do() {
     project.ends(0, &["build", "--select", "exposure:good"]);
     assert_eq!(project.outcomes(), ["good no-op 0"]);
 }
+
+#[test]
+fn nodes_run_level_by_level_in_the_order_of_their_ids() {
+    let files = [
+        ("models/z.sql", "select 1 as id"),
+        ("models/b.sql", "select * from {{ ref('z') }}"),
+        ("models/c.sql", "select 1 as id"),
+        ("seeds/a.csv", "id\n1\n"),
+    ];
+    let project = dbt(&files);
+    project.ends(0, &["build", "--threads", "1"]);
+    let results = project.json("target/run_results.json");
+    let results = results["results"].as_array().expect("results are a list");
+    let order: Vec<&str> = results.iter().filter_map(|result| result["unique_id"].as_str()).collect();
+    assert_eq!(order, ["model.shop.c", "model.shop.z", "seed.shop.a", "model.shop.b"]);
+    assert_eq!(results[2]["adapter_response"]["rows_affected"], 1);
+    assert_eq!(results[2]["adapter_response"]["code"], "INSERT");
+}
+
+#[test]
+fn the_manifest_shows_a_time_spine_with_all_its_keys() {
+    let yaml = "models:\n  - name: days\n    time_spine:\n      standard_granularity_column: day\n      \
+        custom_granularities: [{name: fiscal}]\n    columns: [{name: day, granularity: day}]\n  - name: plain\n";
+    let sql = "select date '2024-01-01' as day";
+    let project = dbt(&[("models/days.sql", sql), ("models/plain.sql", sql), ("models/all.yml", yaml)]);
+    project.ends(0, &["parse"]);
+    let nodes = &project.json("target/manifest.json")["nodes"];
+    let custom = serde_json::json!([{"name": "fiscal", "column_name": null}]);
+    assert_eq!(nodes["model.shop.days"]["time_spine"]["standard_granularity_column"], "day");
+    assert_eq!(nodes["model.shop.days"]["time_spine"]["custom_granularities"], custom);
+    assert!(nodes["model.shop.plain"]["time_spine"].is_null());
+}

@@ -83,3 +83,12 @@ fn a_plain_dbt_project_gets_no_schema_of_ours() {
     project.ends(0, &["run"]);
     assert_eq!(project.query("select count(*) from duckdb_schemas() where schema_name = 'medal_meta'"), "0");
 }
+
+#[test]
+fn a_hook_at_the_end_reads_the_compiled_code_of_each_result() {
+    let settings = "name: shop\nprofile: shop\non-run-end: \"{% for result in results %}\
+        create table told as select '{{ result.node.compiled_code }} {{ result.thread_id }}' as what;{% endfor %}\"\n";
+    let project = dbt(&[("dbt_project.yml", settings), ("models/one.sql", "select {{ 1 + 1 }} as two")]);
+    project.ends(0, &["run", "--threads", "1"]);
+    assert_eq!(project.query("select * from told"), "select 2 as two Thread-1 (worker)");
+}
