@@ -11,6 +11,7 @@ pub mod debug;
 pub mod docs;
 pub mod deps;
 pub mod execute;
+pub mod flags;
 pub mod freshness;
 pub mod init;
 pub mod lineage;
@@ -43,7 +44,9 @@ use crate::cli::report::logfile::LogOptions;
 use crate::cli::report::{Format, ReportOptions, Reporter};
 use crate::cli::workspace::{Context, Exit};
 use crate::compile::microbatch::Request;
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
+use crate::diagnostic::warnings::Warnings;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::selector::{Indirect, Selection};
@@ -65,7 +68,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let arguments = match arguments::read(std::env::args_os()) {
+    let read = arguments::read(std::env::args_os(), &[]).and_then(|arguments| {
+        match flags::of_project(&project_dir(&arguments.global, &working_dir())) {
+            flags if flags.is_empty() => Ok(arguments),
+            flags => arguments::read(std::env::args_os(), &flags),
+        }
+    });
+    let arguments = match read {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and versions go to stdout and are no errors.
@@ -139,7 +148,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
 fn context(arguments: &Arguments) -> Result<Context, Exit> {
     let global = &arguments.global;
     let environment = Environment(Arc::new(std::env::vars_os().filter_map(text_pair).collect()));
-    let working_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let working_dir = working_dir();
     let root = project_dir(global, &working_dir);
     let files = Arc::new(ProjectFiles::new(&root));
     let invocation = uuid::Uuid::new_v4().to_string();
@@ -150,6 +159,8 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
         Ok(_) => return Err(unusable(&reporter, "`--vars` is a mapping, for instance `--vars '{start: 2024-01-01}'`")),
         Err(message) => return Err(unusable(&reporter, &format!("`--vars` cannot be read: {message}"))),
     };
+    let warnings = global.warnings().map_err(|message| unusable(&reporter, &message))?;
+    let warnings = if root.join(DBT_FILE).is_file() { warnings } else { warnings.with_own() };
     let profile = ProfileRequest {
         profiles_dir: global.profiles_dir.clone(),
         home: environment.get("HOME").map(PathBuf::from),
@@ -167,20 +178,20 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             started_at: chrono::Utc::now(),
             medal_version: env!("CARGO_PKG_VERSION").to_string(),
             command: command.to_string(),
-            args: invocation_arguments(command, global, &cli_vars),
+            args: invocation_arguments(command, global, &cli_vars, &warnings),
             env: custom_env(&environment),
         },
-        request: LoadRequest { profile, cli_vars, environment, version_check: global.version_check() },
-        flags: workspace::flags(
-            command.rsplit(' ').next().unwrap_or(command),
-            false,
-            false,
-            false,
-            global.warn_error(),
-        ),
+        request: LoadRequest {
+            profile,
+            cli_vars,
+            environment,
+            version_check: global.version_check(),
+            flags: JsonMap::new(),
+        },
+        flags: flags::of_templates(arguments, &warnings),
         target_path: global.target_path.as_ref().map(|path| root.join(path)),
         write_json: global.write_json(),
-        warn_error: global.warn_error(),
+        warnings,
         fail_fast: global.fail_fast(),
         batches: Request::default(),
         state: global.state.clone(),
@@ -188,6 +199,10 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
         stop,
         signal,
     })
+}
+
+fn working_dir() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))
 }
 
 /// What is set when the user or the system asks medal to stop: that it is so, and the exit code of the signal. A second
@@ -257,7 +272,7 @@ fn unusable(reporter: &Reporter, message: &str) -> Exit {
 }
 
 /// The options of the command as the artifacts show them, by dbt's names.
-fn invocation_arguments(command: &str, global: &GlobalOptions, vars: &JsonMap) -> JsonMap {
+fn invocation_arguments(command: &str, global: &GlobalOptions, vars: &JsonMap, warnings: &Warnings) -> JsonMap {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let arguments = json!({
         "defer": global.state.defer,
@@ -268,6 +283,7 @@ fn invocation_arguments(command: &str, global: &GlobalOptions, vars: &JsonMap) -
         "state": path(&global.state.state),
         "vars": vars,
         "warn_error": global.warn_error(),
+        "warn_error_options": warnings.json(),
         "which": command,
     });
     arguments.as_object().cloned().unwrap_or_default()
@@ -300,7 +316,7 @@ pub fn selection(
     let selected: Vec<String> = select.select.iter().chain(&select.models).cloned().collect();
     if select.selector.is_some() && !(selected.is_empty() && select.exclude.is_empty()) {
         let message = "`--selector` says what to select, so `--select` and `--exclude` are left out";
-        context.warning(Code::InvalidSelector, message, None);
+        context.warning(Diagnostic::warning(Code::InvalidSelector, None, message))?;
     }
     Ok(Selection {
         select: selected,

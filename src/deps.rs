@@ -82,7 +82,7 @@ pub fn install(request: &Request<'_>, tell: &mut dyn FnMut(&str), sink: &mut Dia
     }
     for (url, span) in std::mem::take(&mut fetcher.unpinned) {
         let message = format!("`{url}` is asked for without a revision, so that it changes when its owner changes it");
-        let problem = Diagnostic::warning(Code::PackageChanged, span, message);
+        let problem = Diagnostic::warning(Code::PackageChanged, span, message).event("DepsUnpinned");
         sink.push(problem.help("name a `revision`, or say `warn-unpinned: false`"));
     }
     check_names(request.project, &ready, sink);

@@ -1,8 +1,11 @@
 //! Turns the user's mistakes into Diagnostics: a code, a place, and a way out, collected in a sink.
 
 pub mod code;
+pub mod event;
+pub mod warnings;
 
 use crate::diagnostic::code::Code;
+use crate::diagnostic::event::Event;
 use crate::files::Span;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +34,8 @@ pub struct Diagnostic {
     pub related: Vec<Related>,
     /// The way out, where one is known.
     pub help: Option<String>,
+    /// dbt's event for the same, by whose name users choose what becomes of a warning.
+    pub event: Option<Event>,
 }
 
 impl Diagnostic {
@@ -43,6 +48,7 @@ impl Diagnostic {
             label: String::new(),
             related: Vec::new(),
             help: None,
+            event: None,
         }
     }
 
@@ -57,6 +63,12 @@ impl Diagnostic {
 
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
+        self
+    }
+
+    pub fn event(mut self, name: &str) -> Diagnostic {
+        self.event = Event::named(name);
+        debug_assert!(self.event.is_some(), "dbt has no event `{name}`");
         self
     }
 

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod config_keys;
 pub mod fields;
+pub mod flags;
 pub mod freshness;
 pub mod layers;
 pub mod package;
@@ -40,6 +41,8 @@ pub struct Project {
     pub layers: Layers,
     pub cli_vars: JsonMap,
     pub environment: Environment,
+    /// `flags` of Jinja.
+    pub flags: JsonMap,
     /// `selectors.yml`, rendered.
     pub selectors: Option<Yaml>,
 }
@@ -71,6 +74,8 @@ pub struct LoadRequest {
     pub environment: Environment,
     /// Whether `require-dbt-version` counts.
     pub version_check: bool,
+    /// `flags` of Jinja.
+    pub flags: JsonMap,
 }
 
 /// Reads a project and its installed packages. `None` if it has no project file or no target, with diagnostics.
@@ -80,13 +85,12 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
     let target = profile::find(&raw, &request.profile, &for_profile, files, sink)?;
     let renderer = YamlRenderer::for_project(&request.environment, &request.cli_vars, &target_json(&target));
     let settings = settings::settle(&raw, &renderer, sink);
+    flags::read(&raw.yaml, sink);
     let native = settings.native;
     let layers = layers::read(settings.layers.as_ref(), native, sink);
 
     let selectors = selectors(files, &renderer, sink);
     let mut packages = IndexMap::new();
-    let checks = settings.flags.get("version_check") != Some(&Json::Bool(false));
-    let request = &LoadRequest { version_check: request.version_check && checks, ..request.clone() };
     demand_version(&settings, request.version_check, sink);
     let mut installed = installed(files, &settings, &renderer, request, sink);
     installed.insert(0, (files.root().to_path_buf(), settings));
@@ -103,6 +107,7 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
         layers,
         cli_vars: request.cli_vars.clone(),
         environment: request.environment.clone(),
+        flags: request.flags.clone(),
         selectors,
     })
 }

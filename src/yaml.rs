@@ -358,7 +358,7 @@ impl<'a> Builder<'a> {
         let Some((first, other)) = entries.iter().find(|(other, _)| other.name == key.name) else { return false };
         let message = format!("`{}` stands twice here", key.name);
         let problem = if other.to_json() == value.to_json() {
-            Diagnostic::warning(Code::DuplicateKey, key.span, message)
+            Diagnostic::warning(Code::DuplicateKey, key.span, message).event("DuplicateYAMLKeysDeprecation")
         } else {
             Diagnostic::error(Code::DuplicateKey, key.span, message)
         };

@@ -145,13 +145,17 @@ impl Command {
 }
 
 /// Reads the words of a command line, the program's name first. Without any other word the answer is the help text.
-pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+/// The flags of the project count where neither the words nor the environment say anything.
+pub fn read(
+    words: impl IntoIterator<Item = OsString>,
+    flags: &[(&'static str, String)],
+) -> Result<Arguments, clap::Error> {
     let mut words: Vec<OsString> = words.into_iter().collect();
     if words.len() < 2 {
         words.push("--help".into());
     }
     let is_set = |name: &OsStr| std::env::var_os(name).is_some();
-    let mut command = with_engine_names(Arguments::command(), &is_set);
+    let mut command = with_defaults(with_engine_names(Arguments::command(), &is_set), flags);
     let matches = command.try_get_matches_from_mut(words)?;
     Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -166,6 +170,18 @@ fn with_engine_names(command: clap::Command, is_set: &dyn Fn(&OsStr) -> bool) ->
         }
     });
     renamed.mut_subcommands(|subcommand| with_engine_names(subcommand, is_set))
+}
+
+/// The flags of the project, in the place of the options' own defaults.
+fn with_defaults(command: clap::Command, flags: &[(&'static str, String)]) -> clap::Command {
+    let changed = command.mut_args(|argument| {
+        let flag = flags.iter().find(|(name, _)| *name == argument.get_id().as_str());
+        match flag {
+            Some((_, value)) => argument.default_value(OsString::from(value)),
+            None => argument,
+        }
+    });
+    changed.mut_subcommands(|subcommand| with_defaults(subcommand, flags))
 }
 
 /// Writes the completion script of a shell.

@@ -177,10 +177,7 @@ pub fn look(context: &Context, workspace: &Workspace) -> Option<Arc<dyn Adapter>
 
 /// The findings in the order of their places, and whether they are too bad to go on.
 fn sorted(context: &Context, checked: &Checked) -> (Vec<crate::diagnostic::Diagnostic>, bool) {
-    let mut problems = checked.problems.clone().sorted();
-    if context.warn_error {
-        problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
-    }
+    let problems = context.warnings.clone().with_own().judge_all(checked.problems.clone());
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     (problems, failed)
 }

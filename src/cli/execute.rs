@@ -153,15 +153,22 @@ fn execute(context: &Context, mode: Mode, selection: &Selection) -> Result<Exit,
     execute_nodes(context, &workspace, mode, &selected)
 }
 
-/// Says before anything runs which models can never be built. A dbt project runs the others, as with dbt.
+/// Says before anything runs which models can never be built. A dbt project runs the others, as with dbt, and hears of
+/// these when their turn comes.
 fn foresee(context: &Context, workspace: &Workspace, plan: &Plan) -> Result<(), Exit> {
     let Workspace { project, manifest, .. } = workspace;
-    let severity = if project.is_native() { Severity::Error } else { Severity::Warning };
     let mut sink = Diagnostics::default();
-    let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
-    let problems = nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node));
-    problems.for_each(|problem| sink.push(Diagnostic { severity, ..problem }));
+    let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node)).filter(|_| project.is_native());
+    sink.extend(nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node)));
     if workspace::tell(context, sink) { Err(Exit::Unusable) } else { Ok(()) }
+}
+
+/// What a model that was built now could not be built again for: dbt finds out only when its table is there.
+fn hindsight(workspace: &Workspace, outcome: &Outcome) -> Option<Diagnostic> {
+    let Workspace { project, manifest, .. } = workspace;
+    let node = manifest.node(&outcome.node).filter(|_| outcome.status == Status::Success)?;
+    let problem = materializations::problem(&manifest.library, &project.target.kind, node)?;
+    Some(Diagnostic { severity: Severity::Warning, ..problem })
 }
 
 /// Plans and runs nodes.
@@ -174,7 +181,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
         note_exposures(context, manifest, selected, &mut results);
         if !selected.is_empty() && results.outcomes.is_empty() {
             let message = format!("`{}` has nothing to do: ephemeral models are part of others", mode.command);
-            context.warning(Code::NothingSelected, &message, None);
+            context.warning(Diagnostic::warning(Code::NothingSelected, None, message))?;
         }
         context.reporter.note("Nothing to do");
         write(context, workspace, &results, &IndexMap::new())?;
@@ -210,6 +217,12 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
         true => skip_all(manifest, &plan),
         false => run(&session, &adapter, &plan, &options, Some(&journal), context.reporter.as_ref()),
     };
+    for outcome in &mut results.outcomes {
+        let hindsight = hindsight(workspace, outcome).filter(|_| mode.command != CLONE.command);
+        let told = std::mem::take(&mut outcome.diagnostics).into_iter().chain(hindsight);
+        // How a node has ended is settled: a warning can only be silenced.
+        outcome.diagnostics = told.filter(|problem| !context.warnings.silence(problem)).collect();
+    }
     let written = journal.finish();
     note_exposures(context, manifest, selected, &mut results);
 

@@ -172,11 +172,6 @@ impl Reporter {
         self.diagnostic(&Diagnostic { help: help.map(str::to_string), ..problem });
     }
 
-    pub fn warning(&self, code: Code, message: &str, help: Option<&str>) {
-        let problem = Diagnostic::warning(code, None, message);
-        self.diagnostic(&Diagnostic { help: help.map(str::to_string), ..problem });
-    }
-
     /// The command is over. Told to orchestrators, and to people who want to know everything.
     pub fn completed(&self, command: &str, success: bool, elapsed: Duration) {
         let (now, seconds) = (timestamp(Utc::now()), elapsed.as_secs_f64());
@@ -250,7 +245,7 @@ impl Reporter {
     }
 
     /// Shows a diagnostic if it is important enough; whether it was.
-    fn diagnostic(&self, diagnostic: &Diagnostic) -> bool {
+    pub fn diagnostic(&self, diagnostic: &Diagnostic) -> bool {
         let level = match diagnostic.severity {
             Severity::Error => LogLevel::Error,
             Severity::Warning => LogLevel::Warn,

@@ -15,6 +15,7 @@ use crate::cli::{compile, operation, remembered, state};
 use crate::compile::session::Warehouse;
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
+use crate::diagnostic::warnings::Warnings;
 use crate::manifest::microbatch;
 use crate::manifest::selection::NodeSet;
 use crate::project::settings;
@@ -115,6 +116,13 @@ fn take_over(context: &mut Context, past: &Past) -> Result<(), Exit> {
     context.state.defer |= was_set("defer") || past.command == "clone";
     context.state.favor_state |= was_set("favor_state");
     context.fail_fast |= was_set("fail_fast");
+    // What counts as an error is taken over only where dbt does: `--warn-error` is given again.
+    let options = past.arguments.get("warn_error_options").filter(|_| !was_set("warn_error"));
+    if let Some(warnings) = options.and_then(|options| Warnings::read(options).ok())
+        && context.warnings.is_default()
+    {
+        context.warnings = warnings;
+    }
     take_over_vars(context, past)?;
     for flag in ["EMPTY", "STORE_FAILURES"] {
         context.flag(flag, was_set(&flag.to_lowercase()));

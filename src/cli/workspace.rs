@@ -18,7 +18,8 @@ use crate::compile::microbatch::Request;
 use crate::compile::session::{self, Deferral, Messages, Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
-use crate::diagnostic::{Diagnostics, Severity, nearest};
+use crate::diagnostic::warnings::{Verdict, Warnings};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::selection::NodeSet;
@@ -62,7 +63,8 @@ pub struct Context {
     pub flags: JsonMap,
     pub target_path: Option<PathBuf>,
     pub write_json: bool,
-    pub warn_error: bool,
+    /// What becomes of warnings.
+    pub warnings: Warnings,
     pub fail_fast: bool,
     /// What the command says about the batches of microbatch models.
     pub batches: Request,
@@ -79,8 +81,12 @@ impl Context {
         self.reporter.error(code, message, help);
     }
 
-    pub fn warning(&self, code: Code, message: &str, help: Option<&str>) {
-        self.reporter.warning(code, message, help);
+    /// Tells of a warning that has no place in a file, unless it is silenced; with one that counts as an error the
+    /// command ends.
+    pub fn warning(&self, problem: Diagnostic) -> Result<(), Exit> {
+        let Some(problem) = self.warnings.judge(problem) else { return Ok(()) };
+        self.reporter.diagnostic(&problem);
+        if problem.severity == Severity::Error { Err(Exit::Unusable) } else { Ok(()) }
     }
 
     /// Sets a flag of Jinja, and the argument of the same name in the artifacts.
@@ -101,7 +107,8 @@ pub struct Workspace {
 /// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
 pub fn open(context: &Context) -> Result<Workspace, Exit> {
     let mut sink = Diagnostics::default();
-    let Some(project) = load(&context.files, &context.request, &mut sink) else {
+    let request = LoadRequest { flags: context.flags.clone(), ..context.request.clone() };
+    let Some(project) = load(&context.files, &request, &mut sink) else {
         tell(context, sink);
         return Err(Exit::Unusable);
     };
@@ -144,10 +151,7 @@ pub fn secrets_of(project: &Project) -> Vec<String> {
 
 /// Shows diagnostics; true if the command must not go on.
 pub fn tell(context: &Context, sink: Diagnostics) -> bool {
-    let mut problems = sink.sorted();
-    if context.warn_error {
-        problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
-    }
+    let problems = context.warnings.judge_all(sink);
     context.reporter.diagnostics(&problems);
     problems.iter().any(|problem| problem.severity == Severity::Error)
 }
@@ -190,6 +194,7 @@ pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> 
         invocation,
     );
     session.deferral = workspace.deferral.clone();
+    session.warnings = context.warnings.clone();
     Arc::new(session.with_batches(context.batches.clone()))
 }
 
@@ -270,14 +275,17 @@ pub fn select_of(
                 let names =
                     workspace.manifest.nodes.values().filter(|node| !node.is_test()).map(|node| node.name.as_str());
                 let near = nearest(criterion, names).map(|near| format!("did you mean `{near}`?"));
-                context.warning(Code::NothingSelected, &message, near.as_deref());
+                let problem = Diagnostic::warning(Code::NothingSelected, None, message);
+                context.warning(Diagnostic { help: near, ..problem.event("NoNodesForSelectionCriteria") })?;
             }
-            if selected.nodes.is_empty() && selected.unmatched.is_empty() {
+            let event = if context.invocation.command == "list" { "NoNodesSelected" } else { "NothingToDo" };
+            let is_told = selected.unmatched.is_empty() || context.warnings.of_event(event) == Verdict::Error;
+            if selected.nodes.is_empty() && is_told {
                 let message = match types {
                     [kind] => format!("the selection has no {kind}"),
                     _ => "nothing is selected".to_string(),
                 };
-                context.warning(Code::NothingSelected, &message, None);
+                context.warning(Diagnostic::warning(Code::NothingSelected, None, message).event(event))?;
             }
             Ok(selected.nodes)
         }
@@ -327,21 +335,4 @@ pub fn unwritable(context: &Context, error: &std::io::Error) -> Exit {
     let message = format!("cannot write to the target folder: {error}");
     context.error(Code::UnreadableFile, &message, None);
     Exit::Unusable
-}
-
-/// `flags` as Jinja sees them.
-pub fn flags(command: &str, full_refresh: bool, empty: bool, store_failures: bool, warn_error: bool) -> JsonMap {
-    let json = json!({
-        "WHICH": command,
-        "FULL_REFRESH": full_refresh,
-        "EMPTY": empty,
-        "STORE_FAILURES": store_failures,
-        "WARN_ERROR": warn_error,
-        "FAIL_FAST": false,
-        "INVOCATION_COMMAND": format!("dbt {command}"),
-    });
-    match json {
-        serde_json::Value::Object(map) => map,
-        _ => JsonMap::new(),
-    }
 }

@@ -13,6 +13,7 @@ use crate::compile::comment::{self, Comment};
 use crate::compile::microbatch::{Batch, filter};
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
+use crate::diagnostic::warnings::Verdict;
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
 use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, microbatch, parse};
 
@@ -324,10 +325,13 @@ impl Host for NodeHost {
     }
 
     fn warn(&self, message: &str) -> Result<(), HostError> {
-        if self.session.flags.get("WARN_ERROR") == Some(&json!(true)) {
-            return Err(HostError { kind: ErrorKind::Raised, message: message.to_string(), help: None });
+        match self.session.warnings.of_event("JinjaLogWarning") {
+            Verdict::Error => {
+                return Err(HostError { kind: ErrorKind::Raised, message: message.to_string(), help: None });
+            }
+            Verdict::Warning => self.session.messages.warning(self.node.as_deref(), message),
+            Verdict::Silence => {}
         }
-        self.session.messages.warning(self.node.as_deref(), message);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::adapter::{Adapter, AdapterError, Connection};
 use crate::compile::CompiledNode;
 use crate::compile::context;
 use crate::compile::microbatch::Request;
+use crate::diagnostic::warnings::Warnings;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::Manifest;
@@ -37,6 +38,8 @@ pub struct Session {
     /// What the command says about batches.
     pub batches: Request,
     pub deferral: Deferral,
+    /// What becomes of warnings.
+    pub warnings: Warnings,
     graph: OnceLock<Json>,
     /// What was told and need not be told again.
     told: Mutex<BTreeSet<String>>,
@@ -101,6 +104,7 @@ impl Session {
             invocation,
             batches: Request::default(),
             deferral: Deferral::default(),
+            warnings: Warnings::default(),
             graph: OnceLock::new(),
             told: Mutex::default(),
             inlined: Mutex::default(),

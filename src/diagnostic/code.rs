@@ -102,6 +102,11 @@ codes! {
     ///
     /// The first place is where it failed; each place after it called the one before.
     JinjaError => "jinja-error",
+    /// A macro or a model warns, with `exceptions.warn(…)`, while the project is read.
+    ///
+    /// What it warns of is its own matter; the message says it. `--warn-error-options '{silence: [JinjaLogWarning]}'`
+    /// silences all of them.
+    MacroWarning => "macro-warning",
     /// A template ran longer or made more text than medal allows: often a loop that does not end.
     ///
     /// Large work belongs into SQL, where the engine does it: a template only writes the query.

@@ -117,6 +117,7 @@ pub fn problems(node: &Node, patch: Option<&NodeProperties>, place: impl Fn(&str
     if !is_enforced && constraints(node).any(|one| warns(&one)) {
         let message = format!("the constraints of `{name}` do nothing: a {} has none", node.materialized());
         let problem = Diagnostic { severity: Severity::Warning, ..error(place("materialized"), message) };
+        let problem = problem.event("UnsupportedConstraintMaterialization");
         found.push(problem.help("materialize it as a table, or set `warn_unsupported: false` on them"));
     }
     found

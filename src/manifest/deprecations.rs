@@ -16,16 +16,19 @@ pub fn report(manifest: &Manifest, sink: &mut Diagnostics) {
         let day = date.format("%Y-%m-%d");
         if date < now {
             let message = format!("`{}` has passed its deprecation date, {day}", node.search_name());
-            sink.push(Diagnostic::warning(Code::DeprecatedModel, node.patch_span, message));
+            sink.push(Diagnostic::warning(Code::DeprecatedModel, node.patch_span, message).event("DeprecatedModel"));
         }
         for child in manifest.graph.children(&node.id).filter_map(|id| manifest.node(id)) {
             if !matches!(child.kind, Kind::Model) {
                 continue;
             }
-            let when = if date < now { "was deprecated on" } else { "will be deprecated on" };
+            let (when, event) = match date < now {
+                true => ("was deprecated on", "DeprecatedReference"),
+                false => ("will be deprecated on", "UpcomingReferenceDeprecation"),
+            };
             let message = format!("`{}` reads `{}`, which {when} {day}", child.search_name(), node.search_name());
             let problem = Diagnostic::warning(Code::DeprecatedModel, ref_span_to(child, node), message);
-            sink.push(way_out(problem, node));
+            sink.push(way_out(problem.event(event), node));
         }
     }
 }

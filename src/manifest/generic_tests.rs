@@ -170,10 +170,12 @@ fn unknown_patch<'a>(kind: &str, properties: &NodeProperties, known: impl Iterat
             properties.name
         );
         return Diagnostic::warning(Code::UnknownPatch, properties.span, message)
+            .event("NoNodeForYamlKey")
             .help("add that file, or name another with `defined_in`");
     }
     let message = format!("no {kind} is called `{}`", properties.name);
-    let problem = Diagnostic::warning(Code::UnknownPatch, properties.span, message).label("described here only");
+    let problem = Diagnostic::warning(Code::UnknownPatch, properties.span, message).event("NoNodeForYamlKey");
+    let problem = problem.label("described here only");
     match nearest(&properties.name, known) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help("remove this entry, or add the file that it describes"),
@@ -221,7 +223,10 @@ impl Drafting<'_> {
         if !from_medal && task.subject.id.is_some() {
             let model = nodes::brief(&node);
             match parse::listen(self.project, self.library, &template, task.package, &node.relation, model) {
-                Ok(heard) => said = heard,
+                Ok(heard) => {
+                    problems.extend(heard.problems(task.test.span));
+                    said = heard;
+                }
                 Err(mut error) => {
                     // The outermost place is in the code that was made of the YAML.
                     error.frames.pop();

@@ -116,6 +116,7 @@ pub fn check(nodes: &IndexMap<String, Box<Node>>, sources: &IndexMap<String, Sou
                         a row happened. Without it each batch reads all rows";
             sink.push(
                 Diagnostic::warning(Code::UnfilteredBatch, node.config_place("incremental_strategy"), message)
+                    .event("MicrobatchModelNoEventTimeInputs")
                     .help(help),
             );
         }

@@ -227,7 +227,10 @@ impl Drafting<'_> {
         }
         let model = brief(node);
         match parse::listen(self.project, self.library, template, &node.package, &node.relation, model) {
-            Ok(said) => said,
+            Ok(said) => {
+                problems.extend(said.problems(Span::start_of(node.file)));
+                said
+            }
             Err(error) => {
                 let problem = builtin::diagnostic(&error);
                 problems.push(Diagnostic { span: problem.span.or(Some(Span::start_of(node.file))), ..problem });

@@ -103,7 +103,7 @@ fn listen(project: &Project, library: &Library, template: &Template, node: &mut 
             })
             .collect(),
         sources: facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect(),
-        config: JsonMap::new(),
+        ..Said::default()
     });
     (node.refs, node.source_refs) = (said.refs, said.sources);
 }

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::Relation;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
+use crate::files::Span;
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap, Library, RenderError, Scope, ScopeValue, Template};
 use crate::manifest::RefArguments;
 use crate::project::Project;
@@ -17,6 +20,16 @@ pub struct Said {
     pub refs: Vec<RefArguments>,
     pub sources: Vec<[String; 2]>,
     pub config: JsonMap,
+    /// `exceptions.warn(…)`.
+    pub warnings: Vec<String>,
+}
+
+impl Said {
+    /// What the template warns of. Where in it cannot be told.
+    pub fn problems(&self, place: Span) -> impl Iterator<Item = Diagnostic> {
+        let told = self.warnings.iter();
+        told.map(move |message| Diagnostic::warning(Code::MacroWarning, place, message).event("JinjaLogWarning"))
+    }
 }
 
 /// The host of templates that are rendered while the project is parsed.
@@ -25,6 +38,7 @@ pub struct ParseHost {
     environment: Environment,
     this: Relation,
     native: bool,
+    flags: JsonMap,
     said: Mutex<Said>,
 }
 
@@ -35,6 +49,7 @@ impl ParseHost {
             environment: project.environment.clone(),
             this,
             native: project.root().settings.native,
+            flags: project.flags.clone(),
             said: Mutex::default(),
         }
     }
@@ -107,12 +122,17 @@ impl Host for ParseHost {
         Ok(())
     }
 
+    fn warn(&self, message: &str) -> Result<(), HostError> {
+        self.said().warnings.push(message.to_string());
+        Ok(())
+    }
+
     fn doc(&self, _package: Option<&str>, _name: &str) -> Result<String, HostError> {
         Ok(String::new())
     }
 
     fn flag(&self, name: &str) -> Option<Json> {
-        (name == "WHICH").then(|| json!("parse"))
+        self.flags.get(name).cloned()
     }
 
     fn load_seed(&self, _relation: &Relation) -> Result<u64, HostError> {

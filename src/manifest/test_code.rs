@@ -6,7 +6,7 @@ use fancy_regex::Regex;
 use serde_json::Value as Json;
 
 use crate::files::ProjectFiles;
-use crate::jinja::{JsonMap, RenderError, Template};
+use crate::jinja::{RenderError, Template};
 use crate::manifest::parse::Said;
 use crate::manifest::{GenericTest, Node, RefArguments, python};
 
@@ -31,7 +31,7 @@ pub fn arguments_of(template: &Template) -> Said {
     Said {
         refs: facts.refs.iter().map(RefArguments::from).collect(),
         sources: facts.sources.iter().map(|call| [call.source.clone(), call.table.clone()]).collect(),
-        config: JsonMap::new(),
+        ..Said::default()
     }
 }
 

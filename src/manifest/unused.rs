@@ -29,7 +29,7 @@ pub fn folders<'a>(
             let (name, above) = path.split_last().expect("a path has a last part");
             let beside = fqns.iter().filter(|fqn| fqn.starts_with(above)).filter_map(|fqn| fqn.get(above.len()));
             let message = format!("no {kind} is in `{}`, which is configured here", path.join("/"));
-            let problem = Diagnostic::warning(Code::UnknownKey, *span, message);
+            let problem = Diagnostic::warning(Code::UnknownKey, *span, message).event("UnusedResourceConfigPath");
             let near = nearest(name, beside.map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
             let help = near.or_else(|| {
                 let root = &project.root().name;

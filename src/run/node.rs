@@ -14,6 +14,7 @@ use crate::compile::session::{Session, Warehouse};
 use crate::compile::{CompiledNode, compile, compile_part, explain, scope};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
+use crate::diagnostic::warnings::Verdict;
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
 use crate::manifest::{Kind, Node, materializations, microbatch, names, refable};
@@ -109,7 +110,7 @@ impl Worker {
     }
 
     fn warnings_fail(&self) -> bool {
-        self.session.flags.get("WARN_ERROR") == Some(&Json::Bool(true))
+        self.session.warnings.of_event("LogTestResult") == Verdict::Error
     }
 
     /// One statement; otherwise what is the matter, with what was compiled if that is worth a look.

@@ -21,4 +21,5 @@ mod site;
 mod unit_tests;
 mod snapshots;
 mod state;
+mod warnings;
 mod workflow;

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::arguments::ignored::Ignored;
 use crate::cli::arguments::state::StateOptions;
+use crate::diagnostic::warnings::Warnings;
+use crate::yaml;
 
 /// Form of everything that is told about a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -113,9 +115,9 @@ struct Switches {
     no_quiet: bool,
     /// Tell everything
     #[arg(short, long, global = true, env = "DBT_DEBUG", value_parser = FalseyValueParser::new(), hide_env = true)]
-    #[arg(overrides_with = "no_debug", id = "debug_logs", long = "debug")]
+    #[arg(overrides_with = "no_debug")]
     debug: bool,
-    #[arg(long, global = true, hide = true, overrides_with = "debug_logs")]
+    #[arg(long, global = true, hide = true, overrides_with = "debug")]
     no_debug: bool,
     /// Stop at the first failure
     #[arg(short = 'x', long, global = true, env = "DBT_FAIL_FAST", value_parser = FalseyValueParser::new())]
@@ -126,6 +128,9 @@ struct Switches {
     /// Count warnings as errors
     #[arg(long, global = true, env = "DBT_WARN_ERROR", value_parser = FalseyValueParser::new(), hide_env = true)]
     warn_error: bool,
+    /// Say which warnings count as errors, as YAML: `{error: all, warn: [NoNodeForYamlKey], silence: [seed-coercion]}`
+    #[arg(long, global = true, env = "DBT_WARN_ERROR_OPTIONS", value_name = "YAML", hide_env = true)]
+    warn_error_options: Option<String>,
     /// Write without colours
     #[arg(long, global = true)]
     no_use_colors: bool,
@@ -161,19 +166,32 @@ fn threads(text: &str) -> Result<usize, String> {
 
 impl GlobalOptions {
     pub fn quiet(&self) -> bool {
-        self.switches.quiet
+        self.switches.quiet && !self.switches.no_quiet
     }
 
     pub fn debug(&self) -> bool {
-        self.switches.debug
+        self.switches.debug && !self.switches.no_debug
     }
 
     pub fn fail_fast(&self) -> bool {
-        self.switches.fail_fast
+        self.switches.fail_fast && !self.switches.no_fail_fast
     }
 
     pub fn warn_error(&self) -> bool {
         self.switches.warn_error
+    }
+
+    /// What becomes of warnings. The error is a sentence.
+    pub fn warnings(&self) -> Result<Warnings, String> {
+        match (&self.switches.warn_error_options, self.switches.warn_error) {
+            (Some(_), true) => Err("`--warn-error` and `--warn-error-options` cannot be given together".to_string()),
+            (Some(options), false) => {
+                let read = yaml::parse_json(options).and_then(|options| Warnings::read(&options));
+                read.map_err(|error| format!("`--warn-error-options` cannot be read: {error}"))
+            }
+            (None, true) => Ok(Warnings::are_errors()),
+            (None, false) => Ok(Warnings::default()),
+        }
     }
 
     /// What the user says of colours, if anything; otherwise the terminal and `NO_COLOR` decide.

@@ -80,7 +80,7 @@ fn every_row_is_shown_with_a_negative_limit() {
 
 #[test]
 fn no_word_at_all_shows_the_help() {
-    let help = read(["medal".into()]).expect_err("help is not a command");
+    let help = read(["medal".into()], &[]).expect_err("help is not a command");
     assert_eq!(help.exit_code(), 0);
     assert!(help.to_string().starts_with("Turn a project"));
 }
