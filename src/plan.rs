@@ -1,8 +1,13 @@
 //! Turns a selection of a Manifest into a Plan: what will be done, and what each step has to wait for.
 
+pub mod units;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnostic::Diagnostics;
 use crate::manifest::{Kind, Manifest, Node};
+use crate::plan::units::Units;
+use crate::project::layers::Layers;
 
 /// What will be done, in an order in which it could be done by one worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,29 +16,48 @@ pub struct Plan {
 }
 
 /// One node to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
     /// The node's unique id.
     pub node: String,
     /// Steps, by number, that must have ended well before.
     pub needs: Vec<usize>,
+    /// Steps that must have ended before, however they did.
+    pub after: Vec<usize>,
+    /// Of the first step of a unit: the steps that are done in one transaction, itself among them, in order. The
+    /// others are not begun by themselves.
+    pub unit: Vec<usize>,
 }
 
-/// Plans the selected nodes. With `tests_gate` (as in `build`), a model waits for the tests of everything it reads:
-/// a test holds back what depends on all that it tests.
+/// How a command plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// As in `build`: a model waits for the tests of everything that it reads.
+    pub tests_gate: bool,
+    /// Everything that is audited is one unit.
+    pub together: bool,
+}
+
+/// Plans the selected nodes. Where tests gate, a test holds back what depends on all that it tests, and the models that
+/// a layer audits form units with their tests.
 /// Source: <https://docs.getdbt.com/reference/commands/build>.
-pub fn plan<'a>(manifest: &Manifest, selected: impl Iterator<Item = &'a str>, tests_gate: bool) -> Plan {
+pub fn plan<'a>(
+    manifest: &Manifest,
+    layers: &Layers,
+    selected: impl Iterator<Item = &'a str>,
+    options: PlanOptions,
+    sink: &mut Diagnostics,
+) -> Plan {
     let runs = |id: &&str| manifest.node(id).is_some_and(is_run);
     let selected: BTreeSet<&str> = selected.filter(runs).collect();
     let mut needs = through_unselected(manifest, &selected);
-    if tests_gate {
+    let mut units = Units::of(manifest, layers, &needs, options, sink);
+    if options.tests_gate {
         add_gates(manifest, &selected, &mut needs);
         put_unit_tests_first(manifest, &mut needs);
+        units.take_in_tests(manifest, &mut needs);
     }
-    let order = in_order(&needs);
-    let place: BTreeMap<&str, usize> = order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-    let step = |id: &&str| Step { node: id.to_string(), needs: needs[id].iter().map(|need| place[need]).collect() };
-    Plan { steps: order.iter().map(step).collect() }
+    units.steps(manifest, &needs, sink)
 }
 
 /// Ephemeral models are part of others, and analyses are only compiled.
@@ -138,30 +162,4 @@ fn descendants<'a>(manifest: &'a Manifest, id: &str) -> BTreeSet<&'a str> {
         }
     }
     found
-}
-
-/// An order in which every node comes after what it needs: level by level, and by the unique id within a level, which
-/// is the order of dbt's queue. It shows where code reads tables that no `ref` or `source` tells of.
-fn in_order<'a>(needs: &Needs<'a>) -> Vec<&'a str> {
-    let mut waiting: BTreeMap<&str, usize> = needs.iter().map(|(id, needs)| (*id, needs.len())).collect();
-    let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (id, needs) in needs {
-        needs.iter().for_each(|need| children.entry(need).or_default().push(id));
-    }
-    let mut level: Vec<&str> = needs.iter().filter(|(_, needs)| needs.is_empty()).map(|(id, _)| *id).collect();
-    let mut order = Vec::with_capacity(needs.len());
-    while !level.is_empty() {
-        level.sort_unstable();
-        let mut next = Vec::new();
-        for child in level.iter().flat_map(|id| children.get(id).into_iter().flatten()) {
-            let left = waiting.get_mut(child).expect("children are needs' keys");
-            *left -= 1;
-            if *left == 0 {
-                next.push(*child);
-            }
-        }
-        order.append(&mut level);
-        level = next;
-    }
-    order
 }

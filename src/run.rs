@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod microbatch;
 pub mod node;
 pub mod outcome;
+pub mod publish;
 pub mod scheduler;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -273,13 +274,11 @@ impl Shared<'_> {
         loop {
             match self.scheduler.next() {
                 Next::Done => return,
-                Next::Skip(step, blame) => {
-                    let (node, blame) = (self.node(step), self.node(blame));
-                    self.ended(self.next_index(), step, node::skipped(node, blame, worker.number));
-                }
+                Next::Skip(step, blame) => self.skip(step, self.node(blame), worker),
                 Next::Run(step) => {
                     self.busy.fetch_add(1, Ordering::Relaxed);
                     match self.subjects[step] {
+                        _ if !self.plan.steps[step].unit.is_empty() => self.work_on_unit(worker, step),
                         Some(subject) => self.work_on_tests(worker, step, subject),
                         None => {
                             let index = self.begin(step);
@@ -289,6 +288,15 @@ impl Shared<'_> {
                     self.busy.fetch_sub(1, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// Ends a step, and all that is done with it, because another did not end well.
+    fn skip(&self, step: usize, blame: &Node, worker: &Worker) {
+        let alone = [step];
+        let unit = &self.plan.steps[step].unit;
+        for step in if unit.is_empty() { &alone[..] } else { unit } {
+            self.ended(self.next_index(), *step, node::skipped(self.node(*step), blame, worker.number));
         }
     }
 

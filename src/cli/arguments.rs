@@ -5,6 +5,7 @@ pub mod deps;
 pub mod docs;
 pub mod global;
 pub mod ignored;
+pub mod publish;
 pub mod sample;
 pub mod state;
 
@@ -20,6 +21,7 @@ use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, LineageOptio
 use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
+use crate::cli::arguments::publish::PublishOptions;
 use crate::cli::arguments::sample::SampleOptions;
 use crate::manifest::microbatch::moment;
 
@@ -410,6 +412,8 @@ pub struct RunOptions {
     pub window: WindowOptions,
     #[command(flatten)]
     pub sample: SampleOptions,
+    #[command(flatten)]
+    pub publish: PublishOptions,
 }
 
 #[derive(Debug, Args)]
@@ -452,6 +456,8 @@ pub struct BuildOptions {
     pub window: WindowOptions,
     #[command(flatten)]
     pub sample: SampleOptions,
+    #[command(flatten)]
+    pub publish: PublishOptions,
     /// Print the first rows of each seed
     #[arg(long)]
     pub show: bool,

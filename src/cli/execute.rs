@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::check::CheckFirstOptions;
+use crate::cli::arguments::publish::PublishOptions;
 use crate::cli::arguments::sample::Sample;
 use crate::cli::arguments::{
     self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
@@ -23,7 +24,8 @@ use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
 use crate::manifest::{Manifest, materializations};
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, PlanOptions, plan};
+use crate::project::layers::Layers;
 use crate::run::journal::Journal;
 use crate::run::ledger;
 use crate::run::{Outcome, RunOptions, RunResults, Status, exposures, hooks, node, run};
@@ -76,6 +78,7 @@ pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Res
     context.flag("EMPTY", options.empty.empty);
     set_window(context, &options.window)?;
     set_sample(context, options.sample.sample);
+    set_publishing(context, &options.publish);
     let selection = selection(context, &options.selection, None, None)?;
     execute(context, RUN.checking(&options.check_first), &selection)
 }
@@ -101,6 +104,7 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     context.flag("STORE_FAILURES", options.store.store_failures);
     set_window(context, &options.window)?;
     set_sample(context, options.sample.sample);
+    set_publishing(context, &options.publish);
     let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
     execute(context, BUILD.checking(&options.check_first), &selection)
 }
@@ -136,6 +140,17 @@ fn set_sample(context: &mut Context, sample: Option<Sample>) {
     let written = json!({"start": start.to_rfc3339(), "end": end.to_rfc3339()});
     context.invocation.args.insert("sample".to_string(), written.clone());
     context.flags.insert("SAMPLE".to_string(), written);
+}
+
+/// Takes over what the command says about publishing. dbt's flags have none of it, so neither have ours without it.
+fn set_publishing(context: &mut Context, options: &PublishOptions) {
+    if options.no_publish {
+        context.flag("NO_PUBLISH", true);
+    }
+    if !options.allow_shrink.is_empty() {
+        context.flags.insert("ALLOW_SHRINK".to_string(), json!(options.allow_shrink));
+        context.invocation.args.insert("allow_shrink".to_string(), json!(options.allow_shrink));
+    }
 }
 
 /// `medal clone`.
@@ -174,7 +189,14 @@ fn hindsight(workspace: &Workspace, outcome: &Outcome) -> Option<Diagnostic> {
 /// Plans and runs nodes.
 pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selected: &NodeSet) -> Result<Exit, Exit> {
     let Workspace { project, manifest, target_dir, .. } = workspace;
-    let plan = plan(manifest, selected.iter().map(String::as_str), mode.tests_gate);
+    let together = context.flags.get("NO_PUBLISH") == Some(&Json::Bool(true));
+    let options = PlanOptions { tests_gate: mode.tests_gate, together };
+    let mut sink = Diagnostics::default();
+    let layers = if mode.command == CLONE.command { &Layers::none() } else { &project.layers };
+    let plan = plan(manifest, layers, selected.iter().map(String::as_str), options, &mut sink);
+    if workspace::tell(context, sink) {
+        return Err(Exit::Unusable);
+    }
     context.reporter.found(manifest, project);
     if plan.steps.is_empty() {
         let mut results = RunResults::default();

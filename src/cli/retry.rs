@@ -167,7 +167,7 @@ fn committed(
     unfinished: &NodeSet,
 ) -> Result<BTreeSet<String>, Exit> {
     let nodes = unfinished.iter().filter_map(|id| workspace.manifest.node(id));
-    if run.is_empty() || !nodes.clone().any(|node| ledger::layer(node).is_some()) {
+    if run.is_empty() || !nodes.clone().any(|node| ledger::keeps(node, &workspace.project.layers)) {
         return Ok(BTreeSet::new());
     }
     let warehouse = Arc::new(Warehouse::open(workspace::connect(context, workspace)?));

@@ -1,6 +1,7 @@
 //! What all renders of one invocation share: the project, what exists in the warehouse, and where messages go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::Value as Json;
@@ -163,6 +164,8 @@ impl Session {
 pub struct Warehouse {
     adapter: Box<dyn Fn() -> Result<Arc<dyn Adapter>, AdapterError> + Send + Sync>,
     connection: Mutex<Option<Box<dyn Connection>>>,
+    /// Whether what templates commit waits for the end of a transaction around them.
+    held: AtomicBool,
 }
 
 impl Warehouse {
@@ -173,13 +176,35 @@ impl Warehouse {
 
     /// A way to an engine that is opened only if a template asks for it.
     pub fn lazy(adapter: impl Fn() -> Result<Arc<dyn Adapter>, AdapterError> + Send + Sync + 'static) -> Warehouse {
-        Warehouse { adapter: Box::new(adapter), connection: Mutex::default() }
+        Warehouse { adapter: Box::new(adapter), connection: Mutex::default(), held: AtomicBool::new(false) }
     }
 
     /// A way that is one connection.
     pub fn of(connection: Box<dyn Connection>) -> Warehouse {
         let gone = || Err(AdapterError::Connect("the connection is gone".to_string()));
-        Warehouse { adapter: Box::new(gone), connection: Mutex::new(Some(connection)) }
+        Warehouse { adapter: Box::new(gone), connection: Mutex::new(Some(connection)), held: AtomicBool::new(false) }
+    }
+
+    /// Begins a transaction that templates do not end: what they commit is committed with all of it.
+    pub fn hold(&self) -> Result<(), AdapterError> {
+        self.with(|connection| if connection.in_transaction() { Ok(()) } else { connection.begin() })?;
+        self.held.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether a transaction is held.
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Ends the transaction that is held.
+    pub fn end_held(&self, commit: bool) -> Result<(), AdapterError> {
+        self.held.store(false, Ordering::Relaxed);
+        self.with(|connection| match (connection.in_transaction(), commit) {
+            (true, true) => connection.commit(),
+            (true, false) => connection.rollback(),
+            (false, _) => Ok(()),
+        })
     }
 
     /// Does something with the connection.

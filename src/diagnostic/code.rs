@@ -331,4 +331,19 @@ codes! {
     /// `medal retry` reads what the last `build`, `run`, `seed` or `test` wrote below `target/`. `medal clean`
     /// deletes it.
     UnreadableState => "unreadable-state",
+    /// A model was built and is not published: a test that audits it failed, or a guard of its layer holds it back.
+    ///
+    /// Readers keep the last good version. What was built stands beside it as `<name>__medal_<version>` until the next
+    /// build, so that it can be looked at. Correct the data or the model, and build again.
+    NotPublished => "not-published",
+    /// A table has lost more rows than `max_shrink` of its layer or model allows, or all of them.
+    ///
+    /// Mostly something above it is empty or was loaded in part. If the rows are meant to go, build once with
+    /// `--allow-shrink MODEL`.
+    Shrink => "shrink",
+    /// Models that are published together cannot be: something that is published by itself stands between them.
+    ///
+    /// `publish_group: together` publishes all models of a layer in one transaction, and what is between them would read
+    /// versions that nobody has seen. Put it into the same layer, or let a model go alone: `publish_group: alone`.
+    TornGroup => "torn-group",
 }

@@ -32,6 +32,26 @@ pub struct Layer {
     pub raw: bool,
     /// How a broken rule counts; `None` if it does not.
     pub severity: Option<Severity>,
+    pub publishing: Publishing,
+}
+
+/// How what is built becomes what is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Publishing {
+    /// A model is tested before it is published.
+    pub audited: bool,
+    /// The models of the layer that a run builds are published in one transaction, or none of them is.
+    pub together: bool,
+    /// The share of its rows that a table may lose from one version to the next.
+    pub max_shrink: Option<f64>,
+    /// How many versions of a table there are at most, that which is published among them, if that is written.
+    pub keep: Option<usize>,
+}
+
+impl Publishing {
+    fn new(audited: bool) -> Publishing {
+        Publishing { audited, together: false, max_shrink: None, keep: None }
+    }
 }
 
 /// What a layer may read besides layers: sources and seeds.
@@ -82,6 +102,7 @@ fn standard(name: &str, severity: Option<Severity>, defaults: bool) -> Layer {
         defaults: config,
         raw: name == "bronze",
         severity,
+        publishing: Publishing::new(name != "bronze"),
     }
 }
 
@@ -105,7 +126,8 @@ fn read_layer(name: &str, yaml: &Yaml, severity: Option<Severity>, sink: &mut Di
     if let Some(written) = fields.get("severity") {
         layer.severity = read_severity(written, fields.sink);
     }
-    for key in ["publish", "publish_group", "max_shrink", "require", "retention", "access", "pii"] {
+    layer.publishing = read_publishing(Publishing::new(!layer.raw), &mut fields);
+    for key in ["require", "retention", "access", "pii"] {
         if let Some(value) = fields.get(key) {
             let message = format!("`{key}` of a layer is not enforced by this version of medal");
             fields.sink.push(Diagnostic::warning(Code::Unsupported, value.span, message));
@@ -113,6 +135,40 @@ fn read_layer(name: &str, yaml: &Yaml, severity: Option<Severity>, sink: &mut Di
     }
     fields.finish(Severity::Error);
     layer
+}
+
+/// The keys that say how a layer publishes.
+fn read_publishing(default: Publishing, fields: &mut Fields<'_, '_>) -> Publishing {
+    let word = |yes: &'static str, no: &'static str| {
+        move |value: &Yaml| value.as_str().filter(|word| [yes, no].contains(word)).map(|word| word == yes)
+    };
+    let share = |value: &Yaml| value.to_json().as_f64().filter(|share| (0.0..=1.0).contains(share));
+    let count =
+        |value: &Yaml| value.to_json().as_u64().filter(|count| *count > 0).and_then(|n| usize::try_from(n).ok());
+    Publishing {
+        audited: value_of(fields, "publish", "`audited` or `immediate`", word("audited", "immediate"))
+            .unwrap_or(default.audited),
+        together: value_of(fields, "publish_group", "`together` or `alone`", word("together", "alone"))
+            .unwrap_or(default.together),
+        max_shrink: value_of(fields, "max_shrink", "a share between 0 and 1", share).or(default.max_shrink),
+        keep: value_of(fields, "keep_generations", "a number from 1", count).or(default.keep),
+    }
+}
+
+/// The value of a key that takes only some values.
+fn value_of<T>(
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+    takes: &str,
+    read: impl Fn(&Yaml) -> Option<T>,
+) -> Option<T> {
+    let value = fields.get(key)?;
+    let found = read(value);
+    if found.is_none() {
+        let message = format!("`{key}` of a layer is {takes}");
+        fields.sink.push(Diagnostic::error(Code::InvalidValue, value.span, message));
+    }
+    found
 }
 
 fn read_severity(yaml: &Yaml, sink: &mut Diagnostics) -> Option<Severity> {
@@ -147,6 +203,11 @@ fn check_reads(written: &Yaml, layers: &IndexMap<String, Layer>, sink: &mut Diag
 }
 
 impl Layers {
+    /// A project without layers.
+    pub fn none() -> Layers {
+        Layers { layers: IndexMap::new(), enforced: false }
+    }
+
     /// The layer that a model's path puts it in: the longest of `paths`, else the innermost folder with a name
     /// that means a layer.
     pub fn of_path(&self, path: &str) -> Option<&Layer> {
@@ -181,8 +242,13 @@ impl Layers {
 
 /// `layer:` of a configuration, or the portable spelling `meta.medal.layer`.
 pub fn explicit(config: &JsonMap) -> Option<&str> {
-    let portable = || config.get("meta").and_then(|meta| meta.get("medal")).and_then(|medal| medal.get("layer"));
-    config.get("layer").or_else(portable).and_then(Json::as_str)
+    medal_key(config, "layer").and_then(Json::as_str)
+}
+
+/// A key that only medal has: of the configuration itself, or below `meta.medal`, which other tools accept.
+pub fn medal_key<'c>(config: &'c JsonMap, key: &str) -> Option<&'c Json> {
+    let portable = || config.get("meta").and_then(|meta| meta.get("medal")).and_then(|medal| medal.get(key));
+    config.get(key).or_else(portable).filter(|value| !value.is_null())
 }
 
 #[cfg(test)]

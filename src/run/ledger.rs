@@ -1,8 +1,8 @@
 //! Turns what a run commits into rows of `medal_meta`, so that a run that was killed is known to have committed it.
 //!
 //! A model that adds rows must not add them twice. The journal may miss that it ended: the ledger does not, since its
-//! row is committed with the model's rows. Only incremental models with a layer are written down; a plain dbt project
-//! gets no schema of ours.
+//! row is committed with the model's rows. What is written down is said in `keeps`; a plain dbt project gets no schema of
+//! ours.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::jinja::{RenderError, ScopeValue};
-use crate::manifest::{Kind, Node, builtin};
+use crate::layer::publishing::publishing;
+use crate::manifest::{Node, builtin};
+use crate::project::layers::Layers;
 use crate::run::hooks::operation_scope;
 
-/// The layer that the ledger names for a model; none if it does not tell of the model.
-pub fn layer(node: &Node) -> Option<&str> {
-    let adds = matches!(node.kind, Kind::Model) && node.materialized() == "incremental";
-    node.layer.as_deref().filter(|_| adds)
+/// Whether the ledger tells of a node: of every model that is published.
+pub fn keeps(node: &Node, layers: &Layers) -> bool {
+    publishing(node, layers).is_some()
 }
 
 /// Makes the tables of the ledger in every database in which one of the nodes is written down.
@@ -29,7 +30,7 @@ pub fn prepare<'a>(
     warehouse: &Arc<Warehouse>,
     nodes: impl Iterator<Item = &'a Node>,
 ) -> Result<(), Diagnostic> {
-    for database in databases(nodes) {
+    for database in databases(nodes, &session.project.layers) {
         call(session, warehouse, "create_ledger", &[&database]).map_err(|error| builtin::diagnostic(&error))?;
         let closed =
             warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
@@ -46,7 +47,7 @@ pub fn committed<'a>(
     nodes: impl Iterator<Item = &'a Node>,
 ) -> Result<BTreeSet<String>, Diagnostic> {
     let mut found = BTreeSet::new();
-    for database in databases(nodes) {
+    for database in databases(nodes, &session.project.layers) {
         let listed = call(session, warehouse, "models_in_ledger", &[&database, run]);
         let listed = listed.map_err(|error| builtin::diagnostic(&error))?;
         found.extend(listed.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_string));
@@ -54,8 +55,8 @@ pub fn committed<'a>(
     Ok(found)
 }
 
-fn databases<'a>(nodes: impl Iterator<Item = &'a Node>) -> BTreeSet<String> {
-    nodes.filter(|node| layer(node).is_some()).filter_map(|node| node.relation.database.clone()).collect()
+fn databases<'a>(nodes: impl Iterator<Item = &'a Node>, layers: &Layers) -> BTreeSet<String> {
+    nodes.filter(|node| keeps(node, layers)).filter_map(|node| node.relation.database.clone()).collect()
 }
 
 fn call(session: &Arc<Session>, warehouse: &Arc<Warehouse>, name: &str, args: &[&str]) -> Result<Json, RenderError> {

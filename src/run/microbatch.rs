@@ -77,7 +77,7 @@ impl Worker {
     }
 
     /// Whether the model is a table already that is not to be built anew.
-    fn is_incremental(&self, node: &Node) -> bool {
+    pub fn is_incremental(&self, node: &Node) -> bool {
         let existing = self.session.existing.find(&self.warehouse, &node.relation);
         let is_table = existing.is_ok_and(|found| found.is_some_and(|found| found.kind == Some(RelationKind::Table)));
         let refresh = match node.config.get("full_refresh") {

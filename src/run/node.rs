@@ -18,7 +18,6 @@ use crate::diagnostic::warnings::Verdict;
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
 use crate::manifest::{Kind, Node, materializations, microbatch, names, refable};
-use crate::run::ledger;
 use crate::run::outcome::{self, Timer};
 use crate::run::{Outcome, Status};
 
@@ -50,7 +49,7 @@ impl Worker {
         if microbatch::is_microbatch(node) && self.runs_in_batches() {
             return self.run_batches(node);
         }
-        let mut timer = Timer::start(node, self.number);
+        let timer = Timer::start(node, self.number);
         let compiled = match &node.kind {
             Kind::Seed { .. } => None,
             _ if self.clones() => None,
@@ -62,6 +61,11 @@ impl Worker {
                 }
             },
         };
+        self.run_compiled(timer, node, compiled)
+    }
+
+    /// Runs a node that is compiled, unless it is a seed or a clone, to its end.
+    pub fn run_compiled(&self, mut timer: Timer, node: &Node, compiled: Option<CompiledNode>) -> Outcome {
         timer.compiled();
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
         let result = self.build(node, compiled.as_ref(), &host, Part::WHOLE);
@@ -88,7 +92,7 @@ impl Worker {
         result.map(|built| built.iter().for_each(|relation| self.session.existing.add(relation)))
     }
 
-    fn runs_in_batches(&self) -> bool {
+    pub fn runs_in_batches(&self) -> bool {
         microbatch::runs_in_batches(&self.session.manifest.library, &self.session.project)
     }
 
@@ -161,7 +165,6 @@ impl Worker {
         let sql = cloned.as_deref().or(compiled.map(|compiled| compiled.sql.as_str())).unwrap_or_default();
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
-        put("ledger_layer", json!(ledger::layer(node).filter(|_| part.batch.is_none())));
         let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
         put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });
@@ -183,8 +186,12 @@ impl Worker {
         materializations::find(library, &self.session.project.target.kind, node, name)
     }
 
-    /// What a node leaves open is undone, and what it may have done is looked up again.
+    /// What a node leaves open is undone, and what it may have done is looked up again. A unit ends its transaction
+    /// itself.
     fn clean_up(&self, failed: bool) {
+        if self.warehouse.is_held() {
+            return;
+        }
         let undone = self.warehouse.with(|connection| {
             if connection.in_transaction() { connection.rollback().map(|()| true) } else { Ok(false) }
         });

@@ -20,6 +20,8 @@ pub enum Next {
 /// The state of a run, shared by its workers.
 pub struct Scheduler {
     children: Vec<Vec<usize>>,
+    /// Steps that come after a step, however it ends.
+    followers: Vec<Vec<usize>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,19 +39,24 @@ struct State {
 impl Scheduler {
     pub fn new(plan: &Plan) -> Scheduler {
         let mut children = vec![Vec::new(); plan.steps.len()];
+        let mut followers = vec![Vec::new(); plan.steps.len()];
         for (at, step) in plan.steps.iter().enumerate() {
             step.needs.iter().for_each(|need| children[*need].push(at));
+            step.after.iter().for_each(|before| followers[*before].push(at));
         }
-        let waiting: Vec<usize> = plan.steps.iter().map(|step| step.needs.len()).collect();
+        let waiting: Vec<usize> = plan.steps.iter().map(|step| step.needs.len() + step.after.len()).collect();
+        // The parts of a unit are begun by its first step.
+        let parts: BTreeSet<usize> = plan.steps.iter().flat_map(|step| step.unit.iter().skip(1)).copied().collect();
+        let is_ready = |at: &usize| waiting[*at] == 0 && !parts.contains(at);
         let state = State {
-            ready: waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(at, _)| at).collect(),
+            ready: (0..waiting.len()).filter(is_ready).collect(),
             skipped: Vec::new(),
             ended: vec![None; waiting.len()],
             left: waiting.len(),
             waiting,
             stopped: false,
         };
-        Scheduler { children, state: Mutex::new(state), changed: Condvar::new() }
+        Scheduler { children, followers, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Waits for something to do. Every step is given to exactly one worker, unless the run is stopped.
@@ -98,6 +105,14 @@ impl Scheduler {
                 }
             }
         }
+        for follower in &self.followers[step] {
+            if state.waiting[*follower] > 0 {
+                state.waiting[*follower] -= 1;
+                if state.waiting[*follower] == 0 {
+                    state.ready.insert(*follower);
+                }
+            }
+        }
         drop(state);
         self.changed.notify_all();
     }
@@ -126,7 +141,8 @@ mod tests {
     use crate::run::Status;
 
     fn plan(needs: &[&[usize]]) -> Plan {
-        let step = |(at, needs): (usize, &&[usize])| Step { node: format!("n{at}"), needs: needs.to_vec() };
+        let step =
+            |(at, needs): (usize, &&[usize])| Step { node: format!("n{at}"), needs: needs.to_vec(), ..Step::default() };
         Plan { steps: needs.iter().enumerate().map(step).collect() }
     }
 

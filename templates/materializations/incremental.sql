@@ -22,7 +22,6 @@
   {%- do apply_grants(target_relation, config.get('grants'), should_revoke(existing_relation, rebuild)) -%}
   {%- do persist_docs(target_relation, model) -%}
   {%- do run_hooks(post_hooks, inside_transaction=true) -%}
-  {%- do record_in_ledger() -%}
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 

@@ -14,6 +14,7 @@ mod macros;
 mod materializations;
 mod microbatch;
 mod packages;
+mod publish;
 mod sample;
 mod seeds;
 mod selection;

@@ -1,0 +1,342 @@
+//! Runs a unit of the plan: its models are built, audited and published in one transaction, or none of them is.
+//!
+//! What stands under the name of a model is set aside first, and comes back if the unit is not published. Until the
+//! commit nobody but the unit's own tests sees what was built; a kill at any moment leaves what was there.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value as Json, json};
+
+use crate::compile::CompiledNode;
+use crate::compile::host::NodeHost;
+use crate::compile::scope;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::code::Code;
+use crate::jinja::ScopeValue;
+use crate::layer::publishing::publishing;
+use crate::manifest::{Node, microbatch, refable};
+use crate::project::layers::Publishing;
+use crate::run::node::{Worker, failure};
+use crate::run::outcome::Timer;
+use crate::run::{Outcome, Shared, Status, node};
+
+/// A model of a unit that was built.
+struct Member<'a> {
+    node: &'a Node,
+    step: usize,
+    index: usize,
+    publishing: Publishing,
+    /// What `set_aside` said of what was there.
+    before: Json,
+    rows: Json,
+    outcome: Outcome,
+}
+
+/// Why a unit is not published.
+enum Refusal {
+    /// Tests that failed, by name.
+    Tests(Vec<String>),
+    /// A guard of the layer, for the model of this name.
+    Guard(String, Diagnostic),
+    /// `--no-publish`.
+    NotAsked,
+}
+
+impl Shared<'_> {
+    /// Runs all steps of a unit.
+    pub(super) fn work_on_unit(&self, worker: &Worker, first: usize) {
+        let unit = &self.plan.steps[first].unit;
+        let mut members: Vec<Member<'_>> = Vec::new();
+        let (mut failed, mut guards, mut done) = (Vec::new(), Vec::new(), Vec::new());
+        let several = unit.iter().filter(|step| !self.node(**step).is_test()).count() > 1;
+        for step in unit {
+            if done.contains(step) {
+                continue;
+            }
+            if self.options.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let node = self.node(*step);
+            if node.is_test() {
+                let tests = self.tests_of_subject(*step, unit, &done);
+                failed.extend(self.audit(worker, &tests));
+                done.extend(tests);
+                continue;
+            }
+            let index = self.begin(*step);
+            match worker.build_member(node, *step, index, several) {
+                Ok(member) => {
+                    guards.extend(worker.shrunk(&member).map(|problem| (node.name.clone(), problem)));
+                    members.push(member);
+                }
+                Err(outcome) => return self.give_up(worker, unit, members, (*step, index, *outcome), &done),
+            }
+        }
+        let refusal = match guards.into_iter().next() {
+            _ if !failed.is_empty() => Some(Refusal::Tests(failed)),
+            Some((model, problem)) => Some(Refusal::Guard(model, problem)),
+            None if worker.is_on("NO_PUBLISH") && members.iter().any(|member| member.publishing.audited) => {
+                Some(Refusal::NotAsked)
+            }
+            None => None,
+        };
+        match refusal {
+            _ if self.options.stop.load(Ordering::Relaxed) => worker.undo(),
+            None => self.publish(worker, members),
+            Some(refusal) => self.withdraw(worker, members, &refusal),
+        }
+    }
+
+    /// The tests of a unit that can share a scan with one of them, itself among them.
+    fn tests_of_subject(&self, step: usize, unit: &[usize], done: &[usize]) -> Vec<usize> {
+        let Some(subject) = self.subjects[step] else { return vec![step] };
+        let alike = |other: &usize| self.subjects[*other] == Some(subject) && !done.contains(other);
+        unit.iter().copied().filter(alike).collect()
+    }
+
+    /// Runs tests, and gives the names of those that hold back what they test.
+    fn audit(&self, worker: &Worker, tests: &[usize]) -> Vec<String> {
+        let nodes: Vec<&Node> = tests.iter().map(|step| self.node(*step)).collect();
+        let passed = match (tests, self.subjects[tests[0]]) {
+            ([_, _, ..], Some(subject)) => worker.batch(subject, &nodes),
+            _ => vec![false; tests.len()],
+        };
+        let mut failed = Vec::new();
+        for ((step, node), passed) in tests.iter().zip(nodes).zip(passed) {
+            let index = self.begin(*step);
+            let outcome = if passed { worker.pass(node) } else { worker.run(node) };
+            if outcome.status.is_bad() {
+                failed.push(node.name.clone());
+            }
+            self.ended(index, *step, outcome);
+        }
+        failed
+    }
+
+    /// A model cannot be built: nothing of the unit stays.
+    fn give_up(
+        &self,
+        worker: &Worker,
+        unit: &[usize],
+        members: Vec<Member<'_>>,
+        (step, index, outcome): (usize, usize, Outcome),
+        done: &[usize],
+    ) {
+        worker.undo();
+        let blame = self.node(step);
+        let built: Vec<usize> = members.iter().map(|member| member.step).collect();
+        for member in members {
+            let outcome = node::skipped(member.node, blame, worker.number);
+            self.ended(member.index, member.step, outcome);
+        }
+        self.ended(index, step, outcome);
+        for other in unit.iter().filter(|other| **other != step && !built.contains(other) && !done.contains(other)) {
+            self.ended(self.next_index(), *other, node::skipped(self.node(*other), blame, worker.number));
+        }
+    }
+
+    fn publish(&self, worker: &Worker, members: Vec<Member<'_>>) {
+        let recorded = members.iter().try_for_each(|member| {
+            let keep = member.publishing.keep.unwrap_or(2);
+            let arguments =
+                [&member.before, &json!(worker.version()), &member.rows, &json!(member.node.layer), &json!(keep)];
+            worker.ask(member.node, "record_publication", &arguments).map(drop)
+        });
+        let committed = recorded.and_then(|()| {
+            let ended = worker.warehouse.end_held(true);
+            ended.map_err(|error| Diagnostic::error(Code::SqlError, None, error.to_string()))
+        });
+        if committed.is_err() {
+            worker.undo();
+        }
+        for member in members {
+            let outcome = match &committed {
+                Ok(()) => member.outcome,
+                Err(problem) => not_published(member.outcome, problem.clone()),
+            };
+            self.ended(member.index, member.step, outcome);
+        }
+    }
+
+    /// Gives back what was there. What was built stays beside it, to be looked at.
+    fn withdraw(&self, worker: &Worker, members: Vec<Member<'_>>, refusal: &Refusal) {
+        let kept = worker.return_all(&members, refusal);
+        for member in members {
+            let outcome = match refusal {
+                Refusal::NotAsked if kept => Outcome { message: Some(refusal.message()), ..member.outcome },
+                _ => not_published(member.outcome, worker.explain_refusal(member.node, &member.before, refusal, kept)),
+            };
+            self.ended(member.index, member.step, outcome);
+        }
+    }
+}
+
+impl Worker {
+    /// What the versions that this run builds are called.
+    fn version(&self) -> String {
+        self.session.invocation.id.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
+    }
+
+    fn is_on(&self, flag: &str) -> bool {
+        self.session.flags.get(flag) == Some(&Json::Bool(true))
+    }
+
+    /// Sets aside what is there, and builds a model in the transaction of its unit.
+    fn build_member<'a>(
+        &self,
+        node: &'a Node,
+        step: usize,
+        index: usize,
+        several: bool,
+    ) -> Result<Member<'a>, Box<Outcome>> {
+        let timer = Timer::start(node, self.number);
+        let publishing = publishing(node, &self.session.project.layers).expect("only such models form units");
+        if let Err(error) = self.warehouse.hold() {
+            return Err(Box::new(timer.failed(None, Diagnostic::error(Code::SqlError, None, error.to_string()))));
+        }
+        let in_batches = microbatch::is_microbatch(node) && self.runs_in_batches();
+        let compiled = match in_batches {
+            true => None,
+            false => match self.compile(node, None) {
+                Ok(compiled) => Some(compiled),
+                Err(refused) => return Err(Box::new(timer.failed(refused.0, refused.1))),
+            },
+        };
+        let adds = node.materialized() == "incremental" && self.is_incremental(node);
+        let reads_itself = compiled.as_ref().is_some_and(|compiled| compiled.sql.contains(&node.relation.render()));
+        let keeps_copy = several || self.is_on("NO_PUBLISH") || publishing.keep.is_some_and(|keep| keep > 1);
+        let how = match (adds, reads_itself) {
+            (true, _) if !keeps_copy => "keep",
+            (true, _) | (_, true) => "copy",
+            (false, false) => "move",
+        };
+        let before = match self.ask(node, "set_aside", &[&json!(how)]) {
+            Ok(before) => before,
+            Err(problem) => return Err(Box::new(timer.failed(compiled, problem))),
+        };
+        let outcome = match in_batches {
+            true => self.run_batches(node),
+            false => self.run_compiled(timer, node, compiled),
+        };
+        if outcome.status.is_bad() {
+            return Err(Box::new(outcome));
+        }
+        match self.ask(node, "built_rows", &[]) {
+            Ok(rows) => Ok(Member { node, step, index, publishing, before, rows, outcome }),
+            Err(problem) => Err(Box::new(not_published(outcome, problem))),
+        }
+    }
+
+    /// What is wrong if a table has lost more rows than it may.
+    fn shrunk(&self, member: &Member<'_>) -> Option<Diagnostic> {
+        let (before, after) = (member.before["rows"].as_u64()?, member.rows.as_u64()?);
+        let allowed = self.session.flags.get("ALLOW_SHRINK").and_then(Json::as_array);
+        let name = member.node.search_name();
+        let is_allowed = allowed.is_some_and(|names| names.iter().any(|allowed| allowed.as_str() == Some(&*name)));
+        #[expect(clippy::cast_precision_loss, reason = "a share of rows need not be exact")]
+        let lost = 1.0 - after as f64 / before.max(1) as f64;
+        let is_too_much = (after == 0 && before > 0) || member.publishing.max_shrink.is_some_and(|most| lost > most);
+        if !member.publishing.audited || is_allowed || !is_too_much {
+            return None;
+        }
+        let message = format!("`{name}` would go from {before} rows to {after}");
+        let help = format!("if they are meant to go, build with `--allow-shrink {name}`");
+        Some(Diagnostic::error(Code::Shrink, refable::place(member.node), message).help(help))
+    }
+
+    /// Puts back what the models of a unit have replaced; whether their candidates are kept.
+    fn return_all(&self, members: &[Member<'_>], refusal: &Refusal) -> bool {
+        let state = if matches!(refusal, Refusal::NotAsked) { "audited" } else { "staged" };
+        let arguments = |member: &Member<'_>| {
+            let note = refusal.message();
+            [
+                member.before.clone(),
+                json!(self.version()),
+                json!(state),
+                json!(note),
+                member.rows.clone(),
+                json!(member.node.layer),
+            ]
+        };
+        let call = |member: &Member<'_>, name: &str| {
+            let arguments = arguments(member);
+            self.ask(member.node, name, &arguments.iter().collect::<Vec<_>>()).is_ok()
+        };
+        let can_return = members.iter().all(|member| member.before["can_return"] == json!(true));
+        let returned = can_return && members.iter().rev().all(|member| call(member, "withdraw"));
+        if returned && self.warehouse.end_held(true).is_ok() {
+            return true;
+        }
+        self.undo();
+        // What was built is gone: of a single model its query is run once more.
+        let kept = self.warehouse.hold().is_ok() && {
+            let candidate = |compiled: &CompiledNode| {
+                let arguments = [&json!(compiled.sql), &json!(self.version())];
+                self.ask(members[0].node, "keep_candidate", &arguments).is_ok()
+            };
+            let alone = members.len() == 1;
+            alone && members[0].outcome.compiled.as_ref().is_some_and(candidate)
+        };
+        let recorded = kept && members.iter().all(|member| call(member, "record_withdrawal"));
+        let committed = recorded && self.warehouse.end_held(true).is_ok();
+        if !committed {
+            self.undo();
+        }
+        committed
+    }
+
+    /// Undoes what the transaction of a unit has done.
+    fn undo(&self) {
+        // A connection that cannot be rolled back has lost its transaction already.
+        let _ = self.warehouse.end_held(false);
+        self.session.existing.forget();
+    }
+
+    /// Calls a macro of medal's own for a model.
+    fn ask(&self, node: &Node, name: &str, arguments: &[&Json]) -> Result<Json, Diagnostic> {
+        let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
+        let library = &self.session.manifest.library;
+        let found = library.find(&node.package, name).expect("the templates have this macro");
+        let arguments: Vec<ScopeValue> = arguments.iter().map(|json| ScopeValue::Json((*json).clone())).collect();
+        let answer = library.call(&found.unique_id, &arguments, &[], &scope(&self.session, node, None), host.clone());
+        answer.map(|answer| answer.json).map_err(|error| failure(&self.session, node, None, &host, &error))
+    }
+
+    fn explain_refusal(&self, node: &Node, before: &Json, refusal: &Refusal, kept: bool) -> Diagnostic {
+        let what = refusal.message();
+        let problem = match refusal {
+            Refusal::Guard(model, problem) if *model == node.name => problem.clone(),
+            _ => Diagnostic::error(Code::NotPublished, refable::place(node), format!("`{}` is {what}", node.name)),
+        };
+        let stays = match before["version"].as_str() {
+            Some("earlier") => "what was there stays".to_string(),
+            Some(version) => format!("the version `{version}` stays"),
+            None => "nothing is published".to_string(),
+        };
+        let mut candidate = node.relation.clone();
+        candidate.identifier = candidate.identifier.map(|name| format!("{name}__medal_{}", self.version()));
+        let look = format!("; what was built is in `{}`", candidate.render());
+        problem.label(format!("{stays}{}", if kept { look.as_str() } else { "" }))
+    }
+}
+
+impl Refusal {
+    fn message(&self) -> String {
+        match self {
+            Refusal::Tests(names) => {
+                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                format!("not published: {} failed", names.join(", "))
+            }
+            Refusal::Guard(model, problem) => format!("not published: {} (`{model}`)", problem.message),
+            Refusal::NotAsked => "not published: `--no-publish`".to_string(),
+        }
+    }
+}
+
+fn not_published(outcome: Outcome, problem: Diagnostic) -> Outcome {
+    let message = Some(problem.message.clone());
+    let mut diagnostics = outcome.diagnostics;
+    diagnostics.push(problem);
+    Outcome { status: Status::Error, message, diagnostics, ..outcome }
+}
