@@ -3,6 +3,7 @@
 mod suite {
     pub mod architecture;
     pub mod cli;
+    pub mod docs;
     pub mod errors;
     pub mod faults;
     pub mod jinja;

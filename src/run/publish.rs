@@ -328,7 +328,7 @@ impl Refusal {
                 let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
                 format!("not published: {} failed", names.join(", "))
             }
-            Refusal::Guard(model, problem) => format!("not published: {} (`{model}`)", problem.message),
+            Refusal::Guard(_, problem) => format!("not published: {}", problem.message),
             Refusal::NotAsked => "not published: `--no-publish`".to_string(),
         }
     }

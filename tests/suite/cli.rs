@@ -211,7 +211,7 @@ fn dbts_environment_variables_count() {
 }
 
 /// A Markdown text with what each command of its `console` blocks prints now.
-fn with_outputs(markdown: &str, mut run: impl FnMut(&str) -> String) -> String {
+pub fn with_outputs(markdown: &str, mut run: impl FnMut(&str) -> String) -> String {
     let mut text = String::new();
     let mut inside = false;
     for line in markdown.lines() {
@@ -228,7 +228,7 @@ fn with_outputs(markdown: &str, mut run: impl FnMut(&str) -> String) -> String {
 }
 
 /// The words of a command line, with quotes as a shell reads them.
-fn words(command: &str) -> Vec<String> {
+pub fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
     for letter in command.chars() {
@@ -245,16 +245,18 @@ fn words(command: &str) -> Vec<String> {
 }
 
 /// The text with every time replaced: `12:00:01` by `00:00:00`, `0.25s` and `0.25 seconds` by `0.00…`.
-fn without_times(text: &str) -> String {
+pub fn without_times(text: &str) -> String {
     let clock = fancy_regex::Regex::new(r"\b\d\d:\d\d:\d\d\b").expect("the pattern is right");
     let seconds = fancy_regex::Regex::new(r"\b\d+\.\d\d(?=s\b| seconds\b)").expect("the pattern is right");
+    let version = fancy_regex::Regex::new(r"__medal_[0-9a-f]{8}|version `[0-9a-f]{8}`").expect("the pattern is right");
     let text = clock.replace_all(text, "00:00:00");
+    let text = version.replace_all(&text, "VERSION");
     let text = seconds.replace_all(&text, "0.00");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 /// Both outputs of a command, in the order in which a terminal would show them.
-fn shown_by(project: &Project, arguments: &[&str]) -> String {
+pub fn shown_by(project: &Project, arguments: &[&str]) -> String {
     let mut sink = tempfile::tempfile().expect("the system has a temporary folder");
     let other = || sink.try_clone().expect("a file can be shared");
     project.command(arguments).stdout(other()).stderr(other()).status().expect("medal starts");

@@ -3,5 +3,6 @@
 mod crashes;
 mod hostile_data;
 mod hostile_projects;
+mod publishing;
 mod scale;
 mod secrets;
