@@ -23,7 +23,7 @@ fn main() {
 
     let parse = best(|| medal(small.path(), &["parse"]));
     let list = best(|| medal(small.path(), &["ls", "--select", "one_model_that_is_not_there"]));
-    let parse_large = medal(large.path(), &["parse"]);
+    let parse_large = best(|| medal(large.path(), &["parse"]));
     let build = medal(small.path(), &["build"]);
     let raw = raw(small.path());
 

@@ -51,7 +51,7 @@ use crate::manifest::selectors::Selectors;
 use crate::manifest::unit_tests::UnitTest;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
-use crate::project::properties::{ColumnInfo, ExposureProperties, GroupProperties, MacroProperties};
+use crate::project::properties::{ColumnMap, ExposureProperties, GroupProperties, MacroProperties};
 use crate::project::versions::{self, ModelVersion};
 
 /// A project with every name bound.
@@ -90,7 +90,7 @@ pub struct Node {
     pub description: String,
     /// Unique ids of the docs blocks that the description quotes.
     pub doc_blocks: Vec<String>,
-    pub columns: IndexMap<String, ColumnInfo>,
+    pub columns: ColumnMap,
     /// `package://path` of the property file that describes it.
     pub patch_path: Option<String>,
     pub patch_span: Option<Span>,
@@ -176,7 +176,7 @@ pub struct Source {
     /// `database:` and `schema:` as they are written, with their Jinja.
     pub written_place: [Option<String>; 2],
     pub source_meta: JsonMap,
-    pub columns: IndexMap<String, ColumnInfo>,
+    pub columns: ColumnMap,
     pub config: Config,
     pub external: Json,
 }

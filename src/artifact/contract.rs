@@ -76,8 +76,8 @@ mod tests {
         model.config.merge(config.as_object().cloned().unwrap());
         model.constraints = json!([{"type": "primary_key", "columns": ["id"]}]);
         let of_id = json!([{"type": "not_null"}, {"type": "check", "expression": "id > 0"}]);
-        model.columns.insert("n".to_string(), column("n", Json::Null));
-        model.columns.insert("id".to_string(), column("id", of_id));
+        model.columns.insert("n".to_string(), column("n", Json::Null).into());
+        model.columns.insert("id".to_string(), column("id", of_id).into());
         // Written by dbt-core 1.11.16 for the same model.
         let expected = "1c7e75398336a27c0b55410041ab1caa62937361070539db5be4a4e06cfabb33";
         assert_eq!(checksum(&model).as_deref(), Some(expected));

@@ -1,6 +1,5 @@
 //! The smaller objects that dbt's artifacts are made of: columns, constraints, refs, checksums.
 
-use indexmap::IndexMap;
 use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::Value as Json;
@@ -8,7 +7,7 @@ use serde_json::Value as Json;
 use crate::jinja::JsonMap;
 use crate::manifest::RefArguments;
 use crate::project::config::Config;
-use crate::project::properties::ColumnInfo;
+use crate::project::properties::{ColumnInfo, ColumnMap};
 
 /// An empty list or mapping of things that medal does not have.
 pub const NOTHING: [&str; 0] = [];
@@ -113,11 +112,11 @@ pub struct DependsOn<'a> {
 }
 
 /// The described columns of a node or source, by name.
-pub struct Columns<'a>(pub &'a IndexMap<String, ColumnInfo>);
+pub struct Columns<'a>(pub &'a ColumnMap);
 
 impl Serialize for Columns<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, column)| (name, Column::from(column))))
+        serializer.collect_map(self.0.iter().map(|(name, column)| (name, Column::from(column.as_ref()))))
     }
 }
 

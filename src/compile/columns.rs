@@ -17,7 +17,7 @@ use crate::jinja::{ScopeValue, Template};
 use crate::manifest::builtin::INTERNAL_PACKAGE;
 use crate::manifest::names;
 use crate::manifest::{Kind, Manifest, Node, Source};
-use crate::project::properties::ColumnInfo;
+use crate::project::properties::{ColumnInfo, ColumnMap};
 
 /// Looks up columns, each node once.
 pub struct Lookup<'a> {
@@ -135,8 +135,9 @@ fn said(error: AdapterError) -> String {
 }
 
 /// The columns that YAML declares, if each has a type.
-fn declared(columns: &IndexMap<String, ColumnInfo>) -> Option<Vec<Column>> {
-    let typed = |column: &ColumnInfo| Some(Column { name: column.name.clone(), data_type: column.data_type.clone()? });
+fn declared(columns: &ColumnMap) -> Option<Vec<Column>> {
+    let typed =
+        |column: &Arc<ColumnInfo>| Some(Column { name: column.name.clone(), data_type: column.data_type.clone()? });
     columns.values().map(typed).collect::<Option<Vec<_>>>().filter(|columns| !columns.is_empty())
 }
 

@@ -1,13 +1,12 @@
 //! Turns nodes into what templates see of them: `model`, the node that is rendered, and `graph`, all of them.
 
-use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::jinja::JsonMap;
 use crate::manifest::contracts;
 use crate::manifest::{Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
 use crate::project::freshness::complete;
-use crate::project::properties::ColumnInfo;
+use crate::project::properties::{ColumnInfo, ColumnMap};
 
 /// `model`: dbt's node object without its nulls, so that `model.config.get(key, default)` gives the default.
 pub fn node_json(manifest: &Manifest, node: &Node) -> Json {
@@ -123,7 +122,7 @@ fn refs_json(refs: &[RefArguments]) -> Vec<Json> {
     refs.iter().map(json).collect()
 }
 
-fn columns_json(columns: &IndexMap<String, ColumnInfo>) -> JsonMap {
+fn columns_json(columns: &ColumnMap) -> JsonMap {
     columns.iter().map(|(name, column)| (name.clone(), column_json(column))).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::jinja::Library;
 use crate::manifest::builtin::INTERNAL_PACKAGE;
-use crate::manifest::{ColumnInfo, Kind, Node, Source};
+use crate::manifest::{ColumnMap, Kind, Node, Source};
 use crate::project::Project;
 use crate::project::config::Config;
 
@@ -93,7 +93,7 @@ fn event_time(config: &Config) -> Option<&str> {
 }
 
 /// The event time of a node or source as SQL: in quotes if its column, or else all columns of a source, are.
-pub fn event_time_sql(config: &Config, columns: &IndexMap<String, ColumnInfo>, quotes_columns: bool) -> Option<String> {
+pub fn event_time_sql(config: &Config, columns: &ColumnMap, quotes_columns: bool) -> Option<String> {
     let name = event_time(config)?;
     let own = columns.values().find(|column| column.name == name).and_then(|column| column.quote);
     Some(if own.unwrap_or(quotes_columns) { identifier(name) } else { name.to_string() })

@@ -27,7 +27,7 @@ use crate::project::config::{self, Config, levels};
 use crate::project::config_keys::misspelt;
 use crate::project::layers::Layer;
 use crate::project::package::{Package, SeedCsv, SqlFile};
-use crate::project::properties::{ColumnInfo, ColumnProperties, NodeProperties, Properties};
+use crate::project::properties::{ColumnInfo, ColumnMap, ColumnProperties, NodeProperties, Properties};
 
 /// Nodes whose names are not settled and whose refs are not bound.
 #[derive(Default)]
@@ -429,13 +429,10 @@ pub fn fqn(package: &str, relative: &str, name: &str, with_file: bool) -> Vec<St
 }
 
 /// The columns by name; `describe` gives a description, and the docs blocks that it quotes.
-pub fn columns(
-    columns: &[ColumnProperties],
-    describe: impl Fn(&str) -> (String, Vec<String>),
-) -> IndexMap<String, ColumnInfo> {
-    let described = |info: &ColumnInfo| {
-        let (description, doc_blocks) = describe(&info.description);
-        ColumnInfo { description, doc_blocks, ..info.clone() }
+pub fn columns(columns: &[ColumnProperties], describe: impl Fn(&str) -> (String, Vec<String>)) -> ColumnMap {
+    let described = |info: &Arc<ColumnInfo>| match describe(&info.description) {
+        (description, doc_blocks) if description == info.description && doc_blocks.is_empty() => info.clone(),
+        (description, doc_blocks) => Arc::new(ColumnInfo { description, doc_blocks, ..info.as_ref().clone() }),
     };
     columns.iter().map(|column| (column.info.name.clone(), described(&column.info))).collect()
 }

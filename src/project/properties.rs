@@ -1,6 +1,9 @@
 //! Turns a property file (`schema.yml` and its like) into descriptions of resources, with the place of each.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::diagnostic::code::Code;
@@ -56,10 +59,14 @@ pub struct NodeProperties {
 
 #[derive(Debug, Clone)]
 pub struct ColumnProperties {
-    pub info: ColumnInfo,
+    /// Shared with the node: a project has tens of thousands of columns.
+    pub info: Arc<ColumnInfo>,
     pub span: Span,
     pub tests: Vec<TestProperties>,
 }
+
+/// The columns of a node by their names, in the order of the file.
+pub type ColumnMap = IndexMap<String, Arc<ColumnInfo>>;
 
 /// What a column is said to be.
 #[derive(Debug, Clone)]
@@ -317,7 +324,7 @@ pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
     let tests = tests(&mut fields);
     fields.ignore(&["granularity", "policy_tags", "dimension", "entity"]);
     fields.finish(Severity::Warning);
-    Some(ColumnProperties { info, span, tests })
+    Some(ColumnProperties { info: Arc::new(info), span, tests })
 }
 
 pub fn tests(fields: &mut Fields<'_, '_>) -> Vec<TestProperties> {

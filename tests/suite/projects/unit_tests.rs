@@ -103,19 +103,19 @@ fn macros_variables_and_the_environment_are_overridden_for_the_test_alone() {
         (
             "models/orders.sql",
             "select {{ twice() }} as n, {{ shop.rate() }} as r, {{ var('v', 1) }} as v, '{{ env_var('REGION', 'eu') }}' as e, \
-             cast({{ dbt.current_timestamp() }} as date) as d from {{ ref('raw') }}",
+             {{ dbt.current_timestamp() }} > timestamptz '2020-01-02 00:00:00+00' as d from {{ ref('raw') }}",
         ),
         (
             "models/tests.yml",
             "unit_tests:\n  - name: other_world\n    model: orders\n    overrides:\n\
-             \x20     macros: {rate: 5, dbt.current_timestamp: \"date '2020-01-01'\", shop.rate: 7}\n\
+             \x20     macros: {rate: 5, dbt.current_timestamp: \"timestamptz '2020-01-01 00:00:00+00'\", shop.rate: 7}\n\
              \x20     vars: {v: 9}\n      env_vars: {REGION: us}\n\
              \x20   given: [{input: ref('raw'), rows: [{id: 1}]}]\n\
-             \x20   expect: {rows: [{n: 25, r: 7, v: 9, e: us, d: 2020-01-01}]}\n",
+             \x20   expect: {rows: [{n: 25, r: 7, v: 9, e: us, d: false}]}\n",
         ),
     ]);
     project.ends(0, &["build"]);
-    assert_eq!(project.query("select n, r, v, e, d > date '2020-01-01' from orders"), "4|2|1|eu|true");
+    assert_eq!(project.query("select n, r, v, e, d from orders"), "4|2|1|eu|true");
 }
 
 #[test]
