@@ -343,8 +343,9 @@ pub enum Output {
     Json,
 }
 
+/// Which nodes are compiled, and how.
 #[derive(Debug, Default, Args)]
-pub struct CompileOptions {
+pub struct NodesOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
     #[command(flatten)]
@@ -353,6 +354,12 @@ pub struct CompileOptions {
     pub indirect: IndirectOptions,
     #[command(flatten)]
     pub refresh: RefreshOptions,
+}
+
+#[derive(Debug, Default, Args)]
+pub struct CompileOptions {
+    #[command(flatten)]
+    pub nodes: NodesOptions,
     /// Compile this text, which may use Jinja
     #[arg(long, value_name = "SQL")]
     pub inline: Option<String>,

@@ -26,9 +26,10 @@ const KINDS: [&str; 4] = ["model", "snapshot", "seed", "test"];
 
 /// Checks what is selected.
 pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, Exit> {
-    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    context.flag("FULL_REFRESH", options.nodes.refresh.full_refresh);
     let workspace = workspace::open(context)?;
-    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    let selection =
+        selection(context, &options.nodes.selection, Some(&options.nodes.kinds), Some(&options.nodes.indirect))?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     let warehouse = look(context, &workspace);
     let checked = check_nodes(context, &workspace, selected, warehouse, Before::Nothing)?;

@@ -24,14 +24,15 @@ const KINDS: [&str; 4] = ["model", "snapshot", "test", "analysis"];
 
 /// Compiles what is selected, or the text of `--inline`. A single node is printed too.
 pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, Exit> {
-    context.flag("FULL_REFRESH", options.refresh.full_refresh);
+    context.flag("FULL_REFRESH", options.nodes.refresh.full_refresh);
     let workspace = workspace::open(context)?;
     if let Some(sql) = &options.inline {
         let (_, compiled) = workspace::inline(context, &workspace, sql)?;
         print(context, None, &compiled.sql, options.output);
         return Ok(Exit::Fine);
     }
-    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    let selection =
+        selection(context, &options.nodes.selection, Some(&options.nodes.kinds), Some(&options.nodes.indirect))?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
     let nodes: Vec<&Node> = nodes.collect();

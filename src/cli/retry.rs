@@ -39,7 +39,7 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     match past.command.as_str() {
         "compile" => {
             let mut options = CompileOptions::default();
-            options.selection.select = past.unfinished.iter().map(|id| name_of(id)).collect();
+            options.nodes.selection.select = past.unfinished.iter().map(|id| name_of(id)).collect();
             compile::compile(context, &options)
         }
         "run-operation" => {

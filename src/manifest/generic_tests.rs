@@ -222,7 +222,15 @@ impl Drafting<'_> {
         let mut said = test_code::arguments_of(&template);
         if !from_medal && task.subject.id.is_some() {
             let model = nodes::brief(&node);
-            match parse::listen(self.project, self.library, &template, task.package, &node.relation, model) {
+            match parse::listen(
+                self.project,
+                self.library,
+                &template,
+                task.package,
+                &node.relation,
+                model,
+                JsonMap::new(),
+            ) {
                 Ok(heard) => {
                     problems.extend(heard.problems(task.test.span));
                     said = heard;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::adapter::relation::Relation;
 use crate::diagnostic::Diagnostics;
 use crate::files::ProjectFiles;
+use crate::jinja::JsonMap;
 use crate::manifest::parse::listen;
 use crate::manifest::{Kind, Manifest, Node, builtin, nodes, refable};
 use crate::project::Project;
@@ -36,7 +37,7 @@ pub fn node(
         ..Node::new(Kind::Analysis, package, "inline_query", relation)
     };
     let model = nodes::brief(&node);
-    match listen(project, &manifest.library, &template, &node.package, &node.relation, model) {
+    match listen(project, &manifest.library, &template, &node.package, &node.relation, model, JsonMap::new()) {
         Ok(said) => {
             node.refs = said.refs;
             node.source_refs = said.sources;

@@ -226,7 +226,8 @@ impl Drafting<'_> {
             return said;
         }
         let model = brief(node);
-        match parse::listen(self.project, self.library, template, &node.package, &node.relation, model) {
+        match parse::listen(self.project, self.library, template, &node.package, &node.relation, model, JsonMap::new())
+        {
             Ok(said) => {
                 problems.extend(said.problems(Span::start_of(node.file)));
                 said

@@ -90,8 +90,7 @@ fn listen(project: &Project, library: &Library, template: &Template, node: &mut 
         nodes::macro_ids(library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
     let nothing: JsonMap =
         ["results", "schemas", "database_schemas"].map(|name| (name.to_string(), json!([]))).into_iter().collect();
-    let said =
-        parse::listen_with(project, library, template, &node.package, &node.relation, nodes::brief(node), nothing);
+    let said = parse::listen(project, library, template, &node.package, &node.relation, nodes::brief(node), nothing);
     let said = said.unwrap_or_else(|_| Said {
         refs: facts
             .refs

@@ -173,20 +173,8 @@ pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
     scope
 }
 
-/// Renders a template to learn what it says.
+/// Renders a template, which may see further names than every template does, to learn what it says.
 pub fn listen(
-    project: &Project,
-    library: &Library,
-    template: &Template,
-    package: &str,
-    this: &Relation,
-    model: Json,
-) -> Result<Said, RenderError> {
-    listen_with(project, library, template, package, this, model, JsonMap::new())
-}
-
-/// The same for a template that sees further names.
-pub fn listen_with(
     project: &Project,
     library: &Library,
     template: &Template,

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::arguments::{IndirectOptions, KindOptions, RefreshOptions, SelectOptions};
+use crate::cli::arguments::NodesOptions;
 
 /// How lineage is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -47,13 +47,7 @@ pub enum CheckOutput {
 #[derive(Debug, Args)]
 pub struct CheckOptions {
     #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
+    pub nodes: NodesOptions,
     /// Print findings for people, as JSON, or as annotations of GitHub
     #[arg(long, value_enum, default_value = "text", ignore_case = true, value_name = "FORM")]
     pub output: CheckOutput,
