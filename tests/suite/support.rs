@@ -85,6 +85,18 @@ impl Project {
         Ran::from(output)
     }
 
+    /// Runs a command that may use this many seconds of the processor, whatever else the machine does; more kills it.
+    pub fn medal_within(&self, seconds: u32, arguments: &[&str]) -> Ran {
+        let unlimited = self.command(arguments);
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("ulimit -t {seconds}; exec \"$0\" \"$@\"")).arg(unlimited.get_program());
+        limited.args(unlimited.get_args()).current_dir(self.path()).env_remove("CI");
+        limited.envs(unlimited.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = Ran::from(limited.output().expect("the shell can be started"));
+        assert!(ran.code.is_some(), "it was killed after {seconds} seconds: {}", ran.all());
+        ran
+    }
+
     /// Runs a command that must end with this exit code.
     pub fn ends(&self, code: i32, arguments: &[&str]) -> Ran {
         let ran = self.medal(arguments);

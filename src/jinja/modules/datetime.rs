@@ -1,18 +1,17 @@
 //! `modules.datetime`: dates, times and differences, printed as Python prints them.
 
-use std::cmp::Ordering;
-use std::fmt::{self, Write};
-use std::sync::Arc;
+mod class;
+mod objects;
 
-use chrono::{
-    DateTime, Datelike, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc,
-};
-use minijinja::value::{DynObject, Object, ObjectRepr};
-use minijinja::{Error, ErrorKind, State, Value};
+use std::fmt::{self, Write};
+
+use chrono::{DateTime, Datelike, Duration, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
+use minijinja::{Error, Value};
 
 use crate::jinja::error::runtime;
-use crate::jinja::functions::{Arguments, Group};
-use crate::jinja::modules::pytz::{Zone, zone};
+use crate::jinja::functions::Group;
+use crate::jinja::modules::datetime::class::Class;
+use crate::jinja::modules::pytz::Zone;
 
 /// A date with a time, and a time zone if it is an aware one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,9 +28,6 @@ pub struct Time(pub NaiveTime);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Delta(pub Duration);
-
-/// The classes of the module, by name.
-struct Class(&'static str);
 
 pub fn module() -> Value {
     let class = |name| (name, Value::from_object(Class(name)));
@@ -155,348 +151,6 @@ fn strftime(moment: &Moment, format: &str) -> Result<Value, Error> {
     Ok(Value::from(out))
 }
 
-fn strptime(args: &Arguments) -> Result<Value, Error> {
-    let (text, format) = (args.text(0)?, args.text(1)?);
-    let format = format.replace("%f", "%6f").replace(".%6f", "%.f");
-    if let Ok(moment) = DateTime::parse_from_str(&text, &format) {
-        let zone = Some(Zone::Fixed(moment.offset().fix()));
-        return Ok(Value::from_object(Moment { local: moment.naive_local(), zone }));
-    }
-    let local = NaiveDateTime::parse_from_str(&text, &format)
-        .ok()
-        .or_else(|| NaiveDate::parse_from_str(&text, &format).ok()?.and_hms_opt(0, 0, 0))
-        .or_else(|| NaiveDate::parse_from_str(&format!("{text} 1"), &format!("{format} %d")).ok()?.and_hms_opt(0, 0, 0))
-        .or_else(|| {
-            Some(NaiveDate::from_ymd_opt(1900, 1, 1)?.and_time(NaiveTime::parse_from_str(&text, &format).ok()?))
-        });
-    let local = local.ok_or_else(|| runtime(format!("the time `{text}` does not have the format `{format}`")))?;
-    Ok(Value::from_object(Moment { local, zone: None }))
-}
-
-fn number(args: &Arguments, position: usize, name: &str, default: i64) -> Result<i64, Error> {
-    args.get(position, name).map_or(Ok(default), i64::try_from)
-}
-
-fn out_of_range() -> Error {
-    runtime("a part of this date is out of range")
-}
-
-fn part(value: i64) -> Result<u32, Error> {
-    u32::try_from(value).map_err(|_| out_of_range())
-}
-
-fn new_date(args: &Arguments) -> Result<NaiveDate, Error> {
-    let (year, month, day) = (number(args, 0, "year", 0)?, number(args, 1, "month", 0)?, number(args, 2, "day", 0)?);
-    let year = i32::try_from(year).ok().filter(|year| (1..=9999).contains(year)).ok_or_else(out_of_range)?;
-    NaiveDate::from_ymd_opt(year, part(month)?, part(day)?).ok_or_else(out_of_range)
-}
-
-fn new_time(args: &Arguments, from: usize) -> Result<NaiveTime, Error> {
-    let names = ["hour", "minute", "second", "microsecond"];
-    let mut parts = [0; 4];
-    for (index, name) in names.iter().enumerate() {
-        parts[index] = part(number(args, from + index, name, 0)?)?;
-    }
-    NaiveTime::from_hms_micro_opt(parts[0], parts[1], parts[2], parts[3]).ok_or_else(out_of_range)
-}
-
-fn new_delta(args: &Arguments) -> Result<Value, Error> {
-    const UNITS: [(&str, f64); 7] = [
-        ("days", 86_400e6),
-        ("seconds", 1e6),
-        ("microseconds", 1.0),
-        ("milliseconds", 1e3),
-        ("minutes", 60e6),
-        ("hours", 3_600e6),
-        ("weeks", 604_800e6),
-    ];
-    let mut micros = 0.0;
-    for (index, (name, unit)) in UNITS.iter().enumerate() {
-        let count = args.get(index, name).map_or(Ok(0.0), f64::try_from)?;
-        micros += count * unit;
-    }
-    if micros.abs() > 8.64e19 {
-        return Err(out_of_range());
-    }
-    Ok(Value::from_object(Delta(Duration::microseconds(micros.round() as i64))))
-}
-
-fn zone_argument(args: &Arguments, position: usize, name: &str) -> Option<Zone> {
-    args.get(position, name).and_then(|value| zone(&value))
-}
-
-impl fmt::Debug for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<class 'datetime.{}'>", self.0)
-    }
-}
-
-impl Object for Class {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (self.0 == "timezone" && key.as_str() == Some("utc")).then(|| Value::from_object(Zone::Named(chrono_tz::UTC)))
-    }
-
-    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        let args = Arguments::new(self.0, args);
-        Ok(match self.0 {
-            "datetime" => {
-                let local = new_date(&args)?.and_time(new_time(&args, 3)?);
-                let zone = zone_argument(&args, 7, "tzinfo").map(Zone::unlocalized);
-                Value::from_object(Moment { local, zone })
-            }
-            "date" => Value::from_object(Date(new_date(&args)?)),
-            "time" => Value::from_object(Time(new_time(&args, 0)?)),
-            "timedelta" => new_delta(&args)?,
-            _ => {
-                let delta = args.required(0)?;
-                let delta = delta.downcast_object_ref::<Delta>().ok_or_else(|| args.missing("a timedelta"))?;
-                let offset = FixedOffset::east_opt(i32::try_from(delta.0.num_seconds()).unwrap_or(i32::MAX));
-                Value::from_object(Zone::Fixed(offset.ok_or_else(out_of_range)?))
-            }
-        })
-    }
-
-    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        let args = Arguments::new(name, args);
-        let unknown = || Error::from(ErrorKind::UnknownMethod);
-        Ok(match (self.0, name) {
-            ("datetime", "now") => Value::from_object(Moment::now(zone_argument(&args, 0, "tz"))),
-            ("datetime", "today") => Value::from_object(Moment::now(None)),
-            ("datetime", "utcnow") => Value::from_object(Moment { local: Utc::now().naive_utc(), zone: None }),
-            ("datetime", "strptime") => strptime(&args)?,
-            ("datetime", "fromisoformat") => {
-                let moment =
-                    parse_moment(&args.text(0)?).ok_or_else(|| runtime("this is no date of the ISO format"))?;
-                Value::from_object(moment)
-            }
-            ("datetime", "fromtimestamp" | "utcfromtimestamp") => {
-                let seconds = f64::try_from(args.required(0)?)?;
-                let utc = DateTime::from_timestamp_micros((seconds * 1e6) as i64).ok_or_else(out_of_range)?.naive_utc();
-                match zone_argument(&args, 1, "tz") {
-                    Some(zone) => Value::from_object(Moment::at(utc, zone)),
-                    None => Value::from_object(Moment { local: utc, zone: None }),
-                }
-            }
-            ("datetime", "combine") => {
-                let (date, time) = (args.required(0)?, args.required(1)?);
-                let date = date.downcast_object_ref::<Date>().ok_or_else(|| args.missing("a date"))?.0;
-                let time = time.downcast_object_ref::<Time>().ok_or_else(|| args.missing("a time"))?.0;
-                Value::from_object(Moment { local: date.and_time(time), zone: None })
-            }
-            ("date", "today") => Value::from_object(Date(chrono::Local::now().date_naive())),
-            ("date", "fromisoformat") => {
-                let date = NaiveDate::parse_from_str(&args.text(0)?, "%Y-%m-%d");
-                Value::from_object(Date(date.map_err(|_| runtime("this is no date of the ISO format"))?))
-            }
-            _ => return Err(unknown()),
-        })
-    }
-}
-
-fn date_attribute(date: NaiveDate, name: &str) -> Option<Value> {
-    Some(match name {
-        "year" => Value::from(date.year()),
-        "month" => Value::from(date.month()),
-        "day" => Value::from(date.day()),
-        _ => return None,
-    })
-}
-
-fn time_attribute(time: NaiveTime, name: &str) -> Option<Value> {
-    Some(match name {
-        "hour" => Value::from(time.hour()),
-        "minute" => Value::from(time.minute()),
-        "second" => Value::from(time.second()),
-        "microsecond" => Value::from(time.nanosecond() / 1000),
-        _ => return None,
-    })
-}
-
-fn date_method(date: NaiveDate, name: &str) -> Option<Value> {
-    Some(match name {
-        "weekday" => Value::from(date.weekday().num_days_from_monday()),
-        "isoweekday" => Value::from(date.weekday().number_from_monday()),
-        "isocalendar" => {
-            let week = date.iso_week();
-            Value::from((week.year(), week.week(), date.weekday().number_from_monday()))
-        }
-        "toordinal" => Value::from(date.num_days_from_ce()),
-        _ => return None,
-    })
-}
-
-/// `replace(year=…, hour=…)`.
-fn replaced(local: NaiveDateTime, args: &Arguments) -> Result<NaiveDateTime, Error> {
-    let mut local = Some(local);
-    for (name, value) in args.keywords() {
-        if name == "tzinfo" {
-            continue;
-        }
-        let value = i64::try_from(value)?;
-        let number = part(value)?;
-        local = local.and_then(|local| match name.as_str() {
-            "year" => local.with_year(i32::try_from(value).ok()?),
-            "month" => local.with_month(number),
-            "day" => local.with_day(number),
-            "hour" => local.with_hour(number),
-            "minute" => local.with_minute(number),
-            "second" => local.with_second(number),
-            "microsecond" => local.with_nanosecond(number.checked_mul(1000)?),
-            _ => None,
-        });
-    }
-    local.ok_or_else(out_of_range)
-}
-
-impl Object for Moment {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let key = key.as_str()?;
-        if key == "tzinfo" {
-            let zone = self.zone.map(|zone| match zone {
-                Zone::Named(name) if name != chrono_tz::UTC => Zone::At(name, zone.offset_of(self.local)),
-                zone => zone,
-            });
-            return Some(zone.map_or_else(|| Value::from(()), Value::from_object));
-        }
-        date_attribute(self.local.date(), key).or_else(|| time_attribute(self.local.time(), key))
-    }
-
-    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        let args = Arguments::new(name, args);
-        Ok(match name {
-            "strftime" | "__format__" => strftime(self, &args.text(0)?)?,
-            "isoformat" => {
-                Value::from(self.isoformat(&args.optional_text(0, "sep").unwrap_or_else(|| "T".to_string())))
-            }
-            "date" => Value::from_object(Date(self.local.date())),
-            "time" => Value::from_object(Time(self.local.time())),
-            "timestamp" => Value::from(self.utc().and_utc().timestamp_micros() as f64 / 1e6),
-            "replace" => {
-                let zone = match args.keyword("tzinfo") {
-                    Some(value) => zone(&value).map(Zone::unlocalized),
-                    None => self.zone,
-                };
-                Value::from_object(Moment { local: replaced(self.local, &args)?, zone })
-            }
-            "astimezone" => match zone_argument(&args, 0, "tz") {
-                Some(zone) => Value::from_object(Moment::at(self.utc(), zone)),
-                None => Value::from_object(**self),
-            },
-            "utcoffset" => self.offset().map_or_else(
-                || Value::from(()),
-                |offset| Value::from_object(Delta(Duration::seconds(offset.local_minus_utc().into()))),
-            ),
-            "tzname" => self.zone.map_or_else(|| Value::from(()), |zone| Value::from(zone.abbreviation(self.local))),
-            "ctime" => strftime(self, "%a %b %e %H:%M:%S %Y")?,
-            _ => return date_method(self.local.date(), name).ok_or_else(|| Error::from(ErrorKind::UnknownMethod)),
-        })
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        Some(self.utc().cmp(&other.downcast_ref::<Moment>()?.utc()))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.isoformat(" "))
-    }
-}
-
-impl Object for Date {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        date_attribute(self.0, key.as_str()?)
-    }
-
-    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        let args = Arguments::new(name, args);
-        let midnight = self.0.and_time(NaiveTime::MIN);
-        Ok(match name {
-            "strftime" => strftime(&Moment { local: midnight, zone: None }, &args.text(0)?)?,
-            "isoformat" => Value::from(self.0.to_string()),
-            "replace" => Value::from_object(Date(replaced(midnight, &args)?.date())),
-            _ => return date_method(self.0, name).ok_or_else(|| Error::from(ErrorKind::UnknownMethod)),
-        })
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        Some(self.0.cmp(&other.downcast_ref::<Date>()?.0))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl Object for Time {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        time_attribute(self.0, key.as_str()?)
-    }
-
-    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        let args = Arguments::new(name, args);
-        let date = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default();
-        match name {
-            "strftime" => strftime(&Moment { local: date.and_time(self.0), zone: None }, &args.text(0)?),
-            "isoformat" => Ok(Value::from(self.to_string())),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        Some(self.0.cmp(&other.downcast_ref::<Time>()?.0))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-impl Object for Delta {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let (days, seconds, micros) = self.parts();
-        Some(match key.as_str()? {
-            "days" => Value::from(days),
-            "seconds" => Value::from(seconds),
-            "microseconds" => Value::from(micros),
-            _ => return None,
-        })
-    }
-
-    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, _args: &[Value]) -> Result<Value, Error> {
-        match name {
-            "total_seconds" => Ok(Value::from(self.0.num_microseconds().unwrap_or(i64::MAX) as f64 / 1e6)),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        Some(self.0.cmp(&other.downcast_ref::<Delta>()?.0))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
 /// `a + b`, if one of them is a timedelta.
 pub fn add(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
     match (left.downcast_object_ref::<Delta>(), right.downcast_object_ref::<Delta>()) {
@@ -537,4 +191,8 @@ pub fn subtract(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
     }
     let (left, right) = (left.downcast_object_ref::<Date>()?, right.downcast_object_ref::<Date>()?);
     Some(Ok(Value::from_object(Delta(left.0 - right.0))))
+}
+
+fn out_of_range() -> Error {
+    runtime("a part of this date is out of range")
 }

@@ -1,16 +1,6 @@
 //! Projects that are broken, endless, or want out of their folder.
 
-use std::time::{Duration, Instant};
-
-use crate::suite::support::{Project, Ran, dbt};
-
-/// Runs a command that must end in this time.
-fn within(limit: Duration, project: &Project, arguments: &[&str]) -> Ran {
-    let begin = Instant::now();
-    let ran = project.medal(arguments);
-    assert!(begin.elapsed() < limit, "it took {:?}", begin.elapsed());
-    ran
-}
+use crate::suite::support::{Project, dbt};
 
 #[test]
 fn yaml_that_multiplies_itself_is_refused_at_once() {
@@ -22,7 +12,7 @@ fn yaml_that_multiplies_itself_is_refused_at_once() {
     let deep = format!("models: {}{}\n", "[".repeat(20_000), "]".repeat(20_000));
     for text in [bomb, deep] {
         let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/bomb.yml", &text)]);
-        let ran = within(Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 }), &project, &["parse"]);
+        let ran = project.medal_within(if cfg!(debug_assertions) { 3 } else { 1 }, &["parse"]);
         assert_eq!(ran.code, Some(1), "{}", ran.all());
         assert!(ran.all().contains("models/bomb.yml"), "{}", ran.all());
     }
@@ -38,14 +28,14 @@ fn templates_that_never_end_are_stopped() {
         "{{ forever(1) }}",
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     ];
-    // Without optimisation, and with other tests beside it, the same steps take several times as long.
-    let limit = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 2 });
+    // Without optimisation the same steps take several times as long.
+    let limit = if cfg!(debug_assertions) { 10 } else { 2 };
     for bomb in bombs {
         let project = dbt(&[
             ("models/a.sql", &format!("select 1 as id {bomb}")),
             ("macros/forever.sql", "{% macro forever(n) %}{{ forever(n + 1) }}{% endmacro %}"),
         ]);
-        let ran = within(limit, &project, &["build"]);
+        let ran = project.medal_within(limit, &["build"]);
         assert_eq!(ran.code, Some(1), "{bomb}: {}", ran.all());
         assert!(ran.all().contains("models/a.sql:1:"), "{bomb}: {}", ran.all());
     }
