@@ -122,7 +122,7 @@ pub enum Kind {
     Snapshot,
     Analysis,
     SingularTest,
-    GenericTest(GenericTest),
+    GenericTest(Box<GenericTest>),
     UnitTest(Box<UnitTest>),
     /// An `on-run-start` or `on-run-end` hook.
     Operation,
@@ -143,6 +143,8 @@ pub struct GenericTest {
     pub references: Box<[(String, Span)]>,
     /// The short form of the name, for the file and the alias.
     pub short_name: String,
+    /// The tags of its column and of its source, and its own, in the order of the alphabet.
+    pub tags: Vec<String>,
 }
 
 /// `ref([package,] name, version=…)`.
@@ -376,6 +378,17 @@ impl Node {
             Kind::UnitTest(test) => Some(test),
             _ => None,
         }
+    }
+
+    /// The tags of its configuration, and those that a test inherits.
+    pub fn tags(&self) -> Vec<&str> {
+        let mut tags: Vec<&str> = self.generic_test().iter().flat_map(|test| &test.tags).map(String::as_str).collect();
+        for tag in self.config.texts("tags") {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        tags
     }
 
     pub fn generic_test(&self) -> Option<&GenericTest> {

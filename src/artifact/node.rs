@@ -314,7 +314,7 @@ fn tags(node: &Node) -> Vec<&str> {
     let is_hook = |moment: &&str| matches!(node.kind, Kind::Operation) && node.name.contains(*moment);
     match ["on-run-start", "on-run-end"].into_iter().find(is_hook) {
         Some(moment) => vec![moment],
-        None => node.config.texts("tags"),
+        None => node.tags(),
     }
 }
 
@@ -342,8 +342,9 @@ mod tests {
             span: Span::start_of(FileId(0)),
             references: Box::default(),
             short_name: name.to_string(),
+            tags: Vec::new(),
         };
-        node(&format!("{name}_{}", arguments.as_object().unwrap().len()), Kind::GenericTest(test))
+        node(&format!("{name}_{}", arguments.as_object().unwrap().len()), Kind::GenericTest(Box::new(test)))
     }
 
     /// The object of the first of some nodes.

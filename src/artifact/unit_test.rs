@@ -79,7 +79,8 @@ pub fn entries<'a>(
     tests.map(move |(node, test)| (&node.id, entry(node, test, project, created_at)))
 }
 
-fn entry<'a>(node: &'a Node, test: &'a UnitTest, project: &Project, created_at: f64) -> UnitTestEntry<'a> {
+/// A unit test as the manifest has it.
+pub fn entry<'a>(node: &'a Node, test: &'a UnitTest, project: &Project, created_at: f64) -> UnitTestEntry<'a> {
     let given = test.given.iter().map(|given| Given { input: &given.input, rows: fixture(&given.fixture) });
     UnitTestEntry {
         model: &test.model,

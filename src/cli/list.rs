@@ -5,11 +5,12 @@ use std::io::Write;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
-use crate::artifact::declared;
 use crate::artifact::node::{Nodes, tests_by_node};
+use crate::artifact::{declared, unit_test};
 use crate::cli::arguments::{ListOptions, ListOutput};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::diagnostic::code::Code;
 use crate::manifest::Manifest;
 use crate::manifest::selection::NodeSet;
 
@@ -37,6 +38,11 @@ pub fn list(context: &Context, options: &ListOptions) -> Result<Exit, Exit> {
     let workspace = workspace::open(context)?;
     let mut selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
     if !options.selection.models.is_empty() {
+        if !options.kinds.resource_type.is_empty() {
+            let message = "`--models` lists models only, so that `--resource-type` cannot be given with it";
+            context.error(Code::InvalidSelector, message, Some("use `--select`"));
+            return Err(Exit::Unusable);
+        }
         selection.resource_types = vec!["model".to_string()];
     }
     let mut selected = workspace::select_of(context, &workspace, &selection, &KINDS, &ALL_KINDS)?;
@@ -84,7 +90,10 @@ fn objects(workspace: &Workspace, selected: &NodeSet, keys: &[String]) -> Vec<St
     let nodes = Nodes { manifest, project, compiled: &compiled, created_at: 0.0, tests: tests_by_node(manifest) };
     let object = |id: &String| {
         let json = if let Some(node) = manifest.node(id) {
-            let mut json = serde_json::to_value(nodes.entry(node)).ok()?;
+            let mut json = match node.unit_test() {
+                Some(test) => serde_json::to_value(unit_test::entry(node, test, project, 0.0)).ok()?,
+                None => serde_json::to_value(nodes.entry(node)).ok()?,
+            };
             json["layer"] = json!(node.layer);
             json
         } else if let Some(source) = manifest.sources.get(id) {

@@ -65,7 +65,7 @@ fn complete_node_json(manifest: &Manifest, node: &Node) -> Json {
         "fqn": node.fqn,
         "alias": alias(node),
         "checksum": {"name": "sha256", "checksum": node.checksum},
-        "tags": config.texts("tags"),
+        "tags": node.tags(),
         "description": node.description,
         "group": config.get("group"),
         "patch_path": node.patch_path,

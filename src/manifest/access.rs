@@ -31,7 +31,8 @@ pub fn problems(project: &Project, node: &Node, place: impl Fn(&str) -> Option<S
 
 /// Reports every read of a model that its access forbids.
 pub fn report(project: &Project, manifest: &Manifest, sink: &mut Diagnostics) {
-    for node in manifest.nodes.values() {
+    // A unit test belongs to its model, whatever the group of that.
+    for node in manifest.nodes.values().filter(|node| node.unit_test().is_none()) {
         for parent in node.depends_on.iter().filter_map(|id| manifest.node(id)) {
             let reader = Reader { group: group(manifest, node), package: &node.package };
             if let Some((message, help)) = reader.refusal(project, parent) {

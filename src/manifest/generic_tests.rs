@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
@@ -40,7 +40,7 @@ struct Task<'a> {
     package: &'a str,
     file: &'a Properties,
     subject: &'a Subject<'a>,
-    column: Option<(String, Vec<String>)>,
+    column: Option<(String, &'a [String])>,
     test: &'a TestProperties,
 }
 
@@ -136,9 +136,7 @@ fn subjects<'a>(
                     call: format!("source('{}', '{}')", source.name, table.node.name),
                     name: format!("{}_{}", source.name, table.node.name),
                     is_source: true,
-                    tags: sources.get(&id).map_or(Vec::new(), |source| {
-                        source.config.texts("tags").into_iter().map(str::to_string).collect()
-                    }),
+                    tags: [source.tags.as_slice(), &table.tags].concat(),
                     id: Some(id).filter(|id| sources.contains_key(id)),
                     properties: &table.node,
                 };
@@ -187,8 +185,8 @@ fn tests_of<'a>(package: &'a str, file: &'a Properties, subject: &'a Subject<'a>
         let quoted = column.info.quote == Some(true);
         let name = if quoted { identifier(&column.info.name) } else { column.info.name.clone() };
         for test in &column.tests {
-            let tags = [column.info.tags.clone(), subject.tags.clone()].concat();
-            tasks.push(Task { package, file, subject, column: Some((name.clone(), tags)), test });
+            let column = Some((name.clone(), column.info.tags.as_slice()));
+            tasks.push(Task { package, file, subject, column, test });
         }
     }
     for test in &subject.properties.tests {
@@ -244,10 +242,14 @@ impl Drafting<'_> {
             }
         }
         node.depends_on_macros = vec![found.unique_id.clone()];
-        node.depends_on_macros.extend(macro_ids(self.library, task.package, ["get_where_subquery"].into_iter()));
+        // dbt knows what these two call without looking.
+        let is_plain = from_medal && matches!(parts.name.as_str(), "unique" | "not_null");
+        if !is_plain {
+            node.depends_on_macros.extend(macro_ids(self.library, task.package, ["get_where_subquery"].into_iter()));
+        }
         node.refs = unique(said.refs);
         // For these two dbt notes the version as it is written, for others the text of their code.
-        if from_medal && matches!(parts.name.as_str(), "unique" | "not_null") {
+        if is_plain {
             let version = task.subject.properties.version.as_ref().map(|version| &version.v);
             node.refs.iter_mut().for_each(|call| call.version = version.cloned());
         }
@@ -258,9 +260,6 @@ impl Drafting<'_> {
             config.merge(said.config);
             config.merge(written);
         });
-        if let Some((_, tags)) = task.column.as_ref().filter(|(_, tags)| !tags.is_empty()) {
-            node.config.merge(JsonMap::from_iter([("tags".to_string(), json!(tags))]));
-        }
         let mistakes = config::mistakes(node.config.written(), Defaults::Test).into_iter();
         problems.extend(mistakes.map(|(_, message)| Diagnostic::error(Code::InvalidValue, task.test.span, message)));
         (Some(Box::new(node)), problems)
@@ -325,6 +324,7 @@ impl Drafting<'_> {
             span: task.test.span,
             references: task.test.references.clone().into(),
             short_name: short.clone(),
+            tags: tags(task, parts),
         };
         let target = &self.project.target;
         let relation = Relation::new(&target.database, &target.schema, &full);
@@ -337,9 +337,21 @@ impl Drafting<'_> {
             config,
             description: parts.description.clone(),
             raw_code: test_entry::raw_code(parts, (short != full).then_some(&short)).into(),
-            ..Node::new(Kind::GenericTest(test), task.package, &full, relation)
+            ..Node::new(Kind::GenericTest(Box::new(test)), task.package, &full, relation)
         }
     }
+}
+
+/// What `tag:` finds a test by, besides the tags that its configuration gives it.
+fn tags(task: &Task<'_>, parts: &Parts) -> Vec<String> {
+    let own = parts.config.get("tags").map(|tags| match tags {
+        Json::Array(tags) => tags.as_slice(),
+        one => std::slice::from_ref(one),
+    });
+    let own = own.into_iter().flatten().filter_map(Json::as_str);
+    let column = task.column.iter().flat_map(|(_, tags)| *tags);
+    let all: BTreeSet<&str> = column.chain(&task.subject.tags).map(String::as_str).chain(own).collect();
+    all.into_iter().map(str::to_string).collect()
 }
 
 fn unique<T: PartialEq>(items: Vec<T>) -> Vec<T> {

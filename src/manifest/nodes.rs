@@ -449,7 +449,7 @@ pub fn brief(node: &Node) -> Json {
         "original_file_path": node.original_path,
         "fqn": node.fqn,
         "config": node.config.full(),
-        "tags": node.config.texts("tags"),
+        "tags": node.tags(),
         "meta": node.config.get("meta").cloned().unwrap_or(json!({})),
         "alias": node.name,
         "version": node.version.as_ref().map(|version| &version.v),

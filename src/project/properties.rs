@@ -117,11 +117,15 @@ pub struct SourceProperties {
     pub config: JsonMap,
     pub freshness: FreshnessProperties,
     pub meta: JsonMap,
+    /// Without those below `config:`.
+    pub tags: Vec<String>,
     pub tables: Vec<SourceTable>,
 }
 
 #[derive(Debug, Clone)]
 pub struct SourceTable {
+    /// Without those below `config:`.
+    pub tags: Vec<String>,
     pub node: NodeProperties,
     pub freshness: FreshnessProperties,
     pub identifier: Option<String>,
@@ -415,6 +419,7 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
         config,
         freshness,
         meta,
+        tags: own_tags(yaml),
         tables: fields.each("tables", source_table),
     };
     fields.ignore(&["overrides", "tests", "data_tests", "unrendered_database", "unrendered_schema"]);
@@ -422,11 +427,18 @@ fn source(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceProperties> {
     Some(source)
 }
 
+/// The tags that stand beside `config:`, which tests inherit. dbt does not pass on those below it.
+fn own_tags(yaml: &Yaml) -> Vec<String> {
+    let tags = yaml.get("tags").map(Yaml::items).unwrap_or_default();
+    tags.iter().filter_map(|tag| tag.as_str().map(str::to_string)).collect()
+}
+
 fn source_table(yaml: &Yaml, sink: &mut Diagnostics) -> Option<SourceTable> {
     let mut fields = Fields::new(yaml, "a source table", sink);
     let mut node = node_fields(yaml, &mut fields)?;
     let freshness = freshness::read(yaml, &mut fields, &mut node.config);
     let table = SourceTable {
+        tags: own_tags(yaml),
         node,
         freshness,
         identifier: fields.text("identifier"),

@@ -26,6 +26,8 @@ pub struct Member<'a> {
     pub source_name: Option<&'a str>,
     /// The name of a generic test, for instance `unique`.
     pub generic_test: Option<&'a str>,
+    /// What a generic test has besides the tags of its configuration.
+    pub inherited_tags: &'a [String],
 }
 
 /// Everything that can be selected, parents before children.
@@ -106,6 +108,7 @@ impl<'a> Member<'a> {
             layer: node.layer.as_deref(),
             source_name: None,
             generic_test: node.generic_test().map(|test| test.name.as_str()),
+            inherited_tags: node.generic_test().map_or(&[], |test| &test.tags),
         }
     }
 
@@ -123,6 +126,7 @@ impl<'a> Member<'a> {
             layer: None,
             source_name: Some(&source.source_name),
             generic_test: None,
+            inherited_tags: &[],
         }
     }
 
@@ -140,6 +144,7 @@ impl<'a> Member<'a> {
             layer: None,
             source_name: None,
             generic_test: None,
+            inherited_tags: &[],
         }
     }
 }

@@ -25,7 +25,10 @@ pub fn search(
     };
     Ok(match method {
         Method::Fqn => places(&|member| member.kind != "source" && is_named(member, value)),
-        Method::Tag => places(&|member| member.config.texts("tags").iter().any(|tag| fits(value, tag))),
+        Method::Tag => places(&|member| {
+            let inherited = member.inherited_tags.iter().map(String::as_str);
+            member.config.texts("tags").into_iter().chain(inherited).any(|tag| fits(value, tag))
+        }),
         Method::Group => places(&|member| {
             is_configurable_node(member) && member.config.text("group").is_some_and(|group| fits(value, group))
         }),

@@ -71,6 +71,7 @@ impl Row {
             layer: self.path.starts_with("models/marts").then_some("gold"),
             source_name: (self.kind == "source").then_some("raw"),
             generic_test: test,
+            inherited_tags: &[],
         }
     }
 }

@@ -108,3 +108,42 @@ fn engine_names_of_environment_variables_come_first() {
     assert!(output.expect("medal starts").status.success());
     assert!(project.path().join("engine").exists() && !project.path().join("plain").exists());
 }
+
+#[test]
+fn a_test_has_the_tags_of_its_column_and_source_but_not_in_its_configuration() {
+    let project = dbt(&[
+        ("models/a.sql", "select 1 as id"),
+        (
+            "models/all.yml",
+            "sources:\n  - name: raw\n    tags: [loaded]\n    tables:\n      - name: t\n        tags: [daily]\n        config: {tags: [own]}\n        columns: [{name: id, data_tests: [unique]}]\nmodels:\n  - name: a\n    columns:\n      - name: id\n        tags: [key]\n        data_tests: [{not_null: {config: {tags: [fast]}}}]\n",
+        ),
+    ]);
+    project.write("dbt_project.yml", "name: shop\nprofile: shop\ndata_tests: {+tags: quality}\n");
+    let tests = |selection: &str| project.ends(0, &["ls", "-s", selection, "--resource-type", "test"]).stdout;
+    assert_eq!(tests("tag:key"), "shop.not_null_a_id\n");
+    assert_eq!(tests("tag:loaded,tag:daily"), "shop.source_unique_raw_t_id\n");
+    assert_eq!(tests("tag:quality").lines().count(), 2);
+    assert_eq!(tests("config.tags:fast"), "shop.not_null_a_id\n");
+    // What is only a config of the table is not passed on, except that the table takes its tests along.
+    assert_eq!(tests("tag:own"), "shop.source_unique_raw_t_id\n");
+    assert_eq!(
+        project.ends(0, &["ls", "-s", "tag:own", "--indirect-selection", "empty"]).stdout,
+        "source:shop.raw.t\n"
+    );
+    assert_eq!(tests("config.tags:key"), "");
+    let listed = project.ends(0, &["ls", "-s", "tag:key", "--output", "json", "--output-keys", "tags config.tags"]);
+    assert_eq!(listed.stdout, "{\"tags\":[\"fast\",\"key\",\"quality\"],\"config.tags\":[\"quality\",\"fast\"]}\n");
+}
+
+#[test]
+fn a_unit_test_may_be_of_a_private_model() {
+    let project = dbt(&[
+        ("models/a.sql", "select 1 as id"),
+        (
+            "models/all.yml",
+            "groups: [{name: fin, owner: {name: fin}}]\nmodels: [{name: a, config: {group: fin, access: private}}]\nunit_tests:\n  - {name: one, model: a, given: [], expect: {rows: [{id: 1}]}}\n",
+        ),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.outcomes(), ["a pass 0", "a success"]);
+}
