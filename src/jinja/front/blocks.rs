@@ -8,7 +8,8 @@ use crate::jinja::front::SyntaxError;
 use crate::jinja::front::edits::Edits;
 use crate::jinja::front::expression::Parser;
 use crate::jinja::front::lexer::{Lexed, Segment, SegmentKind, TokenKind};
-use crate::jinja::front::statement::{Marks, Rewriter, Rewritten, parameters};
+use crate::jinja::front::statement::parameters::parameters;
+use crate::jinja::front::statement::{Marks, Rewriter, Rewritten};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
