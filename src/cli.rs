@@ -10,6 +10,7 @@ pub mod compile;
 pub mod debug;
 pub mod docs;
 pub mod deps;
+pub mod desk;
 pub mod execute;
 pub mod flags;
 pub mod freshness;
@@ -17,6 +18,7 @@ pub mod init;
 pub mod lineage;
 pub mod list;
 pub mod operation;
+pub mod quarantine;
 pub mod remembered;
 pub mod report;
 pub mod retry;
@@ -130,6 +132,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Show(options) => show::show(context, options),
         Command::Docs(command) => docs::docs(context, command),
         Command::RunOperation(options) => operation::run_operation(context, options),
+        Command::Quarantine(command) => quarantine::quarantine(context, command),
         Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),
         Command::Seed(options) => execute::seed(context, options),

@@ -1,5 +1,6 @@
 //! Turns a Manifest and its Layers into verdicts: which models break the rules of the layer that they are in.
 
+pub mod actions;
 pub mod publishing;
 pub mod reads;
 pub mod shape;

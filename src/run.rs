@@ -13,6 +13,7 @@ pub mod node;
 pub mod outcome;
 pub mod publish;
 pub mod scheduler;
+pub mod sift;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

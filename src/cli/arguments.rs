@@ -21,7 +21,7 @@ use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, LineageOptio
 use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
-use crate::cli::arguments::publish::PublishOptions;
+use crate::cli::arguments::publish::{PublishOptions, QuarantineCommand};
 use crate::cli::arguments::sample::SampleOptions;
 use crate::manifest::microbatch::moment;
 
@@ -86,6 +86,9 @@ pub enum Command {
     /// Look at sources
     #[command(subcommand)]
     Source(SourceCommand),
+    /// Look at the rows that tests have held back
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Install the packages that `packages.yml` lists
     Deps(DepsOptions),
     /// Make views that point to what another run has built
@@ -137,6 +140,7 @@ impl Command {
             Command::Retry(_) => "retry",
             Command::Docs(docs) => docs.name(),
             Command::Source(SourceCommand::Freshness(_)) => "source freshness",
+            Command::Quarantine(_) => "quarantine",
             Command::Deps(_) => "deps",
             Command::Clone(_) => "clone",
             Command::Clean(_) => "clean",

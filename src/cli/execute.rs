@@ -20,6 +20,7 @@ use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::layer::actions;
 use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
@@ -175,6 +176,7 @@ fn foresee(context: &Context, workspace: &Workspace, plan: &Plan) -> Result<(), 
     let mut sink = Diagnostics::default();
     let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node)).filter(|_| project.is_native());
     sink.extend(nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node)));
+    sink.extend(actions::problems(manifest, &project.layers));
     if workspace::tell(context, sink) { Err(Exit::Unusable) } else { Ok(()) }
 }
 

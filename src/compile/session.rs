@@ -48,6 +48,19 @@ pub struct Session {
     inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
     /// By unique id of the node that asked.
     asked: Mutex<BTreeMap<String, Asked>>,
+    /// How many rows of a model were taken out while it was built, by its unique id.
+    sifted: Mutex<BTreeMap<String, Sifted>>,
+}
+
+/// The rows that a model was given, and what became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sifted {
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub quarantined: u64,
+    pub dropped: u64,
+    /// How many rows break each test that takes rows out, by its unique id.
+    pub broken: BTreeMap<String, u64>,
 }
 
 /// What the templates of a node asked the warehouse, so that their SQL may depend on its state.
@@ -110,12 +123,29 @@ impl Session {
             told: Mutex::default(),
             inlined: Mutex::default(),
             asked: Mutex::default(),
+            sifted: Mutex::default(),
         }
     }
 
     /// The same for a command that says something about batches.
     pub fn with_batches(self, batches: Request) -> Session {
         Session { batches, ..self }
+    }
+
+    /// What became of the rows of a model, if tests take rows out of it.
+    pub fn sifted(&self, id: &str) -> Option<Sifted> {
+        self.sifted.lock().expect("nobody panics while holding the lock").get(id).cloned()
+    }
+
+    /// Adds what became of the rows of a model, or of one batch of it.
+    pub fn note_sifted(&self, id: &str, part: &Sifted) {
+        let mut all = self.sifted.lock().expect("nobody panics while holding the lock");
+        let sum = all.entry(id.to_string()).or_default();
+        sum.rows_in += part.rows_in;
+        sum.rows_out += part.rows_out;
+        sum.quarantined += part.quarantined;
+        sum.dropped += part.dropped;
+        part.broken.iter().for_each(|(test, rows)| *sum.broken.entry(test.clone()).or_default() += rows);
     }
 
     /// What the templates of a node have asked so far.

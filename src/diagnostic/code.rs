@@ -346,4 +346,17 @@ codes! {
     /// `publish_group: together` publishes all models of a layer in one transaction, and what is between them would read
     /// versions that nobody has seen. Put it into the same layer, or let a model go alone: `publish_group: alone`.
     TornGroup => "torn-group",
+    /// A test takes rows out of its model (`action: quarantine` or `drop`), and cannot.
+    ///
+    /// Only a test that speaks of each row by itself says which rows to take out, and only a table keeps the others.
+    TestAction => "test-action",
+    /// More rows of a model break its tests than `max_rate` of a test, or of `quarantine:` of the model, allows.
+    ///
+    /// So many bad rows are no single mistakes: something above is wrong. Nothing was published. The rows are in the
+    /// quarantine of the model: `medal quarantine show --select MODEL`.
+    QuarantineBudget => "quarantine-budget",
+    /// The rows that a model was given are not the rows that it has, that are in quarantine and that were dropped.
+    ///
+    /// Nothing was published. This is a mistake of medal, or of a materialization that the project has written itself.
+    UnbalancedRows => "unbalanced-rows",
 }

@@ -17,11 +17,14 @@ use crate::project::settings::Settings;
 /// `dbt.date_trunc(…)` works.
 pub const INTERNAL_PACKAGE: &str = "dbt";
 
+/// The name of the package that holds what only medal has: tests such as `medal.in_range`. Projects with layers have it.
+pub const MEDAL_PACKAGE: &str = "medal";
+
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Every macro that the project can call.
 pub fn library(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) -> Library {
-    let mut macros = internal(files);
+    let mut macros = internal(files, project.layers.enforced);
     macros.extend(project.packages.values().flat_map(|package| package.macros.iter().cloned()));
     let settings = &project.root().settings;
     let options = LibraryOptions {
@@ -69,29 +72,25 @@ fn runtime_config(project: &Project) -> Json {
     config
 }
 
-fn internal(files: &ProjectFiles) -> Vec<MacroFile> {
+fn internal(files: &ProjectFiles, has_layers: bool) -> Vec<MacroFile> {
     let mut macros = Vec::new();
-    for folder in ["macros", "materializations", "tests"] {
-        if let Some(dir) = TEMPLATES.get_dir(folder) {
-            collect(dir, files, &mut macros);
+    for folder in ["macros", "materializations", "tests", "medal"] {
+        let package = if folder == "medal" { MEDAL_PACKAGE } else { INTERNAL_PACKAGE };
+        if let Some(dir) = TEMPLATES.get_dir(folder).filter(|_| has_layers || package == INTERNAL_PACKAGE) {
+            collect(dir, package, files, &mut macros);
         }
     }
     macros
 }
 
-fn collect(dir: &Dir<'static>, files: &ProjectFiles, macros: &mut Vec<MacroFile>) {
+fn collect(dir: &Dir<'static>, package: &str, files: &ProjectFiles, macros: &mut Vec<MacroFile>) {
     for file in dir.files() {
         let path = format!("medal/{}", file.path().to_string_lossy().replace('\\', "/"));
         let text = file.contents_utf8().expect("the templates are UTF-8");
         let id = files.add(&path, text);
-        macros.push(MacroFile {
-            package: INTERNAL_PACKAGE.to_string(),
-            file: id,
-            path: path.into(),
-            text: text.into(),
-        });
+        macros.push(MacroFile { package: package.to_string(), file: id, path: path.into(), text: text.into() });
     }
-    dir.dirs().for_each(|dir| collect(dir, files, macros));
+    dir.dirs().for_each(|dir| collect(dir, package, files, macros));
 }
 
 /// A failed render as a diagnostic: the innermost place, and every place that led to it.

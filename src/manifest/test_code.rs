@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use fancy_regex::Regex;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::files::ProjectFiles;
 use crate::jinja::{RenderError, Template};
@@ -25,6 +25,18 @@ pub fn draft_template(node: &Node) -> Result<Template, RenderError> {
     Template::new(node.file, code(test).into()).map_err(|error| RenderError { frames: Vec::new(), ..error })
 }
 
+/// The template of the condition that a row breaks the test: a call of its `row_…` macro.
+pub fn row_template(node: &Node, files: &ProjectFiles, order_by: &[&str]) -> Result<Template, RenderError> {
+    let test = node.generic_test().expect("only generic tests speak of rows");
+    let mut arguments: Vec<String> = named(test).filter(|(name, _)| *name != "model").map(|(_, text)| text).collect();
+    if test.name == "unique" {
+        arguments.push(format!("order_by={}", expression(&json!(order_by))));
+    }
+    let code: Arc<str> = format!("{{{{ row_{}({}) }}}}", test.name, arguments.join(", ")).into();
+    let file = files.add_shared(&format!("{}, rows of test `{}`", node.original_path, test.name), code.clone());
+    Template::new(file, code)
+}
+
 /// What the arguments of a test refer to.
 pub fn arguments_of(template: &Template) -> Said {
     let facts = template.facts();
@@ -38,11 +50,16 @@ pub fn arguments_of(template: &Template) -> Said {
 /// The code that medal renders: the call with its arguments written out, so that each is an expression in place.
 fn code(test: &GenericTest) -> String {
     let name = test.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}."));
-    let arguments = test.arguments.iter().map(|(key, value)| {
-        let value = if key == "column_name" { literal(value) } else { expression(value) };
-        format!("{key}={value}")
-    });
+    let arguments = named(test).map(|(_, text)| text);
     format!("{{{{ {name}test_{}({}) }}}}", test.name, arguments.collect::<Vec<_>>().join(", "))
+}
+
+/// The arguments of a test by name, each as `name=expression`.
+fn named(test: &GenericTest) -> impl Iterator<Item = (&str, String)> {
+    test.arguments.iter().map(|(key, value)| {
+        let value = if key == "column_name" { literal(value) } else { expression(value) };
+        (key.as_str(), format!("{key}={value}"))
+    })
 }
 
 /// A value as a Jinja expression; a text may itself hold Jinja, or be a bare call of `ref` and the like.

@@ -11,6 +11,7 @@ use crate::compile::scope;
 use crate::jinja::{Library, ScopeValue};
 use crate::manifest::builtin::INTERNAL_PACKAGE;
 use crate::manifest::{GenericTest, Manifest, Node};
+use crate::project::layers::medal_key;
 use crate::run::node::Worker;
 
 /// The tests that can share a scan: each passes exactly if its column is zero.
@@ -50,6 +51,8 @@ pub fn subject(node: &Node, store_failures: bool) -> Option<&str> {
         && node.config.text("fail_calc") == Some("count(*)")
         && node.config.text("warn_if") == Some("!= 0")
         && node.config.text("error_if") == Some("!= 0");
+    let own = node.config.written();
+    let is_plain = is_plain && ["action", "max_rate"].iter().all(|key| medal_key(own, key).is_none());
     let known = NAMES.contains(&test.name.as_str()) && test.namespace.is_none() && has_plain_arguments(test);
     (known && is_plain && !store_failures).then_some(parent.as_str())
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::compile::host::NodeHost;
+use crate::compile::scope;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
@@ -18,6 +19,7 @@ use crate::layer::publishing::publishing;
 use crate::manifest::{Node, builtin};
 use crate::project::layers::Layers;
 use crate::run::hooks::operation_scope;
+use crate::run::node::failure;
 
 /// Whether the ledger tells of a node: of every model that is published.
 pub fn keeps(node: &Node, layers: &Layers) -> bool {
@@ -67,4 +69,20 @@ fn call(session: &Arc<Session>, warehouse: &Arc<Warehouse>, name: &str, args: &[
     let args: Vec<ScopeValue> = args.iter().map(|text| ScopeValue::Text(text.to_string())).collect();
     let scope = operation_scope(session, &[]);
     library.call(&found.unique_id, &args, &[], &scope, host).map(|result| result.json)
+}
+
+/// Calls a macro of medal's own for a model.
+pub fn ask(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    node: &Node,
+    name: &str,
+    arguments: &[&Json],
+) -> Result<Json, Diagnostic> {
+    let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), Some(node)));
+    let library = &session.manifest.library;
+    let found = library.find(&node.package, name).expect("the templates have this macro");
+    let arguments: Vec<ScopeValue> = arguments.iter().map(|json| ScopeValue::Json((*json).clone())).collect();
+    let answer = library.call(&found.unique_id, &arguments, &[], &scope(session, node, None), host.clone());
+    answer.map(|answer| answer.json).map_err(|error| failure(session, node, None, &host, &error))
 }

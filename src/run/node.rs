@@ -46,6 +46,9 @@ impl Part {
 impl Worker {
     /// Runs a node to its end. Nothing of it is left in the warehouse if it fails.
     pub fn run(&self, node: &Node) -> Outcome {
+        if let Some(outcome) = self.sifted_outcome(node) {
+            return outcome;
+        }
         if microbatch::is_microbatch(node) && self.runs_in_batches() {
             return self.run_batches(node);
         }
@@ -158,6 +161,7 @@ impl Worker {
         part: Part,
     ) -> Result<Vec<Relation>, Diagnostic> {
         let materialization = self.materialization(node)?;
+        let rules = self.sift_rules(node)?;
         let mut scope = scope(&self.session, node, part.batch);
         let mut put = |name: &str, value: Json| drop(scope.values.insert(name.to_string(), ScopeValue::Json(value)));
         let other = self.session.deferral.relations.get(&node.id).filter(|_| self.clones());
@@ -165,12 +169,16 @@ impl Worker {
         let sql = cloned.as_deref().or(compiled.map(|compiled| compiled.sql.as_str())).unwrap_or_default();
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
+        put("sift_rules", rules.clone());
         let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
         put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });
         let library = &self.session.manifest.library;
         match library.call(&materialization.unique_id, &[], &[], &scope, host.clone()) {
-            Ok(returned) => Ok(relations(node, &returned.json)),
+            Ok(returned) => {
+                self.note_sifted(node, &rules, &returned.json)?;
+                Ok(relations(node, &returned.json))
+            }
             Err(error) => Err(failure(&self.session, node, compiled, host, &error)),
         }
     }

@@ -3,21 +3,19 @@
 //! What stands under the name of a model is set aside first, and comes back if the unit is not published. Until the
 //! commit nobody but the unit's own tests sees what was built; a kill at any moment leaves what was there.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value as Json, json};
 
 use crate::compile::CompiledNode;
-use crate::compile::host::NodeHost;
-use crate::compile::scope;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
-use crate::jinja::ScopeValue;
+use crate::layer::actions::{self, Action};
 use crate::layer::publishing::publishing;
 use crate::manifest::{Node, microbatch, refable};
 use crate::project::layers::Publishing;
-use crate::run::node::{Worker, failure};
+use crate::run::ledger;
+use crate::run::node::Worker;
 use crate::run::outcome::Timer;
 use crate::run::{Outcome, Shared, Status, node};
 
@@ -30,7 +28,16 @@ struct Member<'a> {
     /// What `set_aside` said of what was there.
     before: Json,
     rows: Json,
+    /// The model adds rows to what is there.
+    adds: bool,
     outcome: Outcome,
+}
+
+/// How a test of a unit has ended.
+struct Check<'a> {
+    test: &'a Node,
+    status: Status,
+    failures: Option<i64>,
 }
 
 /// Why a unit is not published.
@@ -48,7 +55,7 @@ impl Shared<'_> {
     pub(super) fn work_on_unit(&self, worker: &Worker, first: usize) {
         let unit = &self.plan.steps[first].unit;
         let mut members: Vec<Member<'_>> = Vec::new();
-        let (mut failed, mut guards, mut done) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut checks, mut guards, mut done) = (Vec::new(), Vec::new(), Vec::new());
         let several = unit.iter().filter(|step| !self.node(**step).is_test()).count() > 1;
         for step in unit {
             if done.contains(step) {
@@ -60,19 +67,22 @@ impl Shared<'_> {
             let node = self.node(*step);
             if node.is_test() {
                 let tests = self.tests_of_subject(*step, unit, &done);
-                failed.extend(self.audit(worker, &tests));
+                checks.extend(self.audit(worker, &tests));
                 done.extend(tests);
                 continue;
             }
             let index = self.begin(*step);
             match worker.build_member(node, *step, index, several) {
                 Ok(member) => {
-                    guards.extend(worker.shrunk(&member).map(|problem| (node.name.clone(), problem)));
+                    let problem = worker.unbalanced(node).or_else(|| worker.shrunk(&member));
+                    guards.extend(problem.map(|problem| (node.name.clone(), problem)));
                     members.push(member);
                 }
                 Err(outcome) => return self.give_up(worker, unit, members, (*step, index, *outcome), &done),
             }
         }
+        let bad = checks.iter().filter(|check: &&Check<'_>| check.status.is_bad());
+        let failed: Vec<String> = bad.map(|check| check.test.name.clone()).collect();
         let refusal = match guards.into_iter().next() {
             _ if !failed.is_empty() => Some(Refusal::Tests(failed)),
             Some((model, problem)) => Some(Refusal::Guard(model, problem)),
@@ -83,8 +93,8 @@ impl Shared<'_> {
         };
         match refusal {
             _ if self.options.stop.load(Ordering::Relaxed) => worker.undo(),
-            None => self.publish(worker, members),
-            Some(refusal) => self.withdraw(worker, members, &refusal),
+            None => self.publish(worker, members, &checks),
+            Some(refusal) => self.withdraw(worker, members, &refusal, &checks),
         }
     }
 
@@ -95,23 +105,21 @@ impl Shared<'_> {
         unit.iter().copied().filter(alike).collect()
     }
 
-    /// Runs tests, and gives the names of those that hold back what they test.
-    fn audit(&self, worker: &Worker, tests: &[usize]) -> Vec<String> {
+    /// Runs tests.
+    fn audit(&self, worker: &Worker, tests: &[usize]) -> Vec<Check<'_>> {
         let nodes: Vec<&Node> = tests.iter().map(|step| self.node(*step)).collect();
         let passed = match (tests, self.subjects[tests[0]]) {
             ([_, _, ..], Some(subject)) => worker.batch(subject, &nodes),
             _ => vec![false; tests.len()],
         };
-        let mut failed = Vec::new();
+        let mut checks = Vec::new();
         for ((step, node), passed) in tests.iter().zip(nodes).zip(passed) {
             let index = self.begin(*step);
-            let outcome = if passed { worker.pass(node) } else { worker.run(node) };
-            if outcome.status.is_bad() {
-                failed.push(node.name.clone());
-            }
+            let outcome = if passed { worker.pass(node) } else { worker.judge(node, worker.run(node)) };
+            checks.push(Check { test: node, status: outcome.status, failures: outcome.failures });
             self.ended(index, *step, outcome);
         }
-        failed
+        checks
     }
 
     /// A model cannot be built: nothing of the unit stays.
@@ -136,12 +144,11 @@ impl Shared<'_> {
         }
     }
 
-    fn publish(&self, worker: &Worker, members: Vec<Member<'_>>) {
+    fn publish(&self, worker: &Worker, members: Vec<Member<'_>>, checks: &[Check<'_>]) {
         let recorded = members.iter().try_for_each(|member| {
             let keep = member.publishing.keep.unwrap_or(2);
-            let arguments =
-                [&member.before, &json!(worker.version()), &member.rows, &json!(member.node.layer), &json!(keep)];
-            worker.ask(member.node, "record_publication", &arguments).map(drop)
+            let entry = worker.entry(member, "published", None, checks);
+            worker.ask(member.node, "record_publication", &[&member.before, &entry, &json!(keep)]).map(drop)
         });
         let committed = recorded.and_then(|()| {
             let ended = worker.warehouse.end_held(true);
@@ -160,8 +167,8 @@ impl Shared<'_> {
     }
 
     /// Gives back what was there. What was built stays beside it, to be looked at.
-    fn withdraw(&self, worker: &Worker, members: Vec<Member<'_>>, refusal: &Refusal) {
-        let kept = worker.return_all(&members, refusal);
+    fn withdraw(&self, worker: &Worker, members: Vec<Member<'_>>, refusal: &Refusal, checks: &[Check<'_>]) {
+        let kept = worker.return_all(&members, refusal, checks);
         for member in members {
             let outcome = match refusal {
                 Refusal::NotAsked if kept => Outcome { message: Some(refusal.message()), ..member.outcome },
@@ -223,7 +230,7 @@ impl Worker {
             return Err(Box::new(outcome));
         }
         match self.ask(node, "built_rows", &[]) {
-            Ok(rows) => Ok(Member { node, step, index, publishing, before, rows, outcome }),
+            Ok(rows) => Ok(Member { node, step, index, publishing, before, rows, adds, outcome }),
             Err(problem) => Err(Box::new(not_published(outcome, problem))),
         }
     }
@@ -245,23 +252,33 @@ impl Worker {
         Some(Diagnostic::error(Code::Shrink, refable::place(member.node), message).help(help))
     }
 
-    /// Puts back what the models of a unit have replaced; whether their candidates are kept.
-    fn return_all(&self, members: &[Member<'_>], refusal: &Refusal) -> bool {
-        let state = if matches!(refusal, Refusal::NotAsked) { "audited" } else { "staged" };
-        let arguments = |member: &Member<'_>| {
-            let note = refusal.message();
-            [
-                member.before.clone(),
-                json!(self.version()),
-                json!(state),
-                json!(note),
-                member.rows.clone(),
-                json!(member.node.layer),
-            ]
+    /// What the ledger says of a model and its tests.
+    fn entry(&self, member: &Member<'_>, state: &str, note: Option<String>, checks: &[Check<'_>]) -> Json {
+        let attached = |check: &&Check<'_>| match check.test.generic_test().and_then(|test| test.attached.as_ref()) {
+            Some(id) => *id == member.node.id,
+            None => check.test.depends_on.contains(&member.node.id),
         };
+        let sifted = self.session.sifted(&member.node.id);
+        let rows_in = sifted.as_ref().map_or(member.rows.clone(), |sifted| json!(sifted.rows_in));
+        let check = |check: &Check<'_>| {
+            let action = actions::action(check.test).map_or("fail", Action::name);
+            json!({"test_id": check.test.id, "action": action, "status": check.status.name(), "failures": check.failures})
+        };
+        json!({
+            "version": self.version(), "state": state, "note": note, "layer": member.node.layer, "rows": member.rows,
+            "rows_in": rows_in, "rows_quarantined": sifted.as_ref().map_or(0, |sifted| sifted.quarantined),
+            "rows_dropped": sifted.map_or(0, |sifted| sifted.dropped),
+            "mode": if member.adds { "incremental" } else { "full" },
+            "checks": checks.iter().filter(attached).map(check).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Puts back what the models of a unit have replaced; whether their candidates are kept.
+    fn return_all(&self, members: &[Member<'_>], refusal: &Refusal, checks: &[Check<'_>]) -> bool {
+        let state = if matches!(refusal, Refusal::NotAsked) { "audited" } else { "staged" };
         let call = |member: &Member<'_>, name: &str| {
-            let arguments = arguments(member);
-            self.ask(member.node, name, &arguments.iter().collect::<Vec<_>>()).is_ok()
+            let entry = self.entry(member, state, Some(refusal.message()), checks);
+            self.ask(member.node, name, &[&member.before, &entry]).is_ok()
         };
         let can_return = members.iter().all(|member| member.before["can_return"] == json!(true));
         let returned = can_return && members.iter().rev().all(|member| call(member, "withdraw"));
@@ -295,12 +312,7 @@ impl Worker {
 
     /// Calls a macro of medal's own for a model.
     fn ask(&self, node: &Node, name: &str, arguments: &[&Json]) -> Result<Json, Diagnostic> {
-        let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
-        let library = &self.session.manifest.library;
-        let found = library.find(&node.package, name).expect("the templates have this macro");
-        let arguments: Vec<ScopeValue> = arguments.iter().map(|json| ScopeValue::Json((*json).clone())).collect();
-        let answer = library.call(&found.unique_id, &arguments, &[], &scope(&self.session, node, None), host.clone());
-        answer.map(|answer| answer.json).map_err(|error| failure(&self.session, node, None, &host, &error))
+        ledger::ask(&self.session, &self.warehouse, node, name, arguments)
     }
 
     fn explain_refusal(&self, node: &Node, before: &Json, refusal: &Refusal, kept: bool) -> Diagnostic {

@@ -35,7 +35,7 @@
     },
     'checks': {
       'run_id': 'varchar', 'model': 'varchar', 'test_id': 'varchar', 'action': 'varchar', 'status': 'varchar',
-      'failures': 'bigint', 'rows': 'bigint', 'rate': 'double', 'recorded_at': 'timestamp with time zone',
+      'failures': 'bigint', 'rows': 'bigint', 'recorded_at': 'timestamp with time zone',
     },
   }) }}
 {%- endmacro %}

@@ -55,19 +55,30 @@
 {%- endmacro %}
 
 {# Writes down that what was built is what readers see from the commit on. #}
-{% macro record_publication(before, version, rows, layer, keep) -%}
-  {%- do add_to_ledger('publications', {
-    'from_version': before.version, 'to_version': version, 'state': 'published', 'rows': rows
-  }) -%}
-  {%- do add_to_ledger('nodes', {'layer': layer, 'status': 'success', 'rows_out': rows}) -%}
+{% macro record_publication(before, entry, keep) -%}
+  {%- do record_unit(before, entry, 'success') -%}
   {%- do forget_versions(keep - 1) -%}
 {%- endmacro %}
 
+{# The rows of the ledger for one model of a unit. #}
+{% macro record_unit(before, entry, status) -%}
+  {%- do add_to_ledger('publications', {
+    'from_version': before.version, 'to_version': entry.version, 'state': entry.state, 'rows': entry.rows, 'note': entry.note
+  }) -%}
+  {%- do add_to_ledger('nodes', {
+    'layer': entry.layer, 'status': status, 'mode': entry.mode, 'rows_in': entry.rows_in, 'rows_out': entry.rows,
+    'rows_quarantined': entry.rows_quarantined, 'rows_dropped': entry.rows_dropped
+  }) -%}
+  {%- for check in entry.checks -%}
+    {%- do add_to_ledger('checks', dict({'rows': entry.rows_in}, **check)) -%}
+  {%- endfor -%}
+{%- endmacro %}
+
 {# Puts what was there back under the name of the model; what was built stays beside it. #}
-{% macro withdraw(before, version, state, note, rows, layer) -%}
+{% macro withdraw(before, entry) -%}
   {%- set built = load_cached_relation(this) -%}
   {%- if built is not none -%}
-    {%- set candidate = version_relation(version).incorporate(type=built.type) -%}
+    {%- set candidate = version_relation(entry.version).incorporate(type=built.type) -%}
     {%- do forget_versions(none) -%}
     {%- do adapter.rename_relation(built, candidate) -%}
   {%- endif -%}
@@ -75,7 +86,7 @@
     {%- set kept = load_cached_relation(version_relation(before.version)) -%}
     {%- do adapter.rename_relation(kept, this.incorporate(type=kept.type)) -%}
   {%- endif -%}
-  {%- do record_withdrawal(before, version, state, note, rows, layer) -%}
+  {%- do record_withdrawal(before, entry) -%}
 {%- endmacro %}
 
 {# Keeps the rows of a query as the candidate of a version, when the table that had them is gone. #}
@@ -86,11 +97,8 @@
   {%- do adapter.cache_added(candidate) -%}
 {%- endmacro %}
 
-{% macro record_withdrawal(before, version, state, note, rows, layer) -%}
-  {%- do add_to_ledger('publications', {
-    'from_version': before.version, 'to_version': version, 'state': state, 'note': note, 'rows': rows
-  }) -%}
-  {%- do add_to_ledger('nodes', {'layer': layer, 'status': state}) -%}
+{% macro record_withdrawal(before, entry) -%}
+  {%- do record_unit(before, entry, entry.state) -%}
 {%- endmacro %}
 
 {# Drops the versions that nobody asks for any more: candidates that were not published, and all but the last few that

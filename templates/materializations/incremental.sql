@@ -9,12 +9,13 @@
 
   {%- if rebuild -%}
     {%- set kept = make_way(existing_relation) -%}
-    {%- call statement('main') -%}{{ get_replace_sql(existing_relation, target_relation, sql) }}{%- endcall -%}
+    {%- set sifted = build_sifted(existing_relation, target_relation, sql) -%}
     {%- do come_back(kept) -%}
     {%- do create_indexes(target_relation) -%}
   {%- else -%}
     {%- set temp_relation = make_temp_relation(target_relation) -%}
-    {%- call statement('stage') -%}{{ get_create_table_as_sql(true, temp_relation, sql) }}{%- endcall -%}
+    {%- call statement('stage') -%}{{ stage_sifted_sql(temp_relation, sql, adds=true) }}{%- endcall -%}
+    {%- set sifted = sift(temp_relation, is_anew=false) -%}
     {%- call statement('main') -%}{{ get_incremental_build_sql(existing_relation, target_relation, temp_relation) }}{%- endcall -%}
     {%- do drop_relation(temp_relation) -%}
   {%- endif -%}
@@ -25,7 +26,7 @@
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 
-  {{ return({'relations': [target_relation]}) }}
+  {{ return({'relations': [target_relation], 'sifted': sifted}) }}
 {% endmaterialization %}
 
 {# Applies `on_schema_change`, then asks the strategy for the SQL that brings the staged rows into the target. #}

@@ -7,7 +7,7 @@
   {%- do run_hooks(pre_hooks, inside_transaction=true) -%}
 
   {%- set kept = make_way(existing_relation) -%}
-  {%- call statement('main') -%}{{ get_replace_sql(existing_relation, target_relation, sql) }}{%- endcall -%}
+  {%- set sifted = build_sifted(existing_relation, target_relation, sql) -%}
   {%- do come_back(kept) -%}
   {%- do create_indexes(target_relation) -%}
 
@@ -17,5 +17,5 @@
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 
-  {{ return({'relations': [target_relation]}) }}
+  {{ return({'relations': [target_relation], 'sifted': sifted}) }}
 {% endmaterialization %}

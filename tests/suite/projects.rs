@@ -15,6 +15,7 @@ mod materializations;
 mod microbatch;
 mod packages;
 mod publish;
+mod quality;
 mod sample;
 mod seeds;
 mod selection;

@@ -1,0 +1,37 @@
+//! `medal quarantine`: shows the rows that tests have held back, and says what becomes of them.
+
+use serde_json::json;
+
+use crate::cli::arguments::publish::{QuarantineCommand, QuarantineOptions};
+use crate::cli::desk::Desk;
+use crate::cli::workspace::{Context, Exit};
+
+/// Lists, shows, releases or purges rows.
+pub fn quarantine(context: &Context, command: &QuarantineCommand) -> Result<Exit, Exit> {
+    match command {
+        QuarantineCommand::List(options) => print(context, options, "quarantine_summary"),
+        QuarantineCommand::Show(options) => print(context, options, "quarantine_rows"),
+        QuarantineCommand::Release(options) => {
+            change(context, options, "release_quarantine", "will be taken in by the next build")
+        }
+        QuarantineCommand::Purge(options) => change(context, options, "purge_quarantine", "are emptied"),
+    }
+}
+
+fn print(context: &Context, options: &QuarantineOptions, name: &str) -> Result<Exit, Exit> {
+    let desk = Desk::open(context, &options.selection)?;
+    let queries = desk.ask_all(name, &[json!(options.condition)])?;
+    desk.print(&queries, "Nothing is in quarantine")
+}
+
+fn change(context: &Context, options: &QuarantineOptions, name: &str, what: &str) -> Result<Exit, Exit> {
+    let desk = Desk::open(context, &options.selection)?;
+    desk.at_once(|| {
+        for node in desk.nodes() {
+            if let Some(rows) = desk.ask(node, name, &[json!(options.condition)])?.as_u64() {
+                desk.note(&format!("{rows} rows of {} {what}", node.name));
+            }
+        }
+        Ok(Exit::Fine)
+    })
+}

@@ -1,0 +1,178 @@
+{# Taking rows out of a model while it is built. Its query gets one more column, in which each rule that a row breaks sets
+   a bit, so that all rules are looked at in the one scan that builds the table. What is broken then goes into quarantine
+   or away. `sift_rules` is what Rust has made of the tests: the condition, and what becomes of the rows. #}
+
+{% macro sift_column() -%}{{ return(adapter.quote('_medal_broken')) }}{%- endmacro %}
+
+{% macro is_sifted() -%}{{ return(sift_rules is defined and (sift_rules | length) > 0) }}{%- endmacro %}
+
+{# The query with the bits of each row. With `adds`, rows that were released from quarantine come along. #}
+{% macro sifted_sql(sql, adds=false) -%}
+  {%- if not is_sifted() -%}{{ return(sql) }}{%- endif -%}
+  select *,
+    {% for rule in sift_rules -%}
+      case when coalesce({{ rule.violation }}, false) then {{ rule.bit }} else 0 end{{ ' | ' if not loop.last }}
+    {%- endfor %} as {{ sift_column() }}
+  from ({{ with_released(sql) if adds else sql }}
+  ) as medal_rows
+{%- endmacro %}
+
+{% macro with_released(sql) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {{ sql }}
+  {%- if quarantine is not none %}
+  union all by name
+  select {% for column in get_column_schema_from_query(sql) %}{{ column.quoted }}{{ ', ' if not loop.last }}{% endfor %}
+  from {{ quarantine }} where _status = 'releasing'
+  {%- endif -%}
+{%- endmacro %}
+
+{# The bits of the rules with an action. #}
+{% macro sift_mask(action) -%}
+  {%- set bits = sift_rules | selectattr('action', 'equalto', action) | map(attribute='bit') | list -%}
+  {{ return('(' ~ bits | join(' | ') ~ ')' if bits else '0') }}
+{%- endmacro %}
+
+{# Takes the broken rows out of a table that was made of `sifted_sql`, and says how many there were. #}
+{% macro sift(relation, is_anew) -%}
+  {%- if not is_sifted() -%}{{ return(none) }}{%- endif -%}
+  {%- set broken = sift_column() -%}
+  {%- set held = '(' ~ broken ~ ' & ' ~ sift_mask('quarantine') ~ ') <> 0' -%}
+  {%- set counted -%}
+    select count(*), count(*) filter (where {{ held }}), count(*) filter (where {{ broken }} <> 0)
+      {%- for rule in sift_rules %}, count(*) filter (where ({{ broken }} & {{ rule.bit }}) <> 0){% endfor %}
+    from {{ relation }}
+  {%- endset -%}
+  {%- set counts = run_query(counted)[0].values() | list -%}
+  {%- do settle_quarantine(relation, held, is_anew) -%}
+  {%- if counts[1] -%}
+    {%- do hold_back(relation, held) -%}
+  {%- endif -%}
+  {%- if counts[2] -%}
+    {%- call statement('sift') -%}delete from {{ relation }} where {{ broken }} <> 0{%- endcall -%}
+  {%- endif -%}
+  {%- call statement('sift') -%}alter table {{ relation }} drop column {{ broken }}{%- endcall -%}
+  {{ return({
+    'rows_in': counts[0], 'rows_quarantined': counts[1], 'rows_dropped': counts[2] - counts[1],
+    'rows_out': run_query('select count(*) from ' ~ relation)[0][0], 'broken': counts[3:],
+  }) }}
+{%- endmacro %}
+
+{# What tells a row from others, whatever rules it breaks. #}
+{% macro sift_hash(relation) -%}
+  md5(cast(row(
+    {%- set columns = adapter.get_columns_in_relation(relation) | rejectattr('name', 'equalto', '_medal_broken') | list -%}
+    {%- for column in columns %}{{ column.quoted }}{{ ', ' if not loop.last }}{% endfor -%}
+  ) as varchar))
+{%- endmacro %}
+
+{# The rows that are held back, each once as long as it is open: the same row twice in the data is two rows. #}
+{% macro hold_back(relation, held) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- set rows -%}
+    select * exclude (_medal_copy, {{ sift_column() }}), list_filter([
+      {%- for rule in sift_rules %}
+      case when ({{ sift_column() }} & {{ rule.bit }}) <> 0 then {{ quarantine_reason(
+        ledger_value(rule.code), ledger_value(rule.column), ledger_value(rule.test_id)
+      ) }} end{{ ',' if not loop.last }}
+      {%- endfor %}
+    ], reason -> reason is not null) as _reasons
+    from (
+      select *, row_number() over (partition by _row_hash) as _medal_copy
+      from (select *, {{ sift_hash(relation) }} as _row_hash from {{ relation }} where {{ held }})
+    ) as found
+    {%- if quarantine is not none %}
+    where _medal_copy > (select count(*) from {{ quarantine }} as known where known._row_hash = found._row_hash and known._status = 'open')
+    {%- endif %}
+  {%- endset -%}
+  {%- do add_to_quarantine(this, rows) -%}
+{%- endmacro %}
+
+{# What was released leaves; and of a table that is built anew, what its query does not give as a broken row any more. #}
+{% macro settle_quarantine(relation, held, is_anew) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- if quarantine is not none -%}
+    {%- call statement('settle_quarantine') -%}
+      update {{ quarantine }} set _status = 'released' where _status = 'releasing'
+      {%- if is_anew %} or (_status = 'open' and _row_hash not in (
+        select {{ sift_hash(relation) }} from {{ relation }} where {{ held }}
+      )){% endif %}
+    {%- endcall -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{# A temporary table of the query's rows, with their bits. A contract speaks of the query, not of the bits. #}
+{% macro stage_sifted_sql(temp_relation, sql, adds) -%}
+  {%- if not is_sifted() -%}{{ return(get_create_table_as_sql(true, temp_relation, sql)) }}{%- endif -%}
+  {%- set contract = config.get('contract') -%}
+  {%- if contract and contract.enforced -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}
+  {{ config.get('sql_header') or '' }}
+  create or replace temporary table {{ temp_relation }} as (
+    {{ sifted_sql(sql, adds) }}
+  )
+{%- endmacro %}
+
+{# Builds a table anew, without the rows that tests take out of it. A contract gives the table its columns, so there the
+   rows go through a temporary one. #}
+{% macro build_sifted(existing_relation, target_relation, sql) -%}
+  {%- set contract = config.get('contract') -%}
+  {%- set is_by_way = is_sifted() and contract and contract.enforced -%}
+  {%- set given = sql if is_by_way else sifted_sql(sql) -%}
+  {%- if is_by_way -%}
+    {%- set temp_relation = make_temp_relation(target_relation, '__medal_rows') -%}
+    {%- call statement('stage') -%}{{ stage_sifted_sql(temp_relation, sql, adds=false) }}{%- endcall -%}
+    {%- set sifted = sift(temp_relation, is_anew=true) -%}
+    {%- set given = 'select * from ' ~ temp_relation -%}
+  {%- endif -%}
+  {%- call statement('main') -%}{{ get_replace_sql(existing_relation, target_relation, given) }}{%- endcall -%}
+  {%- if is_by_way -%}
+    {%- do drop_relation(temp_relation) -%}
+    {{ return(sifted) }}
+  {%- endif -%}
+  {{ return(sift(target_relation, is_anew=true)) }}
+{%- endmacro %}
+
+{# What is in the quarantine of this model, as a query; nothing if there is none. #}
+{% macro quarantine_summary(condition=none) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
+  {%- set sql -%}
+    select {{ ledger_value(model.name) }} as model, _status as status, reason.code as code, count(*) as rows,
+      min(_quarantined_at)::date as since
+    from (select _status, _quarantined_at, unnest(_reasons) as reason from {{ quarantine }}{{ ' where ' ~ condition if condition }})
+    group by all
+  {%- endset -%}
+  {{ return(sql) }}
+{%- endmacro %}
+
+{% macro quarantine_rows(condition=none) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
+  {{ return("select * from " ~ quarantine ~ " where _status = 'open'" ~ (' and (' ~ condition ~ ')' if condition else '')) }}
+{%- endmacro %}
+
+{# How many open rows there are for a change. #}
+{% macro open_rows(quarantine, condition) -%}
+  {%- set filter = "_status = 'open'" ~ (' and (' ~ condition ~ ')' if condition else '') -%}
+  {{ return([run_query('select count(*) from ' ~ quarantine ~ ' where ' ~ filter)[0][0], filter]) }}
+{%- endmacro %}
+
+{% macro release_quarantine(condition=none) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
+  {%- set rows, filter = open_rows(quarantine, condition) -%}
+  {%- call statement('release') -%}update {{ quarantine }} set _status = 'releasing' where {{ filter }}{%- endcall -%}
+  {{ return(rows) }}
+{%- endmacro %}
+
+{% macro purge_quarantine(condition=none) -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
+  {%- set rows, filter = open_rows(quarantine, condition) -%}
+  {%- call statement('purge') -%}
+    update {{ quarantine }} set _status = 'purged'
+    {%- for column in adapter.get_columns_in_relation(quarantine) if column.name not in quarantine_columns() %}, {{ column.quoted }} = null{% endfor %}
+    where {{ filter }}
+  {%- endcall -%}
+  {{ return(rows) }}
+{%- endmacro %}

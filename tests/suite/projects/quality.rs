@@ -1,0 +1,160 @@
+//! Tests with an `action`: rows that are held back, left out, counted, or that hold back everything.
+
+use crate::suite::support::Project;
+
+const MEDAL: &str = "name: shop
+version: '1.0'
+target: dev
+targets: {dev: {type: duckdb, path: shop.duckdb, threads: 2}}
+layers:
+  silver: {paths: [models/silver], reads: [silver, source], defaults: {materialized: table}}
+";
+
+/// Orders from a seed, with these tests in YAML below the columns `id`, `amount` and `customer`.
+fn orders(tests: &str, config: &str) -> Project {
+    Project::of(&[
+        ("medal.yml", MEDAL),
+        (
+            "seeds/raw_orders.csv",
+            "id,amount,customer,_source_file\n1,10,ann,a.csv\n2,,bob,a.csv\n3,-5,ann,a.csv\n3,7,eve,b.csv\n4,,,b.csv\n5,20,bob,b.csv\n",
+        ),
+        (
+            "models/silver/orders.sql",
+            &format!(
+                "{{{{ config({config}) }}}} select id::int as id, amount::int as amount, customer, _source_file from {{{{ ref('raw_orders') }}}}"
+            ),
+        ),
+        ("models/silver/people.sql", "select unnest(['ann', 'bob']) as name"),
+        ("models/models.yml", &format!("models:\n  - name: orders\n    columns:\n{tests}")),
+    ])
+}
+
+const RULES: &str = "      - name: amount
+        data_tests:
+          - not_null: {config: {action: quarantine, code: NO_AMOUNT}}
+          - medal.in_range: {arguments: {min: 0}, config: {meta: {medal: {action: quarantine}}}}
+      - name: customer
+        data_tests:
+          - relationships: {arguments: {to: ref('people'), field: name}, config: {action: drop}}
+";
+
+fn quarantined(project: &Project) -> String {
+    project.query(
+        "select id, list_transform(_reasons, lambda reason: reason.code)::varchar as codes, _source_file, _status
+         from main.orders__quarantine order by _quarantined_at, id, _status",
+    )
+}
+
+#[test]
+fn broken_rows_go_into_quarantine_and_the_others_are_published() {
+    let project = orders(RULES, "");
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select id, amount from main.orders order by id"), "1|10\n5|20");
+    assert_eq!(quarantined(&project), "2|[NO_AMOUNT]|a.csv|open\n3|[in_range]|a.csv|open\n4|[NO_AMOUNT]|b.csv|open");
+    assert_eq!(
+        project.query(
+            "select rows_in, rows_out, rows_quarantined, rows_dropped from medal_meta.nodes where model like '%.orders'"
+        ),
+        "6|2|3|1"
+    );
+    let of_orders: Vec<String> = project.outcomes().into_iter().filter(|line| line.contains("orders_")).collect();
+    assert_eq!(
+        of_orders,
+        [
+            "medal_in_range_orders_amount__0 warn 1",
+            "not_null_orders_amount warn 2",
+            "relationships_orders_customer__name__ref_people_ warn 1"
+        ]
+    );
+    // The same rows are not held back twice, and what is corrected leaves.
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select count(*) from main.orders__quarantine"), "3");
+    let seed = project.read("seeds/raw_orders.csv").replace("2,,bob", "2,4,bob");
+    project.write("seeds/raw_orders.csv", &seed);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select id from main.orders order by id"), "1\n2\n5");
+    assert_eq!(
+        project.query("select id, _status from main.orders__quarantine order by id"),
+        "2|released\n3|open\n4|open"
+    );
+}
+
+#[test]
+fn too_many_broken_rows_hold_back_the_model() {
+    let project = orders(RULES, "quarantine={'max_rate': 0.5}");
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.all().contains("4 of 6 rows of `orders` break its tests"), "{}", ran.all());
+    assert_eq!(project.query("select count(*) from duckdb_tables() where table_name = 'orders'"), "0");
+    let project = orders(&RULES.replace("code: NO_AMOUNT", "code: NO_AMOUNT, max_rate: 0.2"), "");
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.all().contains("2 of 6 rows in quarantine, more than `max_rate` allows"), "{}", ran.all());
+}
+
+#[test]
+fn a_test_may_warn_or_let_a_share_of_rows_pass() {
+    let tests = "      - {name: amount, data_tests: [{not_null: {config: {action: warn}}}]}
+      - {name: customer, data_tests: [{not_null: {config: {max_rate: 0.2}}}]}
+      - {name: id, data_tests: [{unique: {config: {max_rate: 0.1}}}]}\n";
+    let project = orders(tests, "");
+    project.ends(1, &["build"]);
+    let outcomes = project.outcomes();
+    for wanted in
+        ["not_null_orders_amount warn 2", "not_null_orders_customer warn 1", "unique_orders_id fail 1", "orders error"]
+    {
+        assert!(outcomes.contains(&wanted.to_string()), "{wanted}: {outcomes:?}");
+    }
+}
+
+#[test]
+fn of_rows_with_the_same_key_the_first_stays() {
+    let tests = "      - {name: id, data_tests: [{unique: {config: {action: quarantine}}}]}\n";
+    let project = orders(tests, "sequence_by='amount desc'");
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select amount from main.orders where id = 3"), "7");
+    assert_eq!(project.query("select id, amount from main.orders__quarantine"), "3|-5");
+}
+
+#[test]
+fn an_incremental_model_with_a_contract_holds_back_its_new_rows_and_takes_released_ones() {
+    let project = orders(RULES, "");
+    project.write(
+        "models/models.yml",
+        &format!("models:\n  - name: orders\n    config: {{contract: {{enforced: true}}}}\n    columns:\n      - {{name: id, data_type: int}}\n      - {{name: _source_file, data_type: varchar}}\n{}", RULES.replace("- name: amount\n", "- name: amount\n        data_type: int\n        constraints: [{type: not_null}]\n").replace("- name: customer\n", "- name: customer\n        data_type: varchar\n")),
+    );
+    project.write(
+        "models/silver/orders.sql",
+        "{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }} select id::int as id, amount::int as amount, customer, _source_file from {{ ref('raw_orders') }}
+         {% if is_incremental() %} where id::int > 5 {% endif %}",
+    );
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select id from main.orders order by id"), "1\n5");
+    let seed = project.read("seeds/raw_orders.csv") + "6,1,ann,c.csv\n7,-1,bob,c.csv\n";
+    project.write("seeds/raw_orders.csv", &seed);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select id from main.orders order by id"), "1\n5\n6");
+    assert_eq!(
+        project.query("select id, _status from main.orders__quarantine order by id"),
+        "2|open\n3|open\n4|open\n7|open"
+    );
+    project.write("models/silver/people.sql", "select unnest(['ann', 'bob', 'eve']) as name");
+    project.ends(0, &["quarantine", "release", "--select", "orders", "--where", "id in (3, 7)"]);
+    let rules = project.read("models/models.yml").replace("min: 0", "min: -3");
+    project.write("models/models.yml", &rules);
+    let seed = project.read("seeds/raw_orders.csv").replace("6,1,ann,c.csv\n7,-1,bob,c.csv\n", "");
+    project.write("seeds/raw_orders.csv", &seed);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select id from main.orders order by id"), "1\n5\n6\n7");
+    assert_eq!(
+        project.query("select id, _status from main.orders__quarantine order by id, _status"),
+        "2|open\n3|open\n3|released\n4|open\n7|released"
+    );
+    project.ends(0, &["quarantine", "purge", "--select", "orders", "--where", "id = 4"]);
+    assert_eq!(
+        project.query("select count(*) from main.orders__quarantine where id is null and _status = 'purged'"),
+        "1"
+    );
+    let ran = project.ends(0, &["quarantine", "list"]);
+    assert!(ran.stdout.contains("orders") && ran.stdout.contains("NO_AMOUNT"), "{}", ran.all());
+    let ran = project.ends(0, &["quarantine", "show", "--select", "orders", "--where", "id = 2"]);
+    assert!(ran.stdout.contains("bob"), "{}", ran.all());
+}
