@@ -69,6 +69,7 @@ mod tests {
             meta: Default::default(),
             tags: Vec::new(),
             constraints,
+            granularity: None,
             doc_blocks: Vec::new(),
         };
         let mut model = node("contracted", Kind::Model);

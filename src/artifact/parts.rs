@@ -130,7 +130,7 @@ struct Column<'a> {
     quote: Option<bool>,
     config: ColumnConfig<'a>,
     tags: &'a [String],
-    granularity: (),
+    granularity: Option<&'a str>,
     doc_blocks: &'a [String],
 }
 
@@ -151,7 +151,7 @@ impl<'a> From<&'a ColumnInfo> for Column<'a> {
             quote: column.quote,
             config: ColumnConfig { meta: &column.meta, tags: &column.tags },
             tags: &column.tags,
-            granularity: (),
+            granularity: column.granularity.as_deref(),
             doc_blocks: &column.doc_blocks,
         }
     }

@@ -16,8 +16,8 @@ use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
-use crate::compile::CompiledNode;
 use crate::compile::session::{Session, Warehouse};
+use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::layer::actions;
@@ -255,6 +255,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     let ended = hooks::run(&session, &warehouse, Moment::End, &told, context.reporter.as_ref());
     results.outcomes.splice(0..0, started);
     results.outcomes.extend(ended);
+    compile_unread(&session, &warehouse, selected);
     let inlined = session.all_inlined().into_iter().map(|compiled| (compiled.node.clone(), (*compiled).clone()));
     let built = results.outcomes.iter().filter_map(|outcome| Some((outcome.node.clone(), outcome.compiled.clone()?)));
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
@@ -262,6 +263,17 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     write(context, workspace, &results, &compiled)?;
     written.map_err(|error| workspace::unwritable(context, &error))?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
+}
+
+/// Compiles the selected ephemeral models that nothing has read, for their compiled SQL. One that cannot be compiled is
+/// a problem of what will read it.
+fn compile_unread(session: &Arc<Session>, warehouse: &Arc<Warehouse>, selected: &NodeSet) {
+    let ephemeral = selected.iter().filter_map(|id| session.manifest.node(id)).filter(|node| node.is_ephemeral());
+    for node in ephemeral.filter(|node| session.inlined(&node.id).is_none()) {
+        if let Ok(compiled) = compile(session, warehouse, node) {
+            session.remember_inlined(Arc::new(compiled));
+        }
+    }
 }
 
 /// Whether no node runs because a hook has failed: only if the project asks for it, as in dbt.

@@ -98,7 +98,7 @@ fn own_json(manifest: &Manifest, node: &Node) -> JsonMap {
     match &node.kind {
         Kind::Model => object(json!({
             "access": node.config.text("access").unwrap_or("protected"),
-            "constraints": contracts::resolved(manifest, node, or_list(&node.constraints)),
+            "constraints": contracts::resolved(manifest, node, constraints_json(&node.constraints, &["to_columns", "columns"])),
             "version": node.version.as_ref().map(|version| &version.v),
             "latest_version": node.version.as_ref().map(|version| &version.latest),
             "deprecation_date": node.deprecation_date.map(|date| date.to_rfc3339()),
@@ -132,7 +132,7 @@ fn column_json(column: &ColumnInfo) -> Json {
         "description": column.description,
         "meta": column.meta,
         "data_type": column.data_type,
-        "constraints": or_list(&column.constraints),
+        "constraints": constraints_json(&column.constraints, &["to_columns"]),
         "quote": column.quote,
         "config": {"meta": column.meta, "tags": column.tags},
         "tags": column.tags,
@@ -209,8 +209,18 @@ fn group_json(group: &Group) -> Json {
 }
 
 /// What YAML does not say is an empty list.
-fn or_list(written: &Json) -> Json {
-    if written.is_null() { json!([]) } else { written.clone() }
+/// Constraints with all their keys, of which some are lists.
+fn constraints_json(written: &Json, lists: &[&str]) -> Json {
+    let complete = |written: &JsonMap| {
+        let mut constraint = object(json!({
+            "type": null, "name": null, "expression": null,
+            "warn_unenforced": true, "warn_unsupported": true, "to": null,
+        }));
+        constraint.extend(lists.iter().map(|key| (key.to_string(), json!([]))));
+        constraint.extend(written.iter().map(|(key, value)| (key.clone(), value.clone())));
+        Json::Object(constraint)
+    };
+    written.as_array().into_iter().flatten().filter_map(Json::as_object).map(complete).collect()
 }
 
 fn object(json: Json) -> JsonMap {

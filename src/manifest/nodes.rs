@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::Relation;
@@ -211,8 +211,24 @@ impl Drafting<'_> {
         let in_yaml = task.patch.into_iter().flat_map(|(_, patch)| &patch.config_spans);
         problems.extend(facts.config_keys.iter().chain(in_yaml).filter_map(|(key, span)| misspelt(key, *span)));
         self.configure(&mut node, task, said.config);
+        self.note_macros_of_hooks(&mut node);
         problems.extend(config_problems(self.project, &node, task));
         Some(node)
+    }
+
+    /// A node depends on the macros that its hooks call, too.
+    fn note_macros_of_hooks(&self, node: &mut Node) {
+        let hooks = ["pre-hook", "post-hook"].into_iter().filter_map(|key| node.config.get(key)?.as_array()).flatten();
+        let texts = hooks.filter_map(|hook| hook.get("sql")?.as_str());
+        let called: IndexSet<String> = texts
+            .filter_map(|text| Template::new(FileId(0), text.into()).ok())
+            .flat_map(|hook| {
+                let facts = hook.facts();
+                macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()))
+            })
+            .filter(|id| !node.depends_on_macros.contains(id))
+            .collect();
+        node.depends_on_macros.extend(called);
     }
 
     /// What the template says: read from its literal calls where that is the whole truth, else by rendering it.

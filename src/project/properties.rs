@@ -78,6 +78,8 @@ pub struct ColumnInfo {
     pub meta: JsonMap,
     pub tags: Vec<String>,
     pub constraints: Json,
+    /// Of a column of times: how long each of its steps is.
+    pub granularity: Option<Box<str>>,
     /// Unique ids of the docs blocks that the description quotes.
     pub doc_blocks: Vec<String>,
 }
@@ -323,10 +325,11 @@ pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         meta,
         tags,
         constraints: json(&mut fields, "constraints"),
+        granularity: fields.text("granularity").map(String::into_boxed_str),
         doc_blocks: Vec::new(),
     };
     let tests = tests(&mut fields);
-    fields.ignore(&["granularity", "policy_tags", "dimension", "entity"]);
+    fields.ignore(&["policy_tags", "dimension", "entity"]);
     fields.finish(Severity::Warning);
     Some(ColumnProperties { info: Arc::new(info), span, tests })
 }

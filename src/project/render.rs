@@ -85,6 +85,8 @@ impl YamlRenderer {
         let mut scope = Scope::default();
         if let Some(target) = target {
             scope.values.insert("target".to_string(), ScopeValue::Json(target.clone()));
+            let now = Json::String(chrono::Utc::now().to_rfc3339());
+            scope.values.insert("run_started_at".to_string(), ScopeValue::Json(now));
         }
         let host = YamlHost { environment: environment.clone(), vars: vars.clone(), secrets_allowed };
         YamlRenderer { library, scope, host: Arc::new(host) }

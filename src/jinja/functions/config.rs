@@ -107,13 +107,17 @@ fn model(state: &mut State, _args: Arguments) -> Result<Value, Error> {
 /// `var(name, default)`.
 pub fn var(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let name = args.shown(0, "var")?;
-    if let Some(json) = render(state)?.host.var(&name) {
-        return Ok(python::from_json(&json));
+    let render = render(state)?;
+    match render.host.var(&name) {
+        // The text of a variable may be a template too.
+        Some(Json::String(text)) => return render.nested(&text).map(Value::from).map_err(from_host),
+        Some(json) => return Ok(python::from_json(&json)),
+        None => {}
     }
     if let Some(default) = args.get(1, "default") {
         return Ok(default);
     }
-    if render(state)?.host.may_miss_vars() {
+    if render.host.may_miss_vars() {
         return Ok(Value::from(()));
     }
     let help = format!("set it under `vars:`, or give a default: `var('{name}', 'default')`");

@@ -199,4 +199,25 @@ fn the_manifest_shows_a_time_spine_with_all_its_keys() {
     assert_eq!(nodes["model.shop.days"]["time_spine"]["standard_granularity_column"], "day");
     assert_eq!(nodes["model.shop.days"]["time_spine"]["custom_granularities"], custom);
     assert!(nodes["model.shop.plain"]["time_spine"].is_null());
+    assert_eq!(nodes["model.shop.days"]["columns"]["day"]["granularity"], "day");
+}
+
+#[test]
+fn an_ephemeral_model_that_nothing_reads_is_compiled_all_the_same() {
+    let part = "{{ config(materialized='ephemeral') }}select * from {{ ref('a') }}";
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/part.sql", part)]);
+    project.ends(0, &["build"]);
+    let node = &project.json("target/manifest.json")["nodes"]["model.shop.part"];
+    assert_eq!(node["compiled_code"], "select * from \"shop\".\"main\".\"a\"");
+    assert_eq!(project.read("target/compiled/shop/models/part.sql"), "select * from \"shop\".\"main\".\"a\"");
+}
+
+#[test]
+fn a_node_depends_on_the_macros_of_its_hooks() {
+    let macros = "{% macro note() %}select 1{% endmacro %}{% macro body() %}select 2 as id{% endmacro %}";
+    let model = "{{ config(post_hook=\"{{ note() }}\") }}{{ body() }}";
+    let project = dbt(&[("macros/all.sql", macros), ("models/a.sql", model)]);
+    project.ends(0, &["parse"]);
+    let node = &project.json("target/manifest.json")["nodes"]["model.shop.a"];
+    assert_eq!(node["depends_on"]["macros"], serde_json::json!(["macro.shop.body", "macro.shop.note"]));
 }

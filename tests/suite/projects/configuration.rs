@@ -162,3 +162,23 @@ fn ignored_files_are_not_read() {
     project.ends(0, &["build"]);
     assert_eq!(project.outcomes(), ["a success"]);
 }
+
+#[test]
+fn the_text_of_a_variable_may_be_a_template() {
+    let settings = "name: shop\nprofile: shop\nmodels:\n  +meta: {year: \"{{ run_started_at.strftime('%Y') | length }}\"}\n\
+        vars:\n  first: \"{{ '2024-01-01' if target.name == 'prod' else var('other') }}\"\n  other: '{{ 40 + 2 }}'\n  count: 3\n";
+    let model = "select '{{ var('first') }}' as first, {{ var('count') + 1 }} as count";
+    let project = dbt(&[("dbt_project.yml", settings), ("models/a.sql", model)]);
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select * from a"), "42|4");
+    assert_eq!(project.json("target/manifest.json")["nodes"]["model.shop.a"]["config"]["meta"]["year"], 4);
+}
+
+#[test]
+fn templates_may_look_into_the_graph_while_it_is_empty() {
+    let model = "{% for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') %}\
+        select '{{ node.name }}' as name{% else %}select 'none' as name{% endfor %}";
+    let project = dbt(&[("models/a.sql", model), ("seeds/b.csv", "id\n1\n")]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select * from a"), "b");
+}

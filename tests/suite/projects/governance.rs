@@ -193,3 +193,18 @@ fn a_table_that_a_foreign_key_leads_to_is_built_anew() {
     assert_eq!(project.query(keys), "orders");
     assert_eq!(project.query("select count(*) from information_schema.tables"), "2");
 }
+
+#[test]
+fn the_graph_shows_constraints_with_all_their_keys() {
+    let yaml = "models:\n  - name: a\n    config: {contract: {enforced: true}}\n    columns: [{name: id, data_type: int, constraints: [{type: not_null}]}]\n";
+    let reader = "{{ config(materialized='table') }}select '{{ (graph.nodes.values() | selectattr('name', 'equalto', 'a') | first).columns.id.constraints | tojson if execute }}' as shown from {{ ref('a') }}";
+    let project = dbt(&[
+        ("models/a.sql", "{{ config(materialized='table') }}select 1 as id"),
+        ("models/b.sql", reader),
+        ("models/all.yml", yaml),
+    ]);
+    project.ends(0, &["build"]);
+    let shown = "[{\"expression\": null, \"name\": null, \"to\": null, \"to_columns\": [], \"type\": \"not_null\", \
+        \"warn_unenforced\": true, \"warn_unsupported\": true}]";
+    assert_eq!(project.query("select * from b"), shown);
+}
