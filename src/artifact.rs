@@ -14,6 +14,7 @@ pub mod node;
 pub mod parts;
 pub mod results;
 pub mod selectors;
+pub mod semantic;
 pub mod sources;
 pub mod sql;
 pub mod unit_test;
@@ -24,7 +25,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::{Value as Json, json};
 
 use crate::jinja::JsonMap;
 use crate::project::render::Environment;
@@ -56,21 +56,6 @@ pub fn custom_env(environment: &Environment) -> BTreeMap<String, String> {
         Some((name.to_string(), value.clone()))
     });
     custom.collect()
-}
-
-/// `target/semantic_manifest.json` of a project without semantic models.
-pub fn semantic_manifest_json() -> Json {
-    json!({
-        "semantic_models": [],
-        "metrics": [],
-        "project_configuration": {
-            "time_spine_table_configurations": [],
-            "metadata": null,
-            "dsi_package_version": {"major_version": "0", "minor_version": "9", "patch_version": "0"},
-            "time_spines": [],
-        },
-        "saved_queries": [],
-    })
 }
 
 /// What all artifacts say of themselves.

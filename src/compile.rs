@@ -7,6 +7,7 @@ pub mod host;
 pub mod inline;
 pub mod microbatch;
 pub mod place;
+pub mod semantic;
 pub mod session;
 pub mod stage;
 pub mod unit;

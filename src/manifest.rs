@@ -23,13 +23,13 @@ pub mod selection;
 pub mod selector;
 pub mod snapshots;
 pub mod selectors;
+pub mod semantic;
 pub mod sources;
 pub mod state;
 pub mod test_code;
 pub mod test_entry;
 pub mod unit_fixtures;
 pub mod unit_tests;
-pub mod unsupported;
 pub mod unused;
 
 use std::borrow::Cow;
@@ -48,6 +48,7 @@ use crate::jinja::{JsonMap, Library, RefCall, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::manifest::selectors::Selectors;
+use crate::manifest::semantic::Semantics;
 use crate::manifest::unit_tests::UnitTest;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
@@ -61,6 +62,8 @@ pub struct Manifest {
     pub sources: IndexMap<String, Source>,
     pub exposures: IndexMap<String, Exposure>,
     pub groups: IndexMap<String, Group>,
+    /// Semantic models, metrics and saved queries.
+    pub semantics: Semantics,
     pub docs: DocsBlocks,
     /// What YAML says of macros, by unique id.
     pub macro_properties: IndexMap<String, MacroProperties>,
@@ -408,14 +411,16 @@ impl Manifest {
 /// Binds every name of a project.
 pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) -> Manifest {
     let library = Arc::new(builtin::library(project, files, sink));
-    unsupported::report(project, sink);
     let docs = docs::collect(project);
     let mut drafts = nodes::draft(project, files, &library, &docs, sink);
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     names::settle(project, &library, &mut drafts.nodes, sink);
     operations::draft(project, files, &library, &mut drafts, sink);
-    let manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    let (semantics, switched_off) = semantic::collect(project, &docs, sink);
+    drafts.disabled.extend(switched_off);
+    let mut manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);
+    manifest.semantics = semantic::bind(project, &manifest, semantics, sink);
     access::report(project, &manifest, sink);
     deprecations::report(&manifest, sink);
     external::plugins(&manifest, sink);

@@ -11,6 +11,7 @@ pub mod packages;
 pub mod profile;
 pub mod properties;
 pub mod render;
+pub mod semantic;
 pub mod settings;
 pub mod unit_tests;
 pub mod vars;

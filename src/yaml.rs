@@ -280,6 +280,8 @@ impl<'a> Builder<'a> {
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.suffix != "str");
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let text = if is_block { self.ended_as_written(text, span) } else { text };
                 (if plain { scalar::read(&text) } else { Value::String(text.into_owned()) }, anchor)
             }
             Event::SequenceStart(anchor, _) => (Value::List(self.list(events, depth)?), anchor),
@@ -293,6 +295,16 @@ impl<'a> Builder<'a> {
             self.anchors.insert(anchor, yaml.clone());
         }
         Ok(yaml)
+    }
+
+    /// A block of text at the end of a file that does not end with a line break has none either.
+    fn ended_as_written<'t>(&self, text: Cow<'t, str>, span: Span) -> Cow<'t, str> {
+        let written = self.text.trim_end();
+        let is_last = span.range().end >= written.len() && !self.text[written.len()..].contains('\n');
+        match text.strip_suffix('\n') {
+            Some(kept) if is_last => Cow::Owned(kept.to_string()),
+            _ => text,
+        }
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<Yaml, Stop> {
@@ -427,6 +439,14 @@ mod tests {
         let place = value.as_ref().and_then(|value| value.get("d")).map(|last| last.span.range());
         assert_eq!(place, Some(68..69));
         assert_eq!(read("a: {\r\n  b: [\r\n  1\r\n]\r\n}\r\n").1, [""; 0]);
+    }
+
+    #[test]
+    fn a_block_at_the_end_of_a_file_ends_as_the_file_does() {
+        let text = |yaml: &str| parse_json(yaml).map(|json| json["a"].as_str().unwrap_or_default().to_string());
+        assert_eq!(text("b: |\n  c\na: |\n  one\n  two"), Ok("one\ntwo".to_string()));
+        assert_eq!(text("a: >\n  one\n  two\n"), Ok("one two\n".to_string()));
+        assert_eq!(text("a: |\n  one\nb: 1"), Ok("one\n".to_string()));
     }
 
     #[test]

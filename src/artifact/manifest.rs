@@ -11,17 +11,15 @@ use crate::artifact::declared::{self, DisabledEntry, OVERVIEW, OVERVIEW_ID};
 use crate::artifact::macros::Macros;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::parts::{Entries, Quoting};
-use crate::artifact::{Invocation, Metadata, seconds, selectors, unit_test};
+use crate::artifact::{Invocation, Metadata, seconds, selectors, semantic, unit_test};
 use crate::compile::CompiledNode;
 use crate::files::ProjectFiles;
 use crate::hash;
 use crate::manifest::{Manifest, access, names};
 use crate::project::Project;
+use crate::project::semantic::SemanticKind;
 
 const SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
-
-/// What dbt has and medal does not: one empty mapping each.
-const ABSENT: [&str; 3] = ["saved_queries", "semantic_models", "functions"];
 
 /// The whole file: borrowed, and made while it is written.
 pub struct ManifestArtifact<'a> {
@@ -59,8 +57,18 @@ impl Serialize for ManifestArtifact<'_> {
         let exposures =
             || manifest.exposures.values().map(|item| (&item.id, declared::exposure(item, project, created_at)));
         let groups = || manifest.groups.values().map(|item| (&item.id, declared::group(item, project)));
-        let parents = || neighbours(manifest, |id| manifest.graph.parents(id).collect());
-        let children = || neighbours(manifest, |id| manifest.graph.children(id).collect());
+        let readers = semantic::readers(manifest);
+        let parents = || {
+            neighbours(manifest, |id| {
+                let read = manifest.semantics.get(id).map_or(&[][..], |item| &item.depends_on);
+                manifest.graph.parents(id).chain(read.iter().map(String::as_str)).collect()
+            })
+        };
+        let children = || {
+            neighbours(manifest, |id| {
+                manifest.graph.children(id).chain(readers.get(id).into_iter().flatten().copied()).collect()
+            })
+        };
 
         let mut file = serializer.serialize_map(None)?;
         file.serialize_entry("metadata", &ManifestMetadata::new(project, self.invocation))?;
@@ -75,11 +83,12 @@ impl Serialize for ManifestArtifact<'_> {
         file.serialize_entry("child_map", &Entries(children))?;
         file.serialize_entry("group_map", &group_map(manifest))?;
         file.serialize_entry("unit_tests", &Entries(unit_tests))?;
-        file.serialize_entry("metrics", &BTreeMap::<(), ()>::new())?;
+        file.serialize_entry("metrics", &semantic::entries(manifest, SemanticKind::Metric, created_at))?;
         file.serialize_entry("selectors", &selectors::selectors(&manifest.selectors))?;
-        for key in ABSENT {
-            file.serialize_entry(key, &BTreeMap::<(), ()>::new())?;
+        for kind in [SemanticKind::SavedQuery, SemanticKind::Model] {
+            file.serialize_entry(kind.key(), &semantic::entries(manifest, kind, created_at))?;
         }
+        file.serialize_entry("functions", &BTreeMap::<(), ()>::new())?;
         file.end()
     }
 }
@@ -99,7 +108,7 @@ fn neighbours<'a>(
     of: impl Fn(&'a str) -> Vec<&'a str>,
 ) -> impl Iterator<Item = (&'a str, Vec<&'a str>)> {
     let ids = manifest.nodes.keys().chain(manifest.sources.keys()).chain(manifest.exposures.keys());
-    ids.map(move |id| {
+    ids.chain(manifest.semantics.keys()).map(move |id| {
         let mut neighbours = of(id);
         neighbours.sort_unstable();
         (id.as_str(), neighbours)

@@ -311,8 +311,9 @@ pub fn write_manifest(
     let manifest_written = artifact::write::make_target(target_dir)
         .and_then(|()| artifact::write::write_json(&target_dir.join("manifest.json"), &artifact, &secrets));
     let semantic = target_dir.join("semantic_manifest.json");
-    let written = manifest_written
-        .and_then(|()| artifact::write::write_json(&semantic, &artifact::semantic_manifest_json(), &secrets));
+    let written = manifest_written.and_then(|()| {
+        artifact::write::write_json(&semantic, &artifact::semantic::semantic_manifest_json(manifest), &secrets)
+    });
     written.map_err(|error| unwritable(context, &error))
 }
 

@@ -2,11 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::compile::semantic;
 use crate::jinja::JsonMap;
 use crate::manifest::contracts;
 use crate::manifest::{Exposure, Group, Kind, Manifest, Node, RefArguments, Source};
 use crate::project::freshness::complete;
 use crate::project::properties::{ColumnInfo, ColumnMap};
+use crate::project::semantic::SemanticKind;
 
 /// `model`: dbt's node object without its nulls, so that `model.config.get(key, default)` gives the default.
 pub fn node_json(manifest: &Manifest, node: &Node) -> Json {
@@ -34,13 +36,16 @@ pub fn graph_json(manifest: &Manifest) -> Json {
     let sources = manifest.sources.values().map(|source| (source.id.clone(), source_json(source)));
     let exposures = manifest.exposures.values().map(|exposure| (exposure.id.clone(), exposure_json(exposure)));
     let groups = manifest.groups.values().map(|group| (group.id.clone(), group_json(group)));
-    let mut graph = object(json!({"functions": {}, "metrics": {}, "semantic_models": {}, "saved_queries": {}}));
+    let mut graph = object(json!({"functions": {}}));
     // Moved in: `json!` would copy them.
     let mut put = |key: &str, items: JsonMap| drop(graph.insert(key.to_string(), Json::Object(items)));
     put("nodes", nodes.collect());
     put("sources", sources.collect());
     put("exposures", exposures.collect());
     put("groups", groups.collect());
+    for kind in SemanticKind::ALL {
+        put(kind.key(), semantic::objects(manifest, kind));
+    }
     Json::Object(graph)
 }
 
@@ -263,6 +268,7 @@ pub mod tests {
             sources: IndexMap::new(),
             exposures: IndexMap::new(),
             groups: IndexMap::new(),
+            semantics: IndexMap::new(),
             docs: Default::default(),
             macro_properties: IndexMap::new(),
             disabled: Vec::new(),

@@ -13,6 +13,7 @@ use crate::manifest::docs::DocsBlocks;
 use crate::manifest::graph::Graph;
 use crate::manifest::nodes::Drafts;
 use crate::manifest::refable::{Binder, place, ref_span_to};
+use crate::manifest::semantic::Semantics;
 use crate::manifest::{Exposure, Group, Manifest, Node, Source, names, unit_tests, unused};
 use crate::project::Project;
 
@@ -59,7 +60,20 @@ pub fn finish(
     let graph = graph(&nodes, &sources, &exposures, sink);
     let macro_properties = macro_properties(project);
     let selectors = Default::default();
-    Manifest { nodes, sources, exposures, groups, docs, macro_properties, disabled, library, graph, selectors }
+    let semantics = Semantics::new();
+    Manifest {
+        nodes,
+        sources,
+        exposures,
+        groups,
+        semantics,
+        docs,
+        macro_properties,
+        disabled,
+        library,
+        graph,
+        selectors,
+    }
 }
 
 fn macro_properties(project: &Project) -> IndexMap<String, crate::project::properties::MacroProperties> {

@@ -13,6 +13,7 @@ use crate::jinja::JsonMap;
 use crate::project::fields::Fields;
 use crate::project::freshness::{self, FreshnessProperties};
 use crate::project::render::YamlRenderer;
+use crate::project::semantic::{self, SemanticProperties};
 use crate::project::unit_tests::{self, UnitTestProperties};
 use crate::project::versions::{self, ModelVersion};
 use crate::yaml::{Value, Yaml};
@@ -32,8 +33,8 @@ pub struct Properties {
     pub sources: Vec<SourceProperties>,
     pub exposures: Vec<ExposureProperties>,
     pub groups: Vec<GroupProperties>,
-    /// `metrics` and the like: the key and its place.
-    pub semantics: Vec<(String, Span)>,
+    /// Semantic models, metrics and saved queries.
+    pub semantics: Vec<SemanticProperties>,
     pub unit_tests: Vec<UnitTestProperties>,
 }
 
@@ -205,19 +206,13 @@ pub fn read(path: &str, raw: &Yaml, renderer: &YamlRenderer, sink: &mut Diagnost
         singular_tests,
         macros: fields.each("macros", macro_),
         sources,
-        semantics: semantics(&yaml),
+        semantics: semantic::read(raw, renderer, fields.sink),
         exposures: fields.each("exposures", exposure),
         groups: fields.each("groups", group),
         unit_tests: fields.each("unit_tests", unit_tests::read),
     };
     fields.finish(Severity::Warning);
     properties
-}
-
-fn semantics(yaml: &Yaml) -> Vec<(String, Span)> {
-    let keys = ["metrics", "semantic_models", "saved_queries"];
-    let written = yaml.entries().iter().filter(|(key, value)| keys.contains(&key.name.as_str()) && !value.is_null());
-    written.map(|(key, _)| (key.name.clone(), key.span)).collect()
 }
 
 /// Keys that may stand beside `config:` as well as below it.

@@ -18,6 +18,7 @@ mod publish;
 mod quality;
 mod sample;
 mod seeds;
+mod semantic;
 mod selection;
 mod site;
 mod unit_tests;
