@@ -109,6 +109,11 @@ impl Yaml {
     }
 }
 
+/// Parses a file of a project. As with dbt, the white space at its end does not count, not even in a last block of text.
+pub fn parse_file(file: FileId, text: &str, sink: &mut Diagnostics) -> Option<Yaml> {
+    parse(file, text.trim_end(), sink)
+}
+
 /// Parses one document. Every problem goes to the sink; `None` if the file has no usable value (also if empty).
 pub fn parse(file: FileId, text: &str, sink: &mut Diagnostics) -> Option<Yaml> {
     let mut text = Cow::Borrowed(text);

@@ -84,6 +84,7 @@ impl DocsBlocks {
                 Some(doc) => doc.text.clone(),
                 None => found.get(0).map_or(String::new(), |whole| whole.as_str().to_string()),
             });
-        replaced.into_owned()
+        // Of a template, which this is, the line break at its end does not count.
+        replaced.strip_suffix('\n').unwrap_or(&replaced).to_string()
     }
 }

@@ -308,7 +308,7 @@ impl Reader<'_> {
                 continue;
             }
             let Some(file) = self.read(&found.on_disk) else { continue };
-            if let Some(raw) = yaml::parse(file, &self.files.get(file).text, self.sink) {
+            if let Some(raw) = yaml::parse_file(file, &self.files.get(file).text, self.sink) {
                 all.push(properties::read(&found.path, &raw, renderer, self.sink));
             }
         }

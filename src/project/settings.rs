@@ -129,7 +129,7 @@ fn read_one(path: &Path, files: &ProjectFiles, sink: &mut Diagnostics) -> Found 
         }
     };
     let before = sink.has_errors();
-    match yaml::parse(file, &files.get(file).text, sink) {
+    match yaml::parse_file(file, &files.get(file).text, sink) {
         Some(yaml) => Found::Yes(yaml),
         None if !before && sink.has_errors() => Found::Bad,
         None => {

@@ -221,3 +221,15 @@ fn a_node_depends_on_the_macros_of_its_hooks() {
     let node = &project.json("target/manifest.json")["nodes"]["model.shop.a"];
     assert_eq!(node["depends_on"]["macros"], serde_json::json!(["macro.shop.body", "macro.shop.note"]));
 }
+
+#[test]
+fn descriptions_end_where_dbt_ends_them() {
+    let yaml = "models:\n  - name: a\n    description: |\n      {{ doc('all') }}\n  - name: b\n    description: |\n      The last.\n";
+    let docs = ("models/docs.md", "{% docs all %}All of it.{% enddocs %}");
+    let files = [("models/a.sql", "select 1 as id"), ("models/b.sql", "select 1 as id"), ("models/z.yml", yaml), docs];
+    let project = dbt(&files);
+    project.ends(0, &["parse"]);
+    let nodes = &project.json("target/manifest.json")["nodes"];
+    assert_eq!(nodes["model.shop.a"]["description"], "All of it.");
+    assert_eq!(nodes["model.shop.b"]["description"], "The last.");
+}
