@@ -11,9 +11,11 @@ pub mod debug;
 pub mod docs;
 pub mod deps;
 pub mod desk;
+pub mod diff;
 pub mod execute;
 pub mod flags;
 pub mod freshness;
+pub mod hold;
 pub mod init;
 pub mod lineage;
 pub mod list;
@@ -22,9 +24,12 @@ pub mod quarantine;
 pub mod remembered;
 pub mod report;
 pub mod retry;
+pub mod rollback;
+pub mod runs;
 pub mod show;
 pub mod state;
 pub mod site;
+pub mod status;
 pub mod workspace;
 
 use std::io::{IsTerminal, Write};
@@ -133,6 +138,11 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Docs(command) => docs::docs(context, command),
         Command::RunOperation(options) => operation::run_operation(context, options),
         Command::Quarantine(command) => quarantine::quarantine(context, command),
+        Command::Status(options) => status::status(context, options),
+        Command::Runs(command) => runs::runs(context, command),
+        Command::Diff(options) => diff::diff(context, options),
+        Command::Rollback(options) => rollback::rollback(context, options),
+        Command::Hold(options) => hold::hold(context, options),
         Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),
         Command::Seed(options) => execute::seed(context, options),

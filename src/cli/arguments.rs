@@ -21,7 +21,9 @@ use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, LineageOptio
 use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
-use crate::cli::arguments::publish::{PublishOptions, QuarantineCommand};
+use crate::cli::arguments::publish::{
+    DiffOptions, HoldOptions, PublishOptions, QuarantineCommand, RollbackOptions, RunsCommand, StatusOptions,
+};
 use crate::cli::arguments::sample::SampleOptions;
 use crate::manifest::microbatch::moment;
 
@@ -89,6 +91,17 @@ pub enum Command {
     /// Look at the rows that tests have held back
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Show how the rows of each model add up, and what is published of it
+    Status(StatusOptions),
+    /// Look at earlier runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Compare what is published of models with another version
+    Diff(DiffOptions),
+    /// Publish an earlier version of models again
+    Rollback(RollbackOptions),
+    /// Keep what is published of models as it is
+    Hold(HoldOptions),
     /// Install the packages that `packages.yml` lists
     Deps(DepsOptions),
     /// Make views that point to what another run has built
@@ -141,6 +154,11 @@ impl Command {
             Command::Docs(docs) => docs.name(),
             Command::Source(SourceCommand::Freshness(_)) => "source freshness",
             Command::Quarantine(_) => "quarantine",
+            Command::Status(_) => "status",
+            Command::Runs(_) => "runs",
+            Command::Diff(_) => "diff",
+            Command::Rollback(_) => "rollback",
+            Command::Hold(_) => "hold",
             Command::Deps(_) => "deps",
             Command::Clone(_) => "clone",
             Command::Clean(_) => "clean",

@@ -75,8 +75,8 @@ impl<'c> Desk<'c> {
     }
 
     /// Calls a macro for every model, and gives the answers that are something.
-    pub fn ask_all(&self, name: &str, arguments: &[Json]) -> Result<Vec<Json>, Exit> {
-        let answers = self.nodes().into_iter().map(|node| self.ask(node, name, arguments));
+    pub fn ask_all(&self, name: &str, arguments: impl Fn(&Node) -> Vec<Json>) -> Result<Vec<Json>, Exit> {
+        let answers = self.nodes().into_iter().map(|node| self.ask(node, name, &arguments(node)));
         let answers = answers.collect::<Result<Vec<Json>, Exit>>()?;
         Ok(answers.into_iter().filter(|answer| !answer.is_null()).collect())
     }

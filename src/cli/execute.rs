@@ -232,7 +232,9 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     };
     let planned = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
     hooks::make_schemas(&session, &warehouse, planned.clone()).map_err(stop_at)?;
-    ledger::prepare(&session, &warehouse, planned).map_err(stop_at)?;
+    ledger::prepare(&session, &warehouse, planned.clone()).map_err(stop_at)?;
+    let record = |state| ledger::record_run(&session, &warehouse, planned.clone(), mode.command, state);
+    record(("running", None)).map_err(stop_at)?;
     let started = hooks::run(&session, &warehouse, Moment::Start, &[], context.reporter.as_ref());
 
     let options =
@@ -262,7 +264,16 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     context.reporter.summary(&workspace.manifest, &results);
     write(context, workspace, &results, &compiled)?;
     written.map_err(|error| workspace::unwritable(context, &error))?;
-    Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
+    let exit = if results.failed() { Exit::Failed } else { Exit::Fine };
+    let status = if results.interrupted {
+        "interrupted"
+    } else if results.failed() {
+        "error"
+    } else {
+        "success"
+    };
+    record((status, Some(exit.code()))).map_err(stop_at)?;
+    Ok(exit)
 }
 
 /// Compiles the selected ephemeral models that nothing has read, for their compiled SQL. One that cannot be compiled is

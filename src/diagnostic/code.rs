@@ -359,4 +359,14 @@ codes! {
     ///
     /// Nothing was published. This is a mistake of medal, or of a materialization that the project has written itself.
     UnbalancedRows => "unbalanced-rows",
+    /// A model cannot be rolled back: the version is not kept any more, or was never there.
+    ///
+    /// A table keeps the version before the one that is published; `keep_generations: 3` keeps two. An incremental model
+    /// keeps none unless it has that config, and a view shows what its parents have.
+    NoVersion => "no-version",
+    /// A full refresh of an incremental model would lose its oldest rows.
+    ///
+    /// What it reads does not go back as far as what it has, so that it cannot be built again from it. Nothing was
+    /// published. If the rows are meant to go, build once with `--allow-shrink MODEL`.
+    LostHistory => "lost-history",
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::compile::host::NodeHost;
 use crate::compile::scope;
@@ -37,6 +37,31 @@ pub fn prepare<'a>(
         let closed =
             warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
         closed.map_err(|error| Diagnostic::error(Code::SqlError, None, error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Writes down how a run stands, in every database in which one of the nodes is written down.
+pub fn record_run<'a>(
+    session: &Arc<Session>,
+    warehouse: &Arc<Warehouse>,
+    nodes: impl Iterator<Item = &'a Node>,
+    command: &str,
+    (status, exit_code): (&str, Option<u8>),
+) -> Result<(), Diagnostic> {
+    let started = session.invocation.started.to_rfc3339();
+    for database in databases(nodes, &session.project.layers) {
+        let version = env!("CARGO_PKG_VERSION");
+        let arguments =
+            [json!(database), json!(status), json!(command), json!(exit_code), json!(version), json!(started)];
+        let library = &session.manifest.library;
+        let found = library.find(&session.project.root().name, "record_run").expect("the templates have this macro");
+        let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
+        let arguments = arguments.map(ScopeValue::Json);
+        let done = library.call(&found.unique_id, &arguments, &[], &operation_scope(session, &[]), host);
+        done.map_err(|error| builtin::diagnostic(&error))?;
+        let ended = warehouse.with(|connection| if connection.in_transaction() { connection.commit() } else { Ok(()) });
+        ended.map_err(|error| Diagnostic::error(Code::SqlError, None, error.to_string()))?;
     }
     Ok(())
 }

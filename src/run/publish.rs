@@ -54,6 +54,14 @@ impl Shared<'_> {
     /// Runs all steps of a unit.
     pub(super) fn work_on_unit(&self, worker: &Worker, first: usize) {
         let unit = &self.plan.steps[first].unit;
+        if let Some((held, why)) = unit.iter().find_map(|step| Some((self.node(*step), worker.held(self.node(*step))?)))
+        {
+            for step in unit {
+                let reason = format!("`{}` is held: {why}", held.name);
+                self.ended(self.next_index(), *step, node::not_begun(self.node(*step), reason));
+            }
+            return;
+        }
         let mut members: Vec<Member<'_>> = Vec::new();
         let (mut checks, mut guards, mut done) = (Vec::new(), Vec::new(), Vec::new());
         let several = unit.iter().filter(|step| !self.node(**step).is_test()).count() > 1;
@@ -74,7 +82,8 @@ impl Shared<'_> {
             let index = self.begin(*step);
             match worker.build_member(node, *step, index, several) {
                 Ok(member) => {
-                    let problem = worker.unbalanced(node).or_else(|| worker.shrunk(&member));
+                    let problem = worker.unbalanced(node).or_else(|| worker.lost_history(&member));
+                    let problem = problem.or_else(|| worker.shrunk(&member));
                     guards.extend(problem.map(|problem| (node.name.clone(), problem)));
                     members.push(member);
                 }
@@ -235,12 +244,40 @@ impl Worker {
         }
     }
 
+    /// Why nothing of a model is to change, if `medal hold` has said so.
+    fn held(&self, node: &Node) -> Option<String> {
+        if node.is_test() {
+            return None;
+        }
+        self.ask(node, "hold_of", &[]).ok()?.as_str().map(str::to_string)
+    }
+
+    /// Whether the command lets a model lose rows.
+    fn may_shrink(&self, node: &Node) -> bool {
+        let allowed = self.session.flags.get("ALLOW_SHRINK").and_then(Json::as_array);
+        let name = node.search_name();
+        allowed.is_some_and(|names| names.iter().any(|allowed| allowed.as_str() == Some(&*name)))
+    }
+
+    /// What is wrong if an incremental model that was built anew begins later than before.
+    fn lost_history(&self, member: &Member<'_>) -> Option<Diagnostic> {
+        let is_anew = member.node.materialized() == "incremental" && !member.adds;
+        if !is_anew || !member.publishing.audited || self.may_shrink(member.node) {
+            return None;
+        }
+        let lost = self.ask(member.node, "lost_history", &[&member.before]).ok()?;
+        let (column, was, is) = (lost["column"].as_str()?, lost["was"].as_str()?, lost["is"].as_str()?);
+        let name = member.node.search_name();
+        let message = format!("`{name}` would begin with `{column}` {is}, and has rows since {was}");
+        let help = format!("if they are meant to go, build with `--allow-shrink {name}`");
+        Some(Diagnostic::error(Code::LostHistory, refable::place(member.node), message).help(help))
+    }
+
     /// What is wrong if a table has lost more rows than it may.
     fn shrunk(&self, member: &Member<'_>) -> Option<Diagnostic> {
         let (before, after) = (member.before["rows"].as_u64()?, member.rows.as_u64()?);
-        let allowed = self.session.flags.get("ALLOW_SHRINK").and_then(Json::as_array);
         let name = member.node.search_name();
-        let is_allowed = allowed.is_some_and(|names| names.iter().any(|allowed| allowed.as_str() == Some(&*name)));
+        let is_allowed = self.may_shrink(member.node);
         #[expect(clippy::cast_precision_loss, reason = "a share of rows need not be exact")]
         let lost = 1.0 - after as f64 / before.max(1) as f64;
         let is_too_much = (after == 0 && before > 0) || member.publishing.max_shrink.is_some_and(|most| lost > most);

@@ -54,6 +54,20 @@
   {{ return(rows_of(load_cached_relation(this))) }}
 {%- endmacro %}
 
+{# Since when the rows of an incremental model are there, before it was built anew and now, if it begins later now: by
+   `event_time`, or by `_ingest_date`, the date on which bronze has received a row. #}
+{% macro lost_history(before) -%}
+  {%- set names = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+  {%- set column = config.get('event_time') or ('_ingest_date' if '_ingest_date' in names else none) -%}
+  {%- if not before.is_kept or column is none -%}{{ return(none) }}{%- endif -%}
+  {%- set rows = run_query(
+    'select was.oldest::varchar, coalesce(now.oldest::varchar, \'none\') from (select min(' ~ column ~ ') as oldest from '
+    ~ version_relation(before.version) ~ ') as was, (select min(' ~ column ~ ') as oldest from ' ~ this
+    ~ ') as now where was.oldest is not null and (now.oldest is null or now.oldest > was.oldest)'
+  ) -%}
+  {{ return({'column': column, 'was': rows[0][0], 'is': rows[0][1]} if rows | length else none) }}
+{%- endmacro %}
+
 {# Writes down that what was built is what readers see from the commit on. #}
 {% macro record_publication(before, entry, keep) -%}
   {%- do record_unit(before, entry, 'success') -%}

@@ -37,6 +37,11 @@ fn help_names_every_command_and_fits_80_columns() {
         "docs",
         "source",
         "quarantine",
+        "status",
+        "runs",
+        "diff",
+        "rollback",
+        "hold",
         "deps",
         "clone",
         "clean",
@@ -250,7 +255,7 @@ pub fn without_times(text: &str) -> String {
     let clock = fancy_regex::Regex::new(r"\b\d\d:\d\d:\d\d\b").expect("the pattern is right");
     let seconds = fancy_regex::Regex::new(r"\b\d+\.\d\d(?=s\b| seconds\b)").expect("the pattern is right");
     let date = fancy_regex::Regex::new(r"\b20\d\d-\d\d-\d\d\b").expect("the pattern is right");
-    let version = fancy_regex::Regex::new(r"__medal_[0-9a-f]{8}|version `[0-9a-f]{8}`").expect("the pattern is right");
+    let version = fancy_regex::Regex::new(r"\b(?:\w*__medal_)?[0-9a-f]{8}\b").expect("the pattern is right");
     let text = clock.replace_all(text, "00:00:00");
     let text = version.replace_all(&text, "VERSION");
     let text = date.replace_all(&text, "2000-01-01");

@@ -35,3 +35,58 @@ pub struct QuarantineOptions {
     #[arg(long = "where", value_name = "SQL")]
     pub condition: Option<String>,
 }
+
+#[derive(Debug, Args)]
+pub struct RollbackOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// The version to go back to, or the id of the run that built it; the one before, if none is given
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct HoldOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// Why nothing is to change
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Let builds change the models again
+    #[arg(long, conflicts_with = "reason")]
+    pub release: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// The version to compare with, or the id of the run that built it; the newest that is not read, if none is given
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+}
+
+/// What to tell of runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the last runs
+    List {
+        /// So many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show what a run has built
+    Show {
+        /// The id of the run, or how it begins; the last one, if none is given
+        run: Option<String>,
+        /// Show everything that happened, in the order of time
+        #[arg(long)]
+        timeline: bool,
+    },
+}

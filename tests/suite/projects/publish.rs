@@ -143,3 +143,81 @@ fn no_publish_builds_and_audits_and_leaves_what_is_there() {
     assert_eq!(project.query(&format!("select distinct generation from gold.{candidate}")), "2");
     assert_eq!(project.query("select distinct state from medal_meta.publications order by 1"), "audited\npublished");
 }
+
+/// The version of the last run that has published orders.
+fn version(project: &Project) -> String {
+    project.query(
+        "select to_version from medal_meta.publications where model like '%.orders' order by recorded_at desc limit 1",
+    )
+}
+
+#[test]
+fn a_rollback_brings_the_version_before_back_and_the_next_build_goes_on_from_there() {
+    let project = shop();
+    build(&project, 0, "{generation: 1}");
+    let first = version(&project);
+    build(&project, 0, "{generation: 2}");
+    project.ends(0, &["rollback", "--select", "orders", "customers"]);
+    assert_eq!(project.query("select distinct generation from silver.orders"), "1");
+    assert_eq!(project.query("select distinct generation from gold.customers"), "1");
+    let ran = project.ends(1, &["rollback", "--select", "orders", "--to", "00000000"]);
+    assert!(ran.all().contains("the version `00000000` is not kept"), "{}", ran.all());
+    build(&project, 0, "{generation: 3}");
+    assert_eq!(project.query("select distinct generation from silver.orders"), "3");
+    project.ends(0, &["rollback", "--select", "orders", "--to", &first]);
+    assert_eq!(project.query("select distinct generation from silver.orders"), "1");
+    assert_eq!(
+        project.query("select state from medal_meta.publications where model like '%.orders' order by recorded_at"),
+        "published\npublished\nrolled_back\npublished\nrolled_back"
+    );
+}
+
+#[test]
+fn a_model_that_is_held_is_not_built_and_neither_is_what_reads_it() {
+    let project = shop();
+    build(&project, 0, "{generation: 1}");
+    project.ends(0, &["hold", "--select", "orders", "--reason", "INC-12"]);
+    let ran = project.ends(0, &["build", "--vars", "{generation: 2}"]);
+    assert!(ran.all().contains("`orders` is held: INC-12"), "{}", ran.all());
+    assert_eq!(project.query("select distinct generation from silver.orders"), "1");
+    assert_eq!(project.query("select distinct generation from gold.customers"), "1");
+    project.ends(0, &["hold", "--select", "orders", "--release"]);
+    build(&project, 0, "{generation: 3}");
+    assert_eq!(project.query("select distinct generation from silver.orders"), "3");
+}
+
+#[test]
+fn diff_status_and_runs_tell_of_versions_rows_and_what_happened() {
+    let project = shop();
+    build(&project, 0, "{}");
+    build(&project, 1, "{bad: 2, n: 10}");
+    let ran = project.ends(0, &["diff", "--select", "orders"]);
+    let cells: Vec<&str> = ran.stdout.lines().nth(2).unwrap_or_default().split('|').map(str::trim).collect();
+    assert_eq!([cells[3], cells[4], cells[5], cells[6]], ["9", "10", "2", "3"], "{}", ran.all());
+    let status = project.ends(0, &["status"]).stdout;
+    let line = |name: &str| status.lines().find(|line| line.contains(name)).unwrap_or_default().to_string();
+    assert!(line("| orders").contains("staged") && line("customers").contains("published"), "{status}");
+    let runs = project.ends(0, &["runs", "list"]).stdout;
+    assert!(runs.contains("build") && runs.contains("success") && runs.contains("error"), "{runs}");
+    let timeline = project.ends(0, &["runs", "show", "--timeline"]).stdout;
+    for what in ["not_null_orders_amount", "staged", "not published: `not_null_orders_amount` failed", "error"] {
+        assert!(timeline.contains(what), "{what}: {timeline}");
+    }
+    let shown = project.ends(0, &["runs", "show"]).stdout;
+    assert!(shown.contains("bronze_orders") && shown.contains("orders"), "{shown}");
+}
+
+#[test]
+fn a_full_refresh_that_would_lose_the_oldest_rows_is_not_published() {
+    let project = shop();
+    project.write(
+        "models/silver/orders.sql",
+        "{{ config(materialized='incremental', event_time='id') }} select * from {{ ref('bronze_orders') }} where id >= {{ var('since', 0) }}",
+    );
+    build(&project, 0, "{}");
+    let ran = project.ends(1, &["build", "--full-refresh", "--vars", "since: 4"]);
+    assert!(ran.all().contains("`orders` would begin with `id` 4, and has rows since 0"), "{}", ran.all());
+    assert_eq!(project.query("select count(*) from silver.orders"), "9");
+    project.ends(0, &["build", "--full-refresh", "--vars", "since: 4", "--allow-shrink", "orders"]);
+    assert_eq!(project.query("select count(*) from silver.orders"), "5");
+}

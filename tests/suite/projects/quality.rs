@@ -158,3 +158,60 @@ fn an_incremental_model_with_a_contract_holds_back_its_new_rows_and_takes_releas
     let ran = project.ends(0, &["quarantine", "show", "--select", "orders", "--where", "id = 2"]);
     assert!(ran.stdout.contains("bob"), "{}", ran.all());
 }
+
+#[test]
+fn the_tests_that_medal_brings_along_pass_and_fail_as_they_say() {
+    let project = orders("      - {name: id}\n", "");
+    project.write("seeds/stats.csv", "table_name,row_count\norders,6\n");
+    let test = |name: &str, arguments: &str| format!("      - medal.{name}: {{arguments: {{{arguments}}}}}\n");
+    let good = [
+        test("null_rate", "column_name: amount, max: 0.34"),
+        test("row_count_between", "min: 6, max: 6"),
+        test("row_count_matches", "to: ref('stats'), key: orders, count_column: row_count::int"),
+        test("row_count_anomaly", "min_builds: 14"),
+        test("freshness", "column_name: \"now()\", max_age: 1 hour"),
+        test("join_coverage", "column_name: customer, to: ref('people'), field: name, min: 0.6"),
+        test("sum_matches", "column_name: amount, to: ref('orders'), field: amount"),
+        test("sequence_gaps", "column_name: id"),
+        test("expression", "expression: id > 0"),
+        test("regex", "column_name: _source_file, pattern: '^[ab][.]csv$'"),
+        test("length", "column_name: _source_file, min: 5, max: 5"),
+        test("in_range", "column_name: id, min: 1, max: 5"),
+    ];
+    let bad = [
+        test("null_rate", "column_name: amount, max: 0.3"),
+        test("row_count_between", "min: 7"),
+        test("row_count_matches", "to: ref('people'), tolerance: 0.5"),
+        test("freshness", "column_name: \"timestamp '2020-01-01'\", max_age: 1 day"),
+        test("join_coverage", "column_name: customer, to: ref('people'), field: name"),
+        test("sum_matches", "column_name: amount, to: ref('orders'), field: id"),
+        test("sequence_gaps", "column_name: amount, step: 3"),
+        test("expression", "expression: id > 1"),
+        test("regex", "column_name: _source_file, pattern: '^a'"),
+        test("length", "column_name: _source_file, max: 4"),
+        test("in_range", "column_name: id, min: 1, max: 5, inclusive: false"),
+    ];
+    let with = |tests: &[String]| {
+        format!("models:\n  - name: orders\n    config: {{publish: immediate}}\n    data_tests:\n{}", tests.concat())
+    };
+    project.write("models/models.yml", &with(&good));
+    project.ends(0, &["build"]);
+    project.write("models/models.yml", &with(&bad));
+    project.ends(1, &["test"]);
+    let passed: Vec<String> = project.outcomes().into_iter().filter(|outcome| !outcome.contains(" fail ")).collect();
+    assert!(passed.is_empty() && project.outcomes().len() == bad.len(), "{:?}", project.outcomes());
+}
+
+#[test]
+fn a_row_count_far_from_the_usual_one_is_an_anomaly() {
+    let project = orders("      - {name: id}\n", "");
+    project.write("models/silver/orders.sql", "select i as id from range({{ var('n', 100) }}) as t(i)");
+    project.write(
+        "models/models.yml",
+        "models:\n  - name: orders\n    data_tests: [{medal.row_count_anomaly: {arguments: {min_builds: 3}}}]\n",
+    );
+    for n in [100, 101, 99, 500] {
+        project.ends(i32::from(n == 500), &["build", "--select", "orders", "--vars", &format!("n: {n}")]);
+    }
+    assert_eq!(project.query("select count(*) from main.orders"), "99");
+}
