@@ -191,3 +191,45 @@ fn a_reader_that_polls_through_rebuilds_never_sees_a_bad_row_or_a_missing_table(
     });
     assert!(looks.load(Ordering::Relaxed) > 100, "the reader had {} looks", looks.load(Ordering::Relaxed));
 }
+
+#[test]
+fn no_row_is_lost_and_none_is_there_twice_when_a_run_that_holds_rows_back_is_killed() {
+    let project = Project::of(&[
+        ("medal.yml", MEDAL),
+        SCHEMAS,
+        (
+            "models/silver/events.sql",
+            "{{ config(materialized='incremental', incremental_strategy='append') }}
+             select i as id, case when i % 10 <> 3 then i end as amount, md5(i::varchar) as note from range({{ var('until', 20000) }}) as t(i)
+             {% if is_incremental() %} where i > (select max(id) from {{ this }}) {% endif %}",
+        ),
+        (
+            "models/all.yml",
+            "models: [{name: events, columns: [{name: amount, data_tests: [{not_null: {config: {action: quarantine}}}]}, {name: id, data_tests: [unique]}]}]",
+        ),
+    ]);
+    let rows = "select (select count(*) from silver.events) || '|' || (select count(distinct id) from silver.events) || '|' ||
+                (select count(*) from silver.events__quarantine) || '|' || (select count(distinct id) from silver.events__quarantine)";
+    let begin = Instant::now();
+    project.ends(0, &["build", "--vars", "until: 20000"]);
+    let whole = begin.elapsed();
+    assert_eq!(project.query(rows), "18000|18000|2000|2000");
+    let mut killed = 0;
+    for attempt in 1..=20_u32 {
+        let vars = format!("until: {}", 20000 + attempt * 20000);
+        let mut command = project.command(&["build", "--vars", &vars]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("medal starts");
+        std::thread::sleep(whole * (2 + (attempt * 7) % 22) / 24);
+        killed += u32::from(child.try_wait().expect("medal can be waited for").is_none());
+        child.kill().expect("a process can be killed");
+        child.wait().expect("medal ends");
+        let seen: Vec<u32> =
+            project.query(rows).split('|').map(|count| count.parse().expect("it is a count")).collect();
+        assert_eq!((seen[0], seen[2]), (seen[1], seen[3]), "rows are there twice: {seen:?}");
+        assert_eq!(seen[0], seen[2] * 9, "rows are lost: {seen:?}");
+    }
+    assert!(killed > 7, "only {killed} of 20 builds were still running when they were killed");
+    project.ends(0, &["build", "--vars", "until: 420000"]);
+    assert_eq!(project.query(rows), "378000|378000|42000|42000");
+}
