@@ -221,9 +221,9 @@ def compare_runs(dbt, medal, again, options):
     if options.without_unit_tests:
         leave_unit_tests_out(dbt, medal)
     leave_no_work_out(dbt)
+    leave_skipped_unit_tests_out(dbt, medal, again)
     if again:
         leave_changing_out(dbt, medal, again)
-    leave_skipped_unit_tests_out(dbt, medal)
     differences = compare_maps("exit codes", *numbered(dbt.exit_codes, medal.exit_codes, options))
     for number, command in enumerate(options.commands):
         differences += compare_maps(f"outcomes of `{command}`", dbt.outcomes[number], medal.outcomes[number])
@@ -257,14 +257,21 @@ def leave_unit_tests_out(dbt, medal):
     print(f"unit tests: {len(missing)} not built by medal")
 
 
-def leave_skipped_unit_tests_out(dbt, medal):
+def leave_skipped_unit_tests_out(dbt, medal, again):
     """Takes out the unit tests that dbt skips once another of the same model has failed: medal runs them all."""
-    for there, here in zip(dbt.outcomes, medal.outcomes):
-        skipped = [node for node, (status, _) in there.items() if status == "skipped" and node.startswith("unit_test.")]
-        for node in [node for node in skipped if node in here]:
-            for entries in (there, here, dbt.compiled, medal.compiled):
-                entries.pop(node, None)
-            print(f"left out, since dbt skips it and medal does not: {node}")
+    runs = [run for run in (dbt, again) if run]
+    skipped = {
+        node
+        for outcomes in (outcomes for run in runs for outcomes in run.outcomes)
+        for node, (status, _) in outcomes.items()
+        if status == "skipped" and node.startswith("unit_test.")
+    }
+    for run in [*runs, medal]:
+        for entries in [*run.outcomes, run.compiled]:
+            for node in skipped & entries.keys():
+                del entries[node]
+    if skipped:
+        print(f"left out, since dbt skips them and medal does not: {', '.join(sorted(skipped))}")
 
 
 def leave_no_work_out(dbt):
