@@ -15,9 +15,12 @@ use crate::plan::{Needs, Plan, PlanOptions, Step};
 use crate::project::layers::Layers;
 
 /// The units of a plan, each under the id of its first model.
+#[derive(Default)]
 pub struct Units<'a> {
     /// The unit that a step belongs to; a step without one is not in here.
     unit_of: BTreeMap<&'a str, &'a str>,
+    /// The steps of each unit.
+    members: BTreeMap<&'a str, Vec<&'a str>>,
     /// The units whose models are audited.
     audited: BTreeSet<&'a str>,
     /// Steps that a step comes after, however they end.
@@ -33,7 +36,7 @@ impl<'a> Units<'a> {
         options: PlanOptions,
         sink: &mut Diagnostics,
     ) -> Units<'a> {
-        let mut units = Units { unit_of: BTreeMap::new(), audited: BTreeSet::new(), after: Needs::new() };
+        let mut units = Units::default();
         if !layers.enforced {
             return units;
         }
@@ -54,12 +57,17 @@ impl<'a> Units<'a> {
                     sink.extend(node.map(|node| torn(node, group)));
                 }
                 let leader = group.map_or(id, |group| *first.entry((group, steps(group))).or_insert(id));
-                units.unit_of.insert(id, leader);
+                units.put(id, leader);
                 units.audited.extend(publishing.audited.then_some(leader));
             }
             depths.insert(id, depth);
         }
         units
+    }
+
+    fn put(&mut self, id: &'a str, unit: &'a str) {
+        self.unit_of.insert(id, unit);
+        self.members.entry(unit).or_default().push(id);
     }
 
     fn unit(&self, id: &'a str) -> &'a str {
@@ -75,7 +83,7 @@ impl<'a> Units<'a> {
         for test in tests.collect::<Vec<_>>() {
             let id = test.id.as_str();
             let Some(unit) = self.unit_for(manifest, test, needs) else { continue };
-            self.unit_of.insert(id, unit);
+            self.put(id, unit);
             let (own, others) = needs[id].iter().partition(|other| self.unit(other) == unit);
             needs.insert(id, own);
             self.after.insert(id, others);
@@ -97,8 +105,6 @@ impl<'a> Units<'a> {
 
     /// Whether a step waits for a unit, also by way of others.
     fn reaches(&self, from: &'a str, unit: &str, needs: &Needs<'a>) -> bool {
-        let mut members: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        self.unit_of.iter().for_each(|(id, unit)| members.entry(*unit).or_default().push(*id));
         let mut seen = BTreeSet::new();
         let mut open = vec![self.unit(from)];
         while let Some(next) = open.pop() {
@@ -107,7 +113,7 @@ impl<'a> Units<'a> {
             }
             if seen.insert(next) {
                 let alone = [next];
-                let parts = members.get(next).map_or(&alone[..], Vec::as_slice);
+                let parts = self.members.get(next).map_or(&alone[..], Vec::as_slice);
                 let before = parts.iter().flat_map(|id| [needs.get(id), self.after.get(id)]).flatten().flatten();
                 open.extend(before.map(|id| self.unit(id)));
             }

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value as Json, json};
 
 use crate::compile::CompiledNode;
-use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::layer::actions::{self, Action};
 use crate::layer::publishing::publishing;
 use crate::manifest::{Node, microbatch, refable};
@@ -124,7 +124,7 @@ impl Shared<'_> {
         let mut checks = Vec::new();
         for ((step, node), passed) in tests.iter().zip(nodes).zip(passed) {
             let index = self.begin(*step);
-            let outcome = if passed { worker.pass(node) } else { worker.judge(node, worker.run(node)) };
+            let outcome = if passed { worker.pass(node) } else { in_unit(worker.judge(node, worker.run(node))) };
             checks.push(Check { test: node, status: outcome.status, failures: outcome.failures });
             self.ended(index, *step, outcome);
         }
@@ -381,6 +381,16 @@ impl Refusal {
             Refusal::NotAsked => "not published: `--no-publish`".to_string(),
         }
     }
+}
+
+/// A test that has failed in a unit: what it has found is not what is published.
+fn in_unit(mut outcome: Outcome) -> Outcome {
+    for problem in outcome.diagnostics.iter_mut().filter(|problem| problem.severity == Severity::Error) {
+        if problem.code == Code::TestFailed {
+            problem.help = Some("the rows that it found are in what was built and is not published".to_string());
+        }
+    }
+    outcome
 }
 
 fn not_published(outcome: Outcome, problem: Diagnostic) -> Outcome {
