@@ -10,6 +10,7 @@ use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
 use crate::jinja::methods;
 use crate::jinja::modules::datetime;
+use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::objects::view::{View, ViewKind};
 use crate::jinja::python;
 
@@ -35,17 +36,19 @@ fn operands(args: &Arguments) -> Result<(Value, Value), Error> {
     Ok((args.required(0)?, args.required(1)?))
 }
 
-fn unsupported(operator: &str, left: &Value, right: &Value) -> Error {
+/// What Python says of an operator between values of these types.
+pub fn unsupported(operator: &str, left: &Value, right: &Value) -> Error {
     let (left, right) = (python::type_name(left), python::type_name(right));
     runtime(format!("`{operator}` is not defined for values of type {left} and {right}"))
 }
 
-enum Numbers {
+/// Two numbers of one type; truth values count as 0 and 1.
+pub enum Numbers {
     Int(i128, i128),
     Float(f64, f64),
 }
 
-fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
+pub fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
     let is_number = |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
     if !is_number(left) || !is_number(right) {
         return None;
@@ -123,6 +126,22 @@ pub fn subtract(_state: &mut State, args: Arguments) -> Result<Value, Error> {
         return Ok(View::set(ours.items().into_iter().filter(|item| !theirs.contains(item))));
     }
     Err(unsupported("-", &left, &right))
+}
+
+/// `__neg(a)`: `-a`.
+pub fn negate(state: &mut State, args: Arguments) -> Result<Value, Error> {
+    subtract(state, Arguments::new("-", &[Value::from(0), args.required(0)?]))
+}
+
+/// `__part(value)`: what `[a:b]` is taken of. What has no parts gives nothing, as in Jinja2.
+pub fn sliceable(_state: &mut State, args: Arguments) -> Result<Value, Error> {
+    let value = args.required(0)?;
+    match value.kind() {
+        ValueKind::Undefined => Err(runtime("a value that is not defined has no parts")),
+        _ if value.downcast_object_ref::<RelationObject>().is_some() => Err(runtime("a relation has no parts")),
+        ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::Map => Ok(Value::from("")),
+        _ => Ok(value),
+    }
 }
 
 /// `__mod(a, b)`: the remainder, or a text with `%s` in it.
