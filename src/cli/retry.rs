@@ -53,7 +53,8 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
                 return Err(Exit::Unusable);
             };
             let workspace = workspace::open(context)?;
-            let known = |id: &String| workspace.manifest.node(id).is_some();
+            let manifest = &workspace.manifest;
+            let known = |id: &String| manifest.node(id).is_some() || manifest.exposures.contains_key(id);
             let mut unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
             let done = committed(context, &workspace, &past.run, &unfinished)?;
             unfinished.retain(|id| !done.contains(id));
