@@ -13,6 +13,7 @@ use crate::jinja::modules::datetime;
 use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::objects::view::{View, ViewKind};
 use crate::jinja::python;
+use crate::jinja::render::render;
 
 /// `__n(value)`: the value to store under a name.
 pub fn bind(_state: &mut State, args: Arguments) -> Result<Value, Error> {
@@ -80,7 +81,7 @@ fn int(value: Option<i128>) -> Result<Value, Error> {
 }
 
 /// `__add(a, b)`: `a + b`.
-pub fn add(_state: &mut State, args: Arguments) -> Result<Value, Error> {
+pub fn add(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let (left, right) = operands(&args)?;
     match numbers(&left, &right) {
         Some(Numbers::Int(left, right)) => return int(left.checked_add(right)),
@@ -98,6 +99,7 @@ pub fn add(_state: &mut State, args: Arguments) -> Result<Value, Error> {
     if is_list(&left) && is_list(&right) && left.is_tuple() == right.is_tuple() {
         let items: Vec<Value> = left.try_iter()?.chain(right.try_iter()?).collect();
         limits::length(items.len())?;
+        render(state)?.copied(items.len())?;
         let items = items.into_iter().map(collections::bind).collect::<Result<Vec<_>, _>>()?;
         return if left.is_tuple() { Ok(Value::from(Tuple::from(items))) } else { List::value(items) };
     }

@@ -78,3 +78,15 @@ fn retry_tells_again_of_the_exposures_that_were_skipped() {
     assert_eq!(project.outcomes(), ["bad success", "board no-op 0"]);
     assert!(project.ends(0, &["retry"]).all().contains("Nothing to do"));
 }
+
+#[test]
+fn compile_and_show_read_as_the_run_would() {
+    let incremental =
+        "{{ config(materialized='incremental') }} select 1 as id {% if is_incremental() %}, 2 as two{% endif %}";
+    let project = dbt(&[("models/a.sql", incremental), ("models/b.sql", "select * from {{ ref('a') }}")]);
+    project.ends(0, &["run"]);
+    assert!(project.ends(0, &["show", "-s", "a"]).stdout.contains("two"));
+    assert!(!project.ends(0, &["show", "-s", "a", "--full-refresh"]).stdout.contains("two"));
+    assert!(project.ends(0, &["compile", "-s", "b", "--empty"]).stdout.contains("where false limit 0"));
+    assert!(!project.ends(0, &["compile", "-s", "b", "--no-empty", "-r", "times"]).stdout.contains("where false"));
+}
