@@ -5,15 +5,16 @@
 
 #[path = "generate/mod.rs"]
 mod generate;
+#[path = "measure/mod.rs"]
+mod measure;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
-use nix::sys::resource::{Usage, UsageWho, getrusage};
+use measure::{Cost, best, measure, medal};
+use nix::sys::resource::UsageWho;
 use serde_json::Value as Json;
 
-const MEDAL: &str = env!("CARGO_BIN_EXE_medal");
 const MODELS: usize = 1_000;
 
 fn main() {
@@ -43,37 +44,6 @@ fn project(models: usize) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("the system has a temporary folder");
     generate::write_project(dir.path(), models).expect("the project can be written");
     dir
-}
-
-#[derive(Clone, Copy)]
-struct Cost {
-    cpu: f64,
-    wall: f64,
-}
-
-/// The cheapest of three: what else the machine does can only add.
-fn best(mut run: impl FnMut() -> Cost) -> Cost {
-    let runs = [run(), run(), run()];
-    runs.into_iter().min_by(|a, b| a.cpu.total_cmp(&b.cpu)).expect("there are three")
-}
-
-fn medal(project: &Path, arguments: &[&str]) -> Cost {
-    measure(UsageWho::RUSAGE_CHILDREN, || {
-        let output = Command::new(MEDAL).args(arguments).current_dir(project).output().expect("medal can be started");
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "medal {arguments:?}: {text}");
-    })
-}
-
-fn measure(who: UsageWho, work: impl FnOnce()) -> Cost {
-    let seconds = |usage: Usage| {
-        let (user, system) = (usage.user_time(), usage.system_time());
-        (user.tv_sec() + system.tv_sec()) as f64 + (user.tv_usec() + system.tv_usec()) as f64 / 1e6
-    };
-    let usage = || seconds(getrusage(who).expect("the system counts"));
-    let (before, begin) = (usage(), std::time::Instant::now());
-    work();
-    Cost { wall: begin.elapsed().as_secs_f64(), cpu: usage() - before }
 }
 
 /// Sends what the build has compiled straight to DuckDB, in the order in which the build ran it.

@@ -27,13 +27,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::jinja::JsonMap;
-use crate::project::render::Environment;
 
 /// The version of dbt whose artifacts these are, which readers of the files check.
 pub const DBT_VERSION: &str = "1.11.16";
-
-/// Variables with this prefix go into the metadata of every artifact, without it.
-const CUSTOM_ENV_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
 
 /// One call of medal, as the artifacts tell of it.
 #[derive(Debug, Clone)]
@@ -47,15 +43,6 @@ pub struct Invocation {
     /// The options of the command, by dbt's names.
     pub args: JsonMap,
     pub env: BTreeMap<String, String>,
-}
-
-/// `DBT_ENV_CUSTOM_ENV_TEAM=x` as `TEAM: x`.
-pub fn custom_env(environment: &Environment) -> BTreeMap<String, String> {
-    let custom = environment.0.iter().filter_map(|(name, value)| {
-        let name = name.strip_prefix(CUSTOM_ENV_PREFIX)?;
-        Some((name.to_string(), value.clone()))
-    });
-    custom.collect()
 }
 
 /// What all artifacts say of themselves.

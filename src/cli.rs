@@ -42,7 +42,7 @@ use std::time::Instant;
 use serde_json::{Value as Json, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::artifact::{Invocation, custom_env};
+use crate::artifact::Invocation;
 use crate::cli::arguments::global::{GlobalOptions, LogFormat, LogLevel};
 use crate::cli::arguments::{
     Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions, SourceCommand,
@@ -192,7 +192,7 @@ fn context(arguments: &Arguments) -> Result<Context, Exit> {
             medal_version: env!("CARGO_PKG_VERSION").to_string(),
             command: command.to_string(),
             args: invocation_arguments(command, global, &cli_vars, &warnings),
-            env: custom_env(&environment),
+            env: environment.custom(),
         },
         request: LoadRequest {
             profile,

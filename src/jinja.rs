@@ -6,8 +6,10 @@
 
 mod checks;
 mod collections;
+mod comparison;
 mod error;
 mod filters;
+mod format;
 mod front;
 mod functions;
 mod library;

@@ -19,6 +19,7 @@ pub mod version;
 pub mod versions;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -43,7 +44,7 @@ pub struct Project {
     pub cli_vars: JsonMap,
     pub environment: Environment,
     /// `flags` of Jinja.
-    pub flags: JsonMap,
+    pub flags: Arc<JsonMap>,
     /// `selectors.yml`, rendered.
     pub selectors: Option<Yaml>,
 }
@@ -60,6 +61,15 @@ impl Project {
 }
 
 impl Project {
+    /// `invocation_args_dict` of Jinja: the flags by the names that the artifacts have for them, and the variables.
+    pub fn invocation_args(&self) -> impl Fn() -> Json + Send + Sync + 'static {
+        let (flags, vars) = (self.flags.clone(), self.cli_vars.clone());
+        move || {
+            let args = flags.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
+            Json::Object(args.chain([("vars".to_string(), Json::Object(vars.clone()))]).collect())
+        }
+    }
+
     /// Whether packages may replace built-in materializations. dbt 1.8 and later say no, unless a flag is set.
     pub fn packages_override(&self) -> bool {
         let flag = "require_explicit_package_overrides_for_builtin_materializations";
@@ -108,7 +118,7 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
         layers,
         cli_vars: request.cli_vars.clone(),
         environment: request.environment.clone(),
-        flags: request.flags.clone(),
+        flags: Arc::new(request.flags.clone()),
         selectors,
     })
 }

@@ -70,6 +70,7 @@ mod tests {
             tags: Vec::new(),
             constraints,
             granularity: None,
+            extra: Default::default(),
             doc_blocks: Vec::new(),
         };
         let mut model = node("contracted", Kind::Model);

@@ -132,6 +132,8 @@ struct Column<'a> {
     tags: &'a [String],
     granularity: Option<&'a str>,
     doc_blocks: &'a [String],
+    #[serde(flatten)]
+    extra: &'a JsonMap,
 }
 
 #[derive(Serialize)]
@@ -153,6 +155,7 @@ impl<'a> From<&'a ColumnInfo> for Column<'a> {
             tags: &column.tags,
             granularity: column.granularity.as_deref(),
             doc_blocks: &column.doc_blocks,
+            extra: &column.extra,
         }
     }
 }

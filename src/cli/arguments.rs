@@ -382,6 +382,8 @@ pub struct NodesOptions {
 pub struct CompileOptions {
     #[command(flatten)]
     pub nodes: NodesOptions,
+    #[command(flatten)]
+    pub empty: EmptyOptions,
     /// Compile this text, which may use Jinja
     #[arg(long, value_name = "SQL")]
     pub inline: Option<String>,
@@ -496,6 +498,8 @@ pub struct BuildOptions {
 pub struct ShowOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
+    #[command(flatten)]
+    pub refresh: RefreshOptions,
     /// Run this query, which may use Jinja
     #[arg(long, value_name = "SQL", conflicts_with = "select")]
     pub inline: Option<String>,
@@ -553,7 +557,7 @@ pub struct FreshnessOptions {
 #[derive(Debug, Args)]
 pub struct CleanOptions {
     /// Accepted for dbt's sake: medal never deletes anything outside of the project
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, alias = "no-clean-project-files-only")]
     clean_project_files_only: bool,
 }
 

@@ -25,6 +25,7 @@ const KINDS: [&str; 4] = ["model", "snapshot", "test", "analysis"];
 /// Compiles what is selected, or the text of `--inline`. A single node is printed too.
 pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, Exit> {
     context.flag("FULL_REFRESH", options.nodes.refresh.full_refresh);
+    context.flag("EMPTY", options.empty.empty);
     let workspace = workspace::open(context)?;
     if let Some(sql) = &options.inline {
         let (_, compiled) = workspace::inline(context, &workspace, sql)?;

@@ -218,7 +218,8 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     let adapter = workspace::connect(context, workspace)?;
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
-    let nodes: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
+    let exposures = selected.iter().filter(|id| manifest.exposures.contains_key(*id));
+    let nodes: Vec<&str> = plan.steps.iter().map(|step| &step.node).chain(exposures).map(String::as_str).collect();
     let this_run = (context.invocation.id.as_str(), context.invocation.started_at);
     let arguments = Json::Object(remembered::arguments(&context.invocation.args, project));
     let journal = artifact::write::make_target(target_dir)
@@ -249,8 +250,13 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
         // How a node has ended is settled: a warning can only be silenced.
         outcome.diagnostics = told.filter(|problem| !context.warnings.silence(problem)).collect();
     }
-    let written = journal.finish();
     note_exposures(context, manifest, selected, &mut results);
+    results
+        .outcomes
+        .iter()
+        .filter(|outcome| manifest.exposures.contains_key(&outcome.node))
+        .for_each(|outcome| journal.record(outcome));
+    let written = journal.finish();
 
     let failed = started.iter().filter(|hook| hook.status == Status::Error);
     let told = end_context(&session, failed.chain(&results.outcomes));

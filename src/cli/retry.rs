@@ -30,7 +30,8 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     let past = past(context, &folder)?;
     take_over(context, &past)?;
     let was_set = |name: &str| past.arguments.get(name) == Some(&Json::Bool(true));
-    context.flag("FULL_REFRESH", options.refresh.full_refresh || was_set("full_refresh"));
+    let full_refresh = options.refresh.full_refresh || was_set("full_refresh");
+    context.flag("FULL_REFRESH", full_refresh);
     let nothing_left = past.unfinished.is_empty();
     if nothing_left {
         context.reporter.note(NOTHING_LEFT);
@@ -39,6 +40,8 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
     match past.command.as_str() {
         "compile" => {
             let mut options = CompileOptions::default();
+            options.nodes.refresh.full_refresh = full_refresh;
+            options.empty.empty = was_set("empty");
             options.nodes.selection.select = past.unfinished.iter().map(|id| name_of(id)).collect();
             compile::compile(context, &options)
         }
@@ -53,7 +56,8 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
                 return Err(Exit::Unusable);
             };
             let workspace = workspace::open(context)?;
-            let known = |id: &String| workspace.manifest.node(id).is_some();
+            let manifest = &workspace.manifest;
+            let known = |id: &String| manifest.node(id).is_some() || manifest.exposures.contains_key(id);
             let mut unfinished: NodeSet = past.unfinished.into_iter().filter(known).collect();
             let done = committed(context, &workspace, &past.run, &unfinished)?;
             unfinished.retain(|id| !done.contains(id));

@@ -19,7 +19,8 @@ use crate::manifest::Node;
 use crate::manifest::selection::NodeSet;
 
 /// Runs the SQL of one node, or of `--inline`, and prints its first rows.
-pub fn show(context: &Context, options: &ShowOptions) -> Result<Exit, Exit> {
+pub fn show(context: &mut Context, options: &ShowOptions) -> Result<Exit, Exit> {
+    context.flag("FULL_REFRESH", options.refresh.full_refresh);
     let workspace = workspace::open(context)?;
     let adapter = workspace::connect(context, &workspace)?;
     let warehouse = Arc::new(Warehouse::open(adapter));

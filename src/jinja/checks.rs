@@ -13,13 +13,15 @@ pub fn register(engine: &mut Environment<'static>) {
     engine.add_test("__missing", |value: &Value| value.downcast_object_ref::<Missing>().is_some());
     engine.add_test("callable", callable);
     engine.add_test("filter", |state: &State, name: &Value| {
-        name.as_str().is_some_and(|name| minijinja::tests::is_filter(state, name))
+        hashable(name)?;
+        Ok::<_, Error>(name.as_str().is_some_and(|name| minijinja::tests::is_filter(state, name)))
     });
     engine.add_test("test", |state: &State, name: &Value| {
-        name.as_str().is_some_and(|name| minijinja::tests::is_test(state, name))
+        hashable(name)?;
+        Ok::<_, Error>(name.as_str().is_some_and(|name| minijinja::tests::is_test(state, name)))
     });
-    engine.add_test("iterable", |value: &Value| iterable(value));
-    engine.add_test("sequence", |value: &Value| iterable(value));
+    engine.add_test("iterable", iterable);
+    engine.add_test("sequence", |value: &Value| is_iterable(value));
     engine.add_test("mapping", |value: &Value| value.kind() == ValueKind::Map);
     engine.add_test("boolean", |value: &Value| value.kind() == ValueKind::Bool);
     engine.add_test("number", |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool));
@@ -35,6 +37,16 @@ pub fn register(engine: &mut Environment<'static>) {
     engine.add_test("sameas", |value: &Value, other: &Value| same(value, other));
 }
 
+/// Refuses what Python cannot look up in a dict or set: lists and dicts.
+pub fn hashable(value: &Value) -> Result<(), Error> {
+    match python::type_name(value) {
+        kind @ ("list" | "dict") if value.downcast_object_ref::<RelationObject>().is_none() => {
+            Err(runtime(format!("a value of type {kind} cannot be looked up: it can change")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn callable(value: &Value) -> bool {
     let Some(object) = value.as_object() else { return value.is_undefined() };
     object.downcast_ref::<Function>().is_some()
@@ -42,7 +54,15 @@ fn callable(value: &Value) -> bool {
         || (object.repr() == ObjectRepr::Map && value.to_string().starts_with("<macro "))
 }
 
-fn iterable(value: &Value) -> bool {
+/// dbt's relations look like dicts and fail when they are asked for their items.
+fn iterable(value: &Value) -> Result<bool, Error> {
+    match value.downcast_object_ref::<RelationObject>() {
+        Some(_) => Err(runtime("a relation has no items")),
+        None => Ok(is_iterable(value)),
+    }
+}
+
+fn is_iterable(value: &Value) -> bool {
     let is_relation = value.downcast_object_ref::<RelationObject>().is_some();
     !is_relation
         && matches!(

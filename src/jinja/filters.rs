@@ -5,7 +5,9 @@ pub mod numbers;
 pub mod sequences;
 pub mod texts;
 
-use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
+use std::borrow::Cow;
+
+use minijinja::value::{Kwargs, Rest, Tuple, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, Output, State, Value};
 use serde_json::Value as Json;
 
@@ -13,7 +15,7 @@ use crate::jinja::collections::List;
 use crate::jinja::error::runtime;
 use crate::jinja::filters::numbers::{abs, float, int, round};
 use crate::jinja::filters::sequences::{
-    batch, dictsort, extreme, items, join, last, length, reverse, slice, sort, sum, unique,
+    batch, dictsort, extreme, groupby, items, join, last, length, reverse, sequence, slice, sort, sum, unique,
 };
 use crate::jinja::filters::texts::{TEXT_FILTERS, format, text_filter};
 use crate::jinja::methods;
@@ -48,6 +50,34 @@ pub fn register(engine: &mut Environment<'static>) {
     engine.add_filter("max", |value: &Value, kwargs: Kwargs| extreme(value, &kwargs, true));
     engine.add_filter("sum", sum);
     engine.add_filter("unique", unique);
+    engine.add_filter("groupby", groupby);
+    engine.add_filter("map", |state: &mut State, value: Value, args: Rest<ValueOrKwargs>| {
+        minijinja::filters::map(state, sequence(value), args)
+    });
+    engine.add_filter(
+        "select",
+        |state: &mut State, value: Value, test: Option<Cow<'_, str>>, args: Rest<ValueOrKwargs>| {
+            minijinja::filters::select(state, sequence(value), test, args)
+        },
+    );
+    engine.add_filter(
+        "reject",
+        |state: &mut State, value: Value, test: Option<Cow<'_, str>>, args: Rest<ValueOrKwargs>| {
+            minijinja::filters::reject(state, sequence(value), test, args)
+        },
+    );
+    engine.add_filter(
+        "selectattr",
+        |state: &mut State, value: Value, by: Cow<'_, str>, test: Option<Cow<'_, str>>, args: Rest<ValueOrKwargs>| {
+            minijinja::filters::selectattr(state, sequence(value), by, test, args)
+        },
+    );
+    engine.add_filter(
+        "rejectattr",
+        |state: &mut State, value: Value, by: Cow<'_, str>, test: Option<Cow<'_, str>>, args: Rest<ValueOrKwargs>| {
+            minijinja::filters::rejectattr(state, sequence(value), by, test, args)
+        },
+    );
     engine.add_filter("first", |value: &Value| Ok::<_, Error>(items(value)?.into_iter().next().unwrap_or_default()));
     engine.add_filter("items", |value: &Value| match value.is_undefined() {
         true => List::value(Vec::new()),
@@ -77,7 +107,15 @@ pub fn register(engine: &mut Environment<'static>) {
         engine.add_filter(name, move |state: &mut State, value: &Value| native(state, name, value));
     }
     engine.add_filter("is_list", |value: &Value| value.kind() == ValueKind::Seq && !value.is_tuple());
-    engine.add_filter("random", |value: &Value| Ok::<_, Error>(items(value)?.into_iter().next().unwrap_or_default()));
+    engine.add_filter("random", random);
+}
+
+/// Always the first item, so that the same project gives the same SQL.
+fn random(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Map if value.is_true() => Err(runtime("`random` wants a list, not a dict")),
+        _ => Ok(items(value)?.into_iter().next().unwrap_or_default()),
+    }
 }
 
 /// Jinja2's `tojson` is safe in HTML, and sorts keys.

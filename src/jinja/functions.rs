@@ -17,6 +17,7 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
+use crate::jinja::comparison;
 use crate::jinja::error::runtime;
 use crate::jinja::limits;
 use crate::jinja::modules;
@@ -199,7 +200,7 @@ impl Object for Group {
 
 /// Everything that every template sees under a fixed name.
 pub fn globals() -> IndexMap<&'static str, Value> {
-    let functions: [(&'static str, Body); 42] = [
+    let functions: [(&'static str, Body); 45] = [
         ("ref", dbt::reference),
         ("source", dbt::source),
         ("doc", dbt::doc),
@@ -241,6 +242,9 @@ pub fn globals() -> IndexMap<&'static str, Value> {
         ("__add", operators::add),
         ("__sub", operators::subtract),
         ("__mod", operators::remainder),
+        ("__neg", operators::negate),
+        ("__cmp", comparison::compare),
+        ("__part", operators::sliceable),
         ("__invoke", dbt::invoke),
     ];
     let mut globals: IndexMap<&'static str, Value> =

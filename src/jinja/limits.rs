@@ -22,6 +22,9 @@ pub const TEXT: usize = 64 * 1024 * 1024;
 /// Entries of one list or dict.
 pub const LENGTH: usize = 10_000_000;
 
+/// Entries that all additions of lists of one render may copy.
+pub const COPIES: usize = 50_000_000;
+
 /// Characters to which a text may be padded.
 pub const WIDTH: usize = 1_000_000;
 

@@ -1,11 +1,11 @@
 //! The methods of Python's texts, lists and dicts.
 
-use minijinja::formatting::FormatStyle;
 use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::jinja::collections::{Dict, List, bind};
 use crate::jinja::error::runtime;
+use crate::jinja::format;
 use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
 use crate::jinja::objects::view::{View, ViewKind};
@@ -239,7 +239,7 @@ pub fn unknown(state: &mut State, value: &Value, name: &str, args: &[Value]) -> 
 fn text(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     let args = Arguments::new("str method", args);
     Ok(match name {
-        "format" => return format(text, args.all),
+        "format" => return format::format(text, args.all),
         "split" => split(text, &args, false)?,
         "rsplit" => split(text, &args, true)?,
         "splitlines" => {
@@ -292,11 +292,6 @@ fn is_identifier(text: &str) -> bool {
 }
 
 /// `'…'.format(…)`, with a limit for widths.
-fn format(text: &str, args: &[Value]) -> Result<Value, Error> {
-    checked_widths(text)?;
-    minijinja::formatting::format(FormatStyle::StrFormat, text, args).map(Value::from)
-}
-
 /// Refuses formats with a number of more digits than any sensible width.
 pub fn checked_widths(format: &str) -> Result<(), Error> {
     let longest = format.split(|char: char| !char.is_ascii_digit()).map(str::len).max().unwrap_or(0);

@@ -10,8 +10,10 @@ use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
 use crate::jinja::methods;
 use crate::jinja::modules::datetime;
+use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::objects::view::{View, ViewKind};
 use crate::jinja::python;
+use crate::jinja::render::render;
 
 /// `__n(value)`: the value to store under a name.
 pub fn bind(_state: &mut State, args: Arguments) -> Result<Value, Error> {
@@ -35,17 +37,19 @@ fn operands(args: &Arguments) -> Result<(Value, Value), Error> {
     Ok((args.required(0)?, args.required(1)?))
 }
 
-fn unsupported(operator: &str, left: &Value, right: &Value) -> Error {
+/// What Python says of an operator between values of these types.
+pub fn unsupported(operator: &str, left: &Value, right: &Value) -> Error {
     let (left, right) = (python::type_name(left), python::type_name(right));
     runtime(format!("`{operator}` is not defined for values of type {left} and {right}"))
 }
 
-enum Numbers {
+/// Two numbers of one type; truth values count as 0 and 1.
+pub enum Numbers {
     Int(i128, i128),
     Float(f64, f64),
 }
 
-fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
+pub fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
     let is_number = |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
     if !is_number(left) || !is_number(right) {
         return None;
@@ -77,7 +81,7 @@ fn int(value: Option<i128>) -> Result<Value, Error> {
 }
 
 /// `__add(a, b)`: `a + b`.
-pub fn add(_state: &mut State, args: Arguments) -> Result<Value, Error> {
+pub fn add(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let (left, right) = operands(&args)?;
     match numbers(&left, &right) {
         Some(Numbers::Int(left, right)) => return int(left.checked_add(right)),
@@ -95,6 +99,7 @@ pub fn add(_state: &mut State, args: Arguments) -> Result<Value, Error> {
     if is_list(&left) && is_list(&right) && left.is_tuple() == right.is_tuple() {
         let items: Vec<Value> = left.try_iter()?.chain(right.try_iter()?).collect();
         limits::length(items.len())?;
+        render(state)?.copied(items.len())?;
         let items = items.into_iter().map(collections::bind).collect::<Result<Vec<_>, _>>()?;
         return if left.is_tuple() { Ok(Value::from(Tuple::from(items))) } else { List::value(items) };
     }
@@ -123,6 +128,22 @@ pub fn subtract(_state: &mut State, args: Arguments) -> Result<Value, Error> {
         return Ok(View::set(ours.items().into_iter().filter(|item| !theirs.contains(item))));
     }
     Err(unsupported("-", &left, &right))
+}
+
+/// `__neg(a)`: `-a`.
+pub fn negate(state: &mut State, args: Arguments) -> Result<Value, Error> {
+    subtract(state, Arguments::new("-", &[Value::from(0), args.required(0)?]))
+}
+
+/// `__part(value)`: what `[a:b]` is taken of. What has no parts gives nothing, as in Jinja2.
+pub fn sliceable(_state: &mut State, args: Arguments) -> Result<Value, Error> {
+    let value = args.required(0)?;
+    match value.kind() {
+        ValueKind::Undefined => Err(runtime("a value that is not defined has no parts")),
+        _ if value.downcast_object_ref::<RelationObject>().is_some() => Err(runtime("a relation has no parts")),
+        ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::Map => Ok(Value::from("")),
+        _ => Ok(value),
+    }
 }
 
 /// `__mod(a, b)`: the remainder, or a text with `%s` in it.

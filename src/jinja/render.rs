@@ -49,6 +49,8 @@ pub struct Render {
     pub kept: Mutex<Option<Value>>,
     /// Bytes that have been written to the output.
     written: AtomicUsize,
+    /// Entries that additions of lists have copied.
+    copied: AtomicUsize,
     /// Texts that `render(…)` is rendering inside of each other.
     nesting: AtomicUsize,
     /// (offset in the output, number of the mark).
@@ -109,6 +111,7 @@ impl Render {
             pending: Mutex::default(),
             kept: Mutex::default(),
             written: AtomicUsize::new(0),
+            copied: AtomicUsize::new(0),
             nesting: AtomicUsize::new(0),
             marks: Mutex::default(),
         })
@@ -147,6 +150,14 @@ impl Render {
         drop(overlay);
         link(state)?.linked.clear();
         Ok(())
+    }
+
+    /// Counts the entries that an addition of lists copies: in a loop, each copies all that came before.
+    pub fn copied(&self, entries: usize) -> Result<(), Error> {
+        match self.copied.fetch_add(entries, Ordering::Relaxed) > limits::COPIES {
+            true => Err(limits::error("lists are added up again and again: `append` copies nothing")),
+            false => Ok(()),
+        }
     }
 
     pub fn mark(&self, number: usize) {

@@ -38,7 +38,7 @@ pub struct ParseHost {
     environment: Environment,
     this: Relation,
     native: bool,
-    flags: JsonMap,
+    flags: Arc<JsonMap>,
     said: Mutex<Said>,
 }
 
@@ -175,6 +175,10 @@ pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
     put("schema", ScopeValue::Json(json!(project.target.schema)));
     put("run_started_at", ScopeValue::Json(json!(chrono::Utc::now().to_rfc3339())));
     put("invocation_id", ScopeValue::Json(json!("")));
+    put("thread_id", ScopeValue::Json(json!("MainThread")));
+    put("invocation_args_dict", ScopeValue::lazy(project.invocation_args()));
+    let environment = project.environment.clone();
+    put("dbt_metadata_envs", ScopeValue::lazy(move || json!(environment.custom())));
     scope
 }
 

@@ -6,7 +6,7 @@ use crate::files::Span;
 use crate::yaml::{Value, Yaml};
 
 /// Keys that dbt, dbt-duckdb or medal look at. Source: <https://docs.getdbt.com/reference/model-configs>.
-const KNOWN: [&str; 77] = [
+const KNOWN: [&str; 80] = [
     "enabled",
     "alias",
     "schema",
@@ -66,6 +66,9 @@ const KNOWN: [&str; 77] = [
     "format",
     "options",
     "partition_by",
+    "partitioned_by",
+    "sort_by",
+    "sorted_by",
     "partition_columns",
     "external_location",
     "formatter",

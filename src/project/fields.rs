@@ -108,6 +108,22 @@ impl<'y, 's> Fields<'y, 's> {
         name.map(|name| (name, span))
     }
 
+    /// The keys that were not asked for, and a warning for those that are nearly known ones.
+    pub fn rest(self) -> JsonMap {
+        let unknown = self.yaml.entries().iter().filter(|(key, _)| !self.known.iter().any(|known| *known == key.name));
+        let mut rest = JsonMap::new();
+        for (key, value) in unknown {
+            let near = nearest(&key.name, self.known.iter().copied());
+            if let Some(near) = near.filter(|near| near.len() > 3) {
+                let message = format!("`{}` is not a key of {}", key.name, self.what);
+                let problem = Diagnostic::warning(Code::UnknownKey, key.span, message);
+                self.sink.push(problem.help(format!("did you mean `{near}`?")));
+            }
+            rest.insert(key.name.to_string(), value.to_json());
+        }
+        rest
+    }
+
     fn wrong<T>(&mut self, key: &str, value: &Yaml, wanted: &str) -> Option<T> {
         let message = format!("`{key}` is {wanted}, and this is {}", value.kind());
         self.sink.push(Diagnostic::error(Code::InvalidValue, value.span, message));

@@ -81,6 +81,8 @@ pub struct ColumnInfo {
     pub constraints: Json,
     /// Of a column of times: how long each of its steps is.
     pub granularity: Option<Box<str>>,
+    /// Keys that nobody but the readers of the manifest knows, such as `pii: true`.
+    pub extra: JsonMap,
     /// Unique ids of the docs blocks that the description quotes.
     pub doc_blocks: Vec<String>,
 }
@@ -312,6 +314,8 @@ pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
     if let Some(Json::Array(more)) = config.shift_remove("tags") {
         tags.extend(more.iter().filter_map(|tag| tag.as_str().map(str::to_string)));
     }
+    let tests = tests(&mut fields);
+    fields.ignore(&["docs"]);
     let info = ColumnInfo {
         name,
         description: fields.text("description").unwrap_or_default(),
@@ -321,11 +325,9 @@ pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         tags,
         constraints: json(&mut fields, "constraints"),
         granularity: fields.text("granularity").map(String::into_boxed_str),
+        extra: fields.rest(),
         doc_blocks: Vec::new(),
     };
-    let tests = tests(&mut fields);
-    fields.ignore(&["policy_tags", "dimension", "entity"]);
-    fields.finish(Severity::Warning);
     Some(ColumnProperties { info: Arc::new(info), span, tests })
 }
 

@@ -11,6 +11,9 @@ use crate::files::Span;
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap, Library, LibraryOptions, RenderError, Scope, ScopeValue};
 use crate::yaml::{Value, Yaml};
 
+/// `DBT_ENV_CUSTOM_ENV_TEAM=x` is in the artifacts as `TEAM: x`.
+const CUSTOM_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
+
 /// The variables of the process, given by the caller: the library reads no environment of its own.
 #[derive(Clone, Default)]
 pub struct Environment(pub Arc<BTreeMap<String, String>>);
@@ -33,6 +36,13 @@ impl Environment {
             });
         }
         Ok(self.get(name).map(str::to_string))
+    }
+
+    /// The variables that dbt's artifacts keep, without their prefix.
+    pub fn custom(&self) -> BTreeMap<String, String> {
+        let custom = self.0.iter();
+        let custom = custom.filter_map(|(name, value)| Some((name.strip_prefix(CUSTOM_PREFIX)?, value)));
+        custom.map(|(name, value)| (name.to_string(), value.clone())).collect()
     }
 
     /// The values that must never be printed.

@@ -130,7 +130,8 @@ pub fn read(target_dir: &Path) -> Result<Past, String> {
     if word("command").is_empty() {
         return Err(format!("`{}` does not begin with the plan of a run", path.display()));
     }
-    let good = |line: &Json| matches!(line.get("status").and_then(Json::as_str), Some("success" | "pass" | "warn"));
+    let good =
+        |line: &Json| matches!(line.get("status").and_then(Json::as_str), Some("success" | "pass" | "warn" | "no-op"));
     let lines: Vec<Json> = lines.collect();
     let name = |line: &Json| Some(line.get("node")?.as_str()?.to_string());
     let done: BTreeSet<String> = lines.iter().filter(|line| good(line)).filter_map(name).collect();

@@ -293,6 +293,7 @@ fn what_never_ends_or_grows_without_end_is_an_error() {
         "{% set ns = namespace(l=()) %}{% for i in range(1000) %}{% set ns.l = (ns.l,) %}{% endfor %}",
         "{{ odd(100000) }}",
         "{{ range(1000000000) }}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = ns.l + [1] * 100 %}{% endfor %}",
     ];
     for text in hostile {
         let template = Template::new(FileId(0), Arc::from(text)).unwrap();

@@ -36,6 +36,7 @@ impl Args for Ignored {
             hidden(name).alias(positive).action(ArgAction::Count)
         });
         let values = VALUES.iter().map(|name| hidden(name).action(ArgAction::Append));
+        let values = values.map(|value| if value.get_id() == "record-timing-info" { value.short('r') } else { value });
         command.args(switches).args(values)
     }
 

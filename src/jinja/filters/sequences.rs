@@ -3,6 +3,7 @@
 use minijinja::value::{Kwargs, Tuple, ValueKind};
 use minijinja::{Error, State, Value};
 
+use crate::jinja::checks::hashable;
 use crate::jinja::collections::List;
 use crate::jinja::error::runtime;
 use crate::jinja::functions::Arguments;
@@ -123,9 +124,32 @@ pub fn unique(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     let by = kwargs.get::<Value>("attribute").ok();
     let case_sensitive = kwargs.get::<bool>("case_sensitive").unwrap_or(false);
     let mut seen = indexmap::IndexSet::new();
-    List::value(
-        items(value)?.into_iter().filter(|item| seen.insert(key_of(item, by.as_ref(), case_sensitive))).collect(),
-    )
+    let mut kept = Vec::new();
+    for item in items(value)? {
+        let key = key_of(&item, by.as_ref(), case_sensitive);
+        hashable(&key)?;
+        if seen.insert(key) {
+            kept.push(item);
+        }
+    }
+    List::value(kept)
+}
+
+/// `groupby`: what has no such attribute cannot be put in order.
+pub fn groupby(value: Value, by: Option<&str>, kwargs: Kwargs) -> Result<Value, Error> {
+    let path = by.or_else(|| kwargs.peek::<&str>("attribute").ok()).unwrap_or_default();
+    let all = items(&value)?;
+    let is_absent = |item: &Value| attribute(item, &Value::from(path)).is_undefined();
+    if all.len() > 1 && !kwargs.has("default") && all.iter().any(is_absent) {
+        return Err(runtime(format!("`groupby` finds no `{path}` in one of the items")));
+    }
+    minijinja::filters::groupby(value, by, kwargs)
+}
+
+/// What `map`, `select` and their like go through: what is false has no items, whatever it is.
+pub fn sequence(value: Value) -> Value {
+    let is_empty = matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number) && !value.is_true();
+    if is_empty { Value::from(Vec::<Value>::new()) } else { value }
 }
 
 pub fn last(value: &Value) -> Result<Value, Error> {

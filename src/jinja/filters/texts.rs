@@ -209,6 +209,9 @@ fn file_size(bytes: f64) -> String {
 }
 
 fn xml_attributes(value: &Value) -> Result<String, Error> {
+    if value.kind() != ValueKind::Map {
+        return Err(runtime(format!("`xmlattr` wants a dict, not a value of type {}", python::type_name(value))));
+    }
     let pairs = methods::pairs(value)?.into_iter().filter(|(_, value)| !value.is_none() && !value.is_undefined());
     Ok(pairs
         .map(|(key, value)| format!(" {}=\"{}\"", escape(&python::text(&key)), escape(&python::text(&value))))

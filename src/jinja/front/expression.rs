@@ -168,20 +168,42 @@ impl<'a> Parser<'a> {
         Ok(if negated { self.other(start) } else { operand })
     }
 
+    /// `a < b < c`, which is one call: Python refuses to order values of different types, and chains mean `and`. Only
+    /// a single `==` or `!=` stays as it is.
     fn comparison(&mut self) -> Parsed {
-        let mut left = self.sum()?;
-        loop {
-            let is_not_in = self.is("not") && self.is_at(1, "in");
-            if is_not_in {
-                self.at += 2;
-            } else if self.skip("not") {
-                return Err(self.unexpected("`in` after `not`"));
-            } else if !["==", "!=", "<", "<=", ">", ">=", "in"].iter().any(|operator| self.skip(operator)) {
-                return Ok(left);
-            }
+        let left = self.sum()?;
+        let mut operators = Vec::new();
+        while let Some(operator) = self.comparison_operator()? {
+            operators.push(operator);
             self.sum()?;
-            left = self.other(left.range.start);
         }
+        let whole = self.other(left.range.start);
+        match &operators[..] {
+            [] => return Ok(left),
+            [(_, "==" | "!=")] => {}
+            _ => {
+                self.edits.wrap(whole.range.clone(), "__cmp(", ")");
+                for (range, operator) in operators {
+                    self.edits.replace(range, format!(",'{operator}',"));
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    fn comparison_operator(&mut self) -> Result<Option<(Range<usize>, &'static str)>, SyntaxError> {
+        let start = self.here().start;
+        let operator = if self.is("not") && self.is_at(1, "in") {
+            self.at += 2;
+            "not in"
+        } else if self.skip("not") {
+            return Err(self.unexpected("`in` after `not`"));
+        } else {
+            let known = ["==", "!=", "<", "<=", ">", ">=", "in"];
+            let Some(operator) = known.into_iter().find(|operator| self.skip(operator)) else { return Ok(None) };
+            operator
+        };
+        Ok(Some((start..self.last_end(), operator)))
     }
 
     /// `a + b` and `a - b`: for dates and sets these are functions, for numbers they stay operators.
@@ -250,13 +272,20 @@ impl<'a> Parser<'a> {
             return Err(SyntaxError::new(self.here(), "this expression is nested too deeply"));
         }
         let start = self.here().start;
-        let mut operand = if self.skip("-") {
+        let mut operand = if self.is("-") {
+            let sign = self.here();
+            self.at += 1;
             let operand = self.unary(false)?;
+            let range = start..self.last_end();
             let kind = match operand.kind {
                 Kind::Constant(Json::Number(number)) => negated(&number).map_or(Kind::Other, Kind::Constant),
-                _ => Kind::Other,
+                _ => {
+                    self.edits.replace(sign, "");
+                    self.edits.wrap(range.clone(), "__neg(", ")");
+                    Kind::Other
+                }
             };
-            Expression { range: start..self.last_end(), kind }
+            Expression { range, kind }
         } else if self.is("+") {
             self.edits.replace(self.here(), "");
             self.at += 1;

@@ -168,3 +168,37 @@ fn the_engine_is_not_told_to_leave_the_transaction_by_a_hook() {
     project.ends(1, &["build"]);
     assert_eq!(project.query("select count(*) as n from duckdb_tables()"), "0");
 }
+
+#[test]
+fn jinja_reaches_no_file_no_module_and_no_network() {
+    let project = dbt(&[("models/seen.sql", "select 1 as id"), ("notes.txt", "canary-file")]);
+    let refused = [
+        "{% include 'notes.txt' %}",
+        "{% include '/etc/passwd' %}",
+        "{% extends 'models/seen.sql' %}",
+        "{% import 'notes.txt' as notes %}",
+        "{% from '../notes.txt' import notes %}",
+        "{{ open('notes.txt') }}",
+        "{{ modules.os.listdir('.') }}",
+        "{{ modules.datetime.sys.modules }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ adapter.config.credentials }}",
+    ];
+    for text in refused {
+        project.write("models/a.sql", &format!("select 1 as id {text}"));
+        let ran = project.ends(1, &["compile"]);
+        assert!(ran.all().contains("models/a.sql:1:") && !ran.all().contains("canary-file"), "{text}: {}", ran.all());
+    }
+    let empty = [
+        "{{ range.__globals__ }}",
+        "{{ modules.re.sys }}",
+        "{{ cycler.__init__ }}",
+        "{{ self }}",
+        "{{ fromyaml('!!python/object/apply:os.system [ls]') }}",
+    ];
+    for text in empty {
+        project.write("models/a.sql", &format!("select 1 as id /*{text}*/"));
+        project.ends(0, &["compile"]);
+        assert!(project.read("target/compiled/shop/models/a.sql").len() < 40, "{text}");
+    }
+}

@@ -233,3 +233,15 @@ fn descriptions_end_where_dbt_ends_them() {
     assert_eq!(nodes["model.shop.a"]["description"], "All of it.");
     assert_eq!(nodes["model.shop.b"]["description"], "The last.");
 }
+
+#[test]
+fn columns_keep_the_keys_that_only_readers_of_the_manifest_know() {
+    let column = "{name: id, pii: true, note: \"{{ 1 + 1 }} x\", granularity: day, descripton: misspelt}";
+    let properties = format!("models:\n- name: a\n  columns: [{column}]\n");
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/a.yml", &properties)]);
+    let told = project.ends(0, &["parse"]).all();
+    assert!(told.contains("did you mean `description`?") && !told.contains("`pii`"), "{told}");
+    let column = &project.json("target/manifest.json")["nodes"]["model.shop.a"]["columns"]["id"];
+    let kept = ["pii", "note", "granularity", "descripton"].map(|key| column[key].to_string());
+    assert_eq!(kept, ["true", "\"2 x\"", "\"day\"", "\"misspelt\""]);
+}

@@ -150,3 +150,14 @@ fn run_operation_calls_a_macro_with_arguments() {
     project.ends(1, &["run-operation", "broken"]);
     project.ends(2, &["run-operation", "fil"]);
 }
+
+#[test]
+fn a_model_sees_how_it_was_called() {
+    let text = "select '{{ invocation_args_dict.vars.day }} {{ invocation_args_dict.full_refresh }} \
+        {{ dbt_metadata_envs.TEAM }} {{ thread_id is string }}' as told";
+    let project = dbt(&[("models/told.sql", text)]);
+    let mut command = project.command(&["run", "--vars", "day: monday"]);
+    let output = command.env("DBT_ENV_CUSTOM_ENV_TEAM", "shop").output().expect("the binary can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(project.query("select * from told"), "monday False shop True");
+}

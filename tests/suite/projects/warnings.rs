@@ -117,3 +117,14 @@ fn templates_see_the_flags_while_the_project_is_read() {
     assert_eq!(project.query("select table_type from information_schema.tables where table_name = 'a'"), "BASE TABLE");
     assert_eq!(project.query("select which from a"), "run");
 }
+
+#[test]
+fn what_only_ducklake_has_is_told_once_a_table() {
+    let model = "{{ config(materialized='table', partitioned_by=['id'], sort_by='id') }} select 1 as id";
+    let project = dbt(&[("models/a.sql", model)]);
+    let told = project.ends(0, &["run", "--warn-error"]).all();
+    for keys in ["`partitioned_by` and `partition_by`", "`sorted_by` and `sort_by`"] {
+        assert_eq!(told.matches(keys).count(), 1, "{told}");
+    }
+    assert!(!told.contains("unknown-key"), "{told}");
+}

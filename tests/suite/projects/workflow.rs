@@ -58,3 +58,35 @@ fn a_build_again_gives_the_same_rows() {
         assert_eq!(project.query("select * from b"), "3|2");
     }
 }
+
+#[test]
+fn retry_tells_again_of_the_exposures_that_were_skipped() {
+    let exposure = |name: &str, model: &str| {
+        format!("- {{name: {name}, type: dashboard, owner: {{name: us}}, depends_on: [\"ref('{model}')\"]}}\n")
+    };
+    let properties = format!("exposures:\n{}{}", exposure("board", "bad"), exposure("fine", "good"));
+    let project = dbt(&[
+        ("models/good.sql", "select 1 as id"),
+        ("models/bad.sql", "select {{ var('column', 'nothing') }} from {{ ref('good') }}"),
+        ("models/all.yml", &properties),
+    ]);
+    project.ends(1, &["build"]);
+    assert_eq!(project.outcomes(), ["bad error", "board skipped", "fine no-op 0", "good success"]);
+    project.ends(1, &["retry"]);
+    assert_eq!(project.outcomes(), ["bad error", "board skipped"]);
+    project.ends(0, &["retry", "--vars", "column: id"]);
+    assert_eq!(project.outcomes(), ["bad success", "board no-op 0"]);
+    assert!(project.ends(0, &["retry"]).all().contains("Nothing to do"));
+}
+
+#[test]
+fn compile_and_show_read_as_the_run_would() {
+    let incremental =
+        "{{ config(materialized='incremental') }} select 1 as id {% if is_incremental() %}, 2 as two{% endif %}";
+    let project = dbt(&[("models/a.sql", incremental), ("models/b.sql", "select * from {{ ref('a') }}")]);
+    project.ends(0, &["run"]);
+    assert!(project.ends(0, &["show", "-s", "a"]).stdout.contains("two"));
+    assert!(!project.ends(0, &["show", "-s", "a", "--full-refresh"]).stdout.contains("two"));
+    assert!(project.ends(0, &["compile", "-s", "b", "--empty"]).stdout.contains("where false limit 0"));
+    assert!(!project.ends(0, &["compile", "-s", "b", "--no-empty", "-r", "times"]).stdout.contains("where false"));
+}

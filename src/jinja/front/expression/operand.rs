@@ -53,7 +53,9 @@ impl Parser<'_> {
                 let kind = if left.kind == Kind::Path { Kind::Path } else { Kind::Other };
                 left = Expression { range: start..self.last_end(), kind };
             } else if self.is("[") {
-                self.subscript()?;
+                if self.subscript()? {
+                    self.edits.wrap(left.range.clone(), "__part(", ")");
+                }
                 left = self.other(start);
             } else if self.is("(") {
                 let arguments = self.arguments()?;
@@ -69,13 +71,15 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn subscript(&mut self) -> Result<(), SyntaxError> {
+    pub(super) fn subscript(&mut self) -> Result<bool, SyntaxError> {
         self.expect("[")?;
         if self.is("]") {
             return Err(self.unexpected("a key"));
         }
+        let mut is_slice = false;
         while !self.is("]") {
             if self.skip(":") {
+                is_slice = true;
                 continue;
             }
             self.expression()?;
@@ -83,7 +87,8 @@ impl Parser<'_> {
                 return Err(self.unexpected("`]`"));
             }
         }
-        self.expect("]")
+        self.expect("]")?;
+        Ok(is_slice)
     }
 
     pub(super) fn arguments(&mut self) -> Result<Option<Vec<Argument>>, SyntaxError> {
