@@ -71,6 +71,7 @@ mod tests {
             constraints,
             granularity: None,
             doc_blocks: Vec::new(),
+            span: None,
         };
         let mut model = node("contracted", Kind::Model);
         let config = json!({"contract": {"enforced": true}, "materialized": "table"});

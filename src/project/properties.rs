@@ -83,6 +83,8 @@ pub struct ColumnInfo {
     pub granularity: Option<Box<str>>,
     /// Unique ids of the docs blocks that the description quotes.
     pub doc_blocks: Vec<String>,
+    /// Where its name is written.
+    pub span: Option<Span>,
 }
 
 /// A generic test as written: its name, perhaps with a package, and everything below it.
@@ -322,6 +324,7 @@ pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         constraints: json(&mut fields, "constraints"),
         granularity: fields.text("granularity").map(String::into_boxed_str),
         doc_blocks: Vec::new(),
+        span: Some(span),
     };
     let tests = tests(&mut fields);
     fields.ignore(&["policy_tags", "dimension", "entity"]);

@@ -14,7 +14,7 @@ use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::Parser;
 
 use crate::sql::lineage::query::Resolver;
-use crate::sql::on_enough_stack;
+use crate::sql::{Location, on_enough_stack};
 
 /// A column of a relation that is read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,29 @@ impl Uses {
 pub struct Output {
     pub name: String,
     pub uses: Uses,
+    /// Where the outermost `select` names it, or the `*` that it is part of.
+    pub at: Option<Location>,
+    pub null: Null,
+}
+
+impl Output {
+    /// Takes back that it may be what an outer join has not found.
+    pub fn may_be_found(&mut self) {
+        if self.null == Null::Joined {
+            self.null = Null::Unknown;
+        }
+    }
+}
+
+/// Whether a column can be null, as far as the query alone says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Null {
+    #[default]
+    Unknown,
+    /// Where an outer join finds no row, and nothing behind it filters.
+    Joined,
+    /// It is written so, at least in one part of a `union`.
+    Always,
 }
 
 /// The relations that a query may read.
@@ -63,8 +86,17 @@ pub trait Relations {
 pub fn lineage(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Vec<Output>> {
     on_enough_stack(sql, || {
         let query = parse(sql)?;
-        let table = Resolver { relations }.query(&query, &scope::Scope::default())?;
+        let table = Resolver::new(relations).query(&query, &scope::Scope::default())?;
         Some(table.outputs())
+    })
+}
+
+/// The part of a `union` (or another set operation) that has more or fewer columns than the part before it.
+pub fn uneven_part(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Location> {
+    on_enough_stack(sql, || {
+        let resolver = Resolver::new(relations);
+        resolver.query(parse(sql)?.as_ref(), &scope::Scope::default());
+        resolver.uneven.get()
     })
 }
 
