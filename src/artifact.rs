@@ -11,6 +11,7 @@ pub mod declared;
 pub mod macros;
 pub mod manifest;
 pub mod node;
+pub mod openlineage;
 pub mod parts;
 pub mod results;
 pub mod selectors;

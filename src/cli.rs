@@ -11,6 +11,7 @@ pub mod debug;
 pub mod docs;
 pub mod deps;
 pub mod desk;
+pub mod events;
 pub mod execute;
 pub mod flags;
 pub mod freshness;

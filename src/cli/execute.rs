@@ -13,6 +13,7 @@ use crate::cli::arguments::{
     self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
 };
 use crate::cli::check::{CheckFirst, check_first};
+use crate::cli::events;
 use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -214,7 +215,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     if mode.command != CLONE.command {
         foresee(context, workspace, &plan)?;
     }
-    check_first(context, workspace, selected, mode.check_first)?;
+    let checked = check_first(context, workspace, selected, mode.check_first)?;
     let adapter = workspace::connect(context, workspace)?;
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
@@ -261,6 +262,9 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
     context.reporter.summary(&workspace.manifest, &results);
     write(context, workspace, &results, &compiled)?;
+    if let Some(checked) = checked.filter(|_| context.write_json) {
+        events::write(context, workspace, &checked, &results)?;
+    }
     written.map_err(|error| workspace::unwritable(context, &error))?;
     Ok(if results.failed() { Exit::Failed } else { Exit::Fine })
 }
