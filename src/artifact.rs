@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod config;
 pub mod contract;
 pub mod declared;
+pub mod history;
 pub mod macros;
 pub mod manifest;
 pub mod node;

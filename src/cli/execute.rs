@@ -368,5 +368,6 @@ pub fn write(
     let artifact = artifact::results::run_results_json(results, &workspace.manifest, &invocation);
     let path = workspace.target_dir.join("run_results.json");
     artifact::write::write_json(&path, &artifact, &secrets).map_err(unwritable)?;
+    artifact::history::add(&workspace.target_dir, &invocation, results).map_err(unwritable)?;
     workspace::write_manifest(context, workspace, compiled)
 }
