@@ -9,7 +9,7 @@ use crate::sql::lineage::{Output, Relations, lineage};
 /// The columns of a node's query in their order; none where they cannot be followed.
 pub fn outputs(manifest: &Manifest, node: &Node, checked: &Checked) -> Option<Vec<Output>> {
     let compiled = checked.compiled.get(&node.id)?;
-    lineage(&compiled.sql, &Inputs(&inputs(manifest, node, checked)))
+    lineage(&compiled.sql, &Inputs(&inputs(manifest, node, checked)), None)
 }
 
 /// Relations whose columns are known.

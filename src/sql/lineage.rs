@@ -5,6 +5,7 @@ mod expression;
 mod item;
 mod query;
 mod relation;
+mod rewrite;
 mod scope;
 
 use std::collections::BTreeSet;
@@ -83,12 +84,17 @@ pub trait Relations {
 }
 
 /// The columns of a query in their order; none where the parser or this module cannot follow it.
-pub fn lineage(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Vec<Output>> {
-    on_enough_stack(sql, || {
-        let query = parse(sql)?;
-        let table = Resolver::new(relations).query(&query, &scope::Scope::default())?;
-        Some(table.outputs())
-    })
+///
+/// `names` are those of the columns, if they are known: they decide what a condition in `columns(…)` chooses.
+pub fn lineage(sql: &str, relations: &(dyn Relations + Sync), names: Option<&[String]>) -> Option<Vec<Output>> {
+    let follow = |sql: &str| {
+        let resolver = Resolver { names, ..Resolver::new(relations) };
+        resolver.query(parse(sql)?.as_ref(), &scope::Scope::default()).map(scope::Table::outputs)
+    };
+    // Nothing is known of the places of a query that the parser does not read as it is written.
+    let elsewhere = |outputs: Vec<Output>| outputs.into_iter().map(|output| Output { at: None, ..output }).collect();
+    on_enough_stack(sql, || follow(sql))
+        .or_else(|| on_enough_stack(sql, || follow(&rewrite::plainer(sql)?).map(elsewhere)))
 }
 
 /// The part of a `union` (or another set operation) that has more or fewer columns than the part before it.

@@ -36,7 +36,10 @@ impl Resolver<'_> {
             let at = Location::of(start_of(expr).start);
             return Some(vec![Output { name, uses, at, null: null_of(expr, scope) }]);
         };
-        let chosen = chosen(&function, self.every(scope)?)?;
+        let chosen = match chosen(&function, self.every(scope)?) {
+            Some(chosen) => chosen,
+            None => self.named(self.every(scope)?)?,
+        };
         let with_rest = |mut column: Output| {
             column.uses.add(&uses);
             column.null = Null::Unknown;
@@ -45,8 +48,25 @@ impl Resolver<'_> {
         Some(chosen.into_iter().map(with_rest).collect())
     }
 
-    /// Every column of every source, those of `using` once.
+    /// What a condition on names chooses, by the names that the result has; none inside of the query.
+    fn named(&self, all: Vec<Output>) -> Option<Vec<Output>> {
+        let names = self.names.filter(|_| self.depth.get() == 1)?;
+        let is_there = |column: &Output| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+        Some(all.into_iter().filter(is_there).collect())
+    }
+
+    /// Every column of every source, those of `using` once. The columns of a single source that nobody knows are those
+    /// of the whole query.
     pub fn every(&self, scope: &Scope) -> Option<Vec<Output>> {
+        if let ([Source { columns: Columns::Unknown(_) | Columns::Made(_), .. }], Some(names), 1) =
+            (&scope.sources[..], self.names, self.depth.get())
+        {
+            let output = |name: &String| {
+                let uses = scope.resolve(std::slice::from_ref(name)).unwrap_or_default();
+                Output { name: name.clone(), uses, ..Output::default() }
+            };
+            return Some(names.iter().map(output).collect());
+        }
         let mut all: Vec<Output> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         for source in &scope.sources {

@@ -19,6 +19,10 @@ pub struct Resolver<'a> {
     pub relations: &'a (dyn Relations + Sync),
     /// The first part of a set operation that does not fit the part before it.
     pub uneven: Cell<Option<Location>>,
+    /// The names of the columns of the whole query, if the engine has told them.
+    pub names: Option<&'a [String]>,
+    /// How many queries are around the present place, with the whole one.
+    pub depth: Cell<usize>,
 }
 
 /// A recursive expression is looked at until nothing new comes out of it, but not more often than this.
@@ -26,11 +30,18 @@ const ROUNDS: usize = 8;
 
 impl<'a> Resolver<'a> {
     pub fn new(relations: &'a (dyn Relations + Sync)) -> Resolver<'a> {
-        Resolver { relations, uneven: Cell::default() }
+        Resolver { relations, uneven: Cell::default(), names: None, depth: Cell::default() }
     }
 
     /// The result of a query; none if it cannot be followed.
     pub fn query(&self, query: &Query, around: &Scope) -> Option<Table> {
+        self.depth.set(self.depth.get() + 1);
+        let table = self.followed(query, around);
+        self.depth.set(self.depth.get() - 1);
+        table
+    }
+
+    fn followed(&self, query: &Query, around: &Scope) -> Option<Table> {
         let mut scope = Scope { ctes: around.ctes.clone(), outer: around.outer.clone(), ..Scope::default() };
         if let Some(with) = &query.with {
             for cte in &with.cte_tables {
