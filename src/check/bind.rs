@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::binder::{Binder, Refusal, Refused};
-use crate::adapter::relation::{Column, Relation};
+use crate::adapter::relation::{Column, Relation, identifier};
 use crate::check::finding::{self, Basis};
 use crate::check::memory;
 use crate::check::patch::{Patched, find_word};
@@ -159,8 +159,13 @@ fn bind(
     for _ in 0..ATTEMPTS {
         let refusal = match binder.columns(&patched.text) {
             Ok(_) if asks => return Typed { problems, ..Typed::unknown(Unknown::Asks, Some(compiled)) },
-            // A corrected query gives columns that the user's own would not.
-            Ok(_) if !problems.is_empty() => break,
+            // What reads an ephemeral model holds its text, and meets the same mistake.
+            Ok(_) if !problems.is_empty() && node.is_ephemeral() => break,
+            // Below it, what the correction gives is only a guess.
+            Ok(columns) if !problems.is_empty() => {
+                let schema = leaves(checker, node, columns, false);
+                return Typed { schema: Ok(Schema { certain: false, ..schema }), compiled: Some(compiled), problems };
+            }
             Ok(columns) => {
                 let question = question.filter(|_| memory::reads_only(&compiled.sql, &inputs));
                 question.into_iter().for_each(|question| memory.keep(question, &columns));
@@ -222,11 +227,22 @@ fn with_candidates(mut refusal: Refusal, node: &Node, known: &Checked) -> Refusa
     refusal
 }
 
-/// Puts the column that was meant in the place of a misspelt one, so that the engine goes on.
+/// Puts the name that was meant in the place of a misspelt one, so that the engine goes on.
 fn correct(patched: &mut Patched, refusal: &Refusal) -> bool {
-    let (Refused::UnknownColumn { name, candidates }, Some(at)) = (&refusal.kind, refusal.at) else { return false };
-    let meant = nearest(&name.to_lowercase(), candidates.iter().map(String::as_str));
-    meant.is_some_and(|meant| patched.replace(at, name, &crate::adapter::relation::identifier(meant)))
+    let Some(at) = refusal.at else { return false };
+    match &refusal.kind {
+        Refused::UnknownColumn { name, candidates } => {
+            let meant = nearest(&name.to_lowercase(), candidates.iter().map(String::as_str));
+            meant.is_some_and(|meant| patched.replace(at, name, &identifier(meant)))
+        }
+        Refused::UnknownFunction { name, nearest: Some(meant) }
+        | Refused::UnknownType { name, nearest: Some(meant) } => patched.replace(at, name, meant),
+        // The first of the ways to write it is as good as any.
+        Refused::AmbiguousColumn { name, candidates } => {
+            candidates.first().is_some_and(|meant| patched.replace(at, name, meant))
+        }
+        _ => false,
+    }
 }
 
 /// The columns that the relation of a node has after a run.
