@@ -25,6 +25,9 @@ fn main() {
     let parse = best(|| medal(small.path(), &["parse"]));
     let list = best(|| medal(small.path(), &["ls", "--select", "one_model_that_is_not_there"]));
     let parse_large = best(|| medal(large.path(), &["parse"]));
+    let check = best(|| check_anew(small.path()));
+    let check_large = check_anew(large.path());
+    let check_edited = best(|| check_after_an_edit(small.path()));
     let build = medal(small.path(), &["build"]);
     let raw = raw(small.path());
 
@@ -35,6 +38,9 @@ fn main() {
         parse_large.cpu,
         parse_large.cpu / parse.cpu
     );
+    println!("medal check, {MODELS} models        {:>7.2} CPU s, {:.2} s", check.cpu, check.wall);
+    println!("after an edit of one of them     {:>7.2} CPU s, {:.2} s", check_edited.cpu, check_edited.wall);
+    println!("medal check, {models} models       {:>7.2} CPU s, {:.2} s", check_large.cpu, check_large.wall);
     println!("medal build, {MODELS} models        {:>7.2} CPU s, {:.2} s", build.cpu, build.wall);
     println!("the same SQL, straight to DuckDB {:>7.2} CPU s, {:.2} s", raw.cpu, raw.wall);
     println!("medal build costs {:.2} times the engine", build.cpu / raw.cpu);
@@ -44,6 +50,27 @@ fn project(models: usize) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("the system has a temporary folder");
     generate::write_project(dir.path(), models).expect("the project can be written");
     dir
+}
+
+/// A check that remembers nothing.
+fn check_anew(project: &Path) -> Cost {
+    let _ = std::fs::remove_file(project.join("target/check.json"));
+    medal(project, &["check"])
+}
+
+/// A check that knows everything but one model.
+fn check_after_an_edit(project: &Path) -> Cost {
+    let model = first_model(&project.join("models")).expect("the project has models");
+    let text = std::fs::read_to_string(&model).expect("a model can be read");
+    std::fs::write(&model, format!("{text}-- edited\n")).expect("a model can be written");
+    medal(project, &["check"])
+}
+
+fn first_model(folder: &Path) -> Option<std::path::PathBuf> {
+    let mut paths: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let is_model = |path: &Path| path.extension().is_some_and(|extension| extension == "sql");
+    paths.into_iter().find_map(|path| if path.is_dir() { first_model(&path) } else { is_model(&path).then_some(path) })
 }
 
 /// Sends what the build has compiled straight to DuckDB, in the order in which the build ran it.

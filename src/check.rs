@@ -4,11 +4,13 @@
 pub mod bind;
 pub mod contract;
 pub mod finding;
+pub mod inputs;
 pub mod memory;
 pub mod outside;
 pub mod patch;
 pub mod render;
 pub mod told;
+pub mod types;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +122,7 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
         checker.check_level(&level, &rendered, &mut checked)?;
     }
     let mut binder = checker.binder()?;
-    told::judge(request, &mut checked, binder.as_mut());
+    told::judge(request, &checker.outside, &mut checked, binder.as_mut());
     Ok(checked)
 }
 

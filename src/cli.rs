@@ -12,6 +12,7 @@ pub mod docs;
 pub mod deps;
 pub mod desk;
 pub mod diff;
+pub mod events;
 pub mod execute;
 pub mod flags;
 pub mod freshness;

@@ -88,7 +88,8 @@ fn columns(made: &Made<'_>, known: &Known<'_>) -> Option<Vec<Column>> {
         indirect: BTreeSet::new(),
     };
     let Some(sql) = made.sql else { return made.columns.map(|columns| columns.iter().map(plain).collect()) };
-    let outputs = of_query(sql, known)?;
+    let names: Vec<String> = typed.iter().map(|column| column.name.clone()).collect();
+    let outputs = of_query(sql, known, made.columns.map(|_| names.as_slice()))?;
     let fits = typed.len() == outputs.len() || (made.grows && typed.len() > outputs.len());
     if made.columns.is_some() && !fits {
         return None;

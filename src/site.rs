@@ -23,6 +23,10 @@ pub struct Facts<'a> {
     pub catalog: &'a Json,
     /// `run_results.json` of the last run.
     pub results: &'a Json,
+    /// The runs before, the newest first; see [`crate::artifact::history`].
+    pub runs: &'a [Json],
+    /// How many rows tables have, by unique id.
+    pub rows: BTreeMap<&'a str, i64>,
     /// `sources.json`.
     pub freshness: &'a Json,
     /// The names of the layers, in the order in which data flows.

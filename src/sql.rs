@@ -22,6 +22,14 @@ pub struct Location {
     pub column: usize,
 }
 
+impl Location {
+    /// None where the parser knows no place.
+    fn of(place: sqlparser::tokenizer::Location) -> Option<Location> {
+        let count = |number: u64| usize::try_from(number).ok().filter(|number| *number > 0);
+        Some(Location { line: count(place.line)?, column: count(place.column)? })
+    }
+}
+
 /// What a query does to what it reads, in any of its subqueries and common table expressions. Each part is the
 /// place of its first occurrence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

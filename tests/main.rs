@@ -7,6 +7,7 @@ mod suite {
     pub mod errors;
     pub mod faults;
     pub mod jinja;
+    pub mod openlineage;
     pub mod projects;
     pub mod support;
 }

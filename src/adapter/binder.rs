@@ -15,11 +15,7 @@ pub trait Binder: Send {
     /// Creates or replaces an empty relation.
     fn declare(&mut self, relation: &Relation, columns: &[Column]) -> Result<(), Refusal>;
 
-    /// Creates or replaces an empty relation with the columns of a query, and gives them as the engine would name and
-    /// type them in a table or view.
-    fn bind(&mut self, relation: &Relation, query: &str) -> Result<Vec<Column>, Refusal>;
-
-    /// The columns of a query that builds nothing, for instance of a data test.
+    /// The columns of a query, as the engine would name and type them in a table or view.
     fn columns(&mut self, query: &str) -> Result<Vec<Column>, Refusal>;
 
     /// Creates or replaces an empty relation with the columns and types that loading a CSV file would give.
@@ -59,6 +55,10 @@ pub enum Refused {
         name: String,
     },
     UnknownFunction {
+        name: String,
+        nearest: Option<String>,
+    },
+    UnknownType {
         name: String,
         nearest: Option<String>,
     },

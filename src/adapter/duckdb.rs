@@ -3,8 +3,8 @@
 mod error;
 mod infer;
 mod kind;
-mod parser;
 mod profile;
+mod raw;
 mod refusal;
 mod seed;
 pub mod shadow;
@@ -20,8 +20,8 @@ use duckdb::{Config, InterruptHandle};
 
 use crate::adapter::duckdb::error::{open_error, sql_error};
 use crate::adapter::duckdb::kind::type_name;
-use crate::adapter::duckdb::parser::Parser;
 use crate::adapter::duckdb::profile::{Extension, Profile};
+use crate::adapter::duckdb::raw::{Database, Reader};
 use crate::adapter::duckdb::value::ColumnType;
 use crate::adapter::relation::{Column, Relation, RelationKind, identifier, literal};
 use crate::adapter::rows::{Cell, Rows};
@@ -34,7 +34,7 @@ pub struct DuckDb {
     /// Statements that each connection has to run for itself.
     local_settings: Vec<String>,
     disable_transactions: bool,
-    parser: Arc<Mutex<Option<Parser>>>,
+    parser: Arc<Mutex<Option<Reader>>>,
     running: Mutex<Vec<Weak<InterruptHandle>>>,
 }
 
@@ -61,7 +61,11 @@ pub fn look(target: &Target) -> Result<Option<DuckDb>, AdapterError> {
 }
 
 fn open_profile(profile: &Profile) -> Result<DuckDb, AdapterError> {
-    let root = open_file(profile)?;
+    set_up(open_file(profile)?, profile)
+}
+
+/// An open database with all that the profile asks for.
+fn set_up(root: duckdb::Connection, profile: &Profile) -> Result<DuckDb, AdapterError> {
     run(&root, ERRORS)?;
     for extension in &profile.extensions {
         load(&root, extension)?;
@@ -86,10 +90,12 @@ fn open_profile(profile: &Profile) -> Result<DuckDb, AdapterError> {
     })
 }
 
+/// Nothing is fetched from the network unless the user asks for it.
+const OFFLINE: (&str, &str) = ("autoinstall_known_extensions", "false");
+
 fn open_file(profile: &Profile) -> Result<duckdb::Connection, AdapterError> {
     let config = || {
-        // Nothing is fetched from the network unless the user asks for it.
-        let mut config = Config::default().with("autoinstall_known_extensions", "false")?;
+        let mut config = Config::default().with(OFFLINE.0, OFFLINE.1)?;
         for (name, value) in &profile.options {
             config = config.with(name, value)?;
         }
@@ -234,7 +240,7 @@ struct Session {
     connection: duckdb::Connection,
     disable_transactions: bool,
     in_transaction: bool,
-    parser: Arc<Mutex<Option<Parser>>>,
+    parser: Arc<Mutex<Option<Reader>>>,
 }
 
 impl Connection for Session {
@@ -394,7 +400,8 @@ impl Session {
         let text = CString::new(sql).map_err(|error| sql_error(&error.into(), sql))?;
         let mut parser = lock(&self.parser);
         if parser.is_none() {
-            *parser = Parser::new();
+            let database = Database::open(&[]).ok().map(Arc::new);
+            *parser = database.and_then(|database| Reader::new(database, &[ERRORS.to_string()]));
         }
         let Some(parser) = parser.as_mut() else {
             return Err(AdapterError::Connect("DuckDB could not open a database in memory".to_string()));

@@ -72,6 +72,7 @@ mod tests {
             granularity: None,
             extra: Default::default(),
             doc_blocks: Vec::new(),
+            span: None,
         };
         let mut model = node("contracted", Kind::Model);
         let config = json!({"contract": {"enforced": true}, "materialized": "table"});

@@ -42,6 +42,14 @@ pub fn write_json(path: &Path, artifact: &impl Serialize, secrets: &[String]) ->
     })
 }
 
+/// Writes JSON in the same way, one object a line.
+pub fn write_lines(path: &Path, objects: &[impl Serialize], secrets: &[String]) -> io::Result<()> {
+    let secrets = in_json(secrets);
+    write_whole(path, |out| {
+        objects.iter().try_for_each(|object| writeln!(out, "{}", hide(&serde_json::to_string(object)?, &secrets)))
+    })
+}
+
 /// Writes a text in the same way.
 pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
     write_whole(path, |out| out.write_all(text.as_bytes()))

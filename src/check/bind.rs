@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::binder::{Binder, Refusal, Refused};
-use crate::adapter::relation::{Column, Relation};
+use crate::adapter::relation::{Column, Relation, identifier};
 use crate::check::finding::{self, Basis};
 use crate::check::memory;
 use crate::check::patch::{Patched, find_word};
@@ -143,34 +143,33 @@ fn bind(
     let certain = node.depends_on.iter().all(|id| known.schemas.get(id).is_none_or(|schema| schema.certain));
     let inputs = memory::inputs(&checker.request.session.manifest, node, known);
     let memory = &checker.request.memory;
-    let question = (!asks).then(|| memory.question(node, &compiled.sql, &inputs));
+    let question = (!asks).then(|| memory.question(&compiled.sql, &inputs));
     if let Some(columns) = question.as_ref().and_then(|question| memory.find(question)) {
-        let (schema, _) = leaves(checker, node, columns, certain);
+        let schema = leaves(checker, node, columns, certain);
         return Typed { schema: Ok(schema), compiled: Some(compiled), problems: Vec::new() };
     }
     if let Err(refused) = checker.declare(binder, &inputs) {
         return Typed::unknown(Unknown::World(refused.message), Some(compiled));
     }
-    let mut basis = Basis { checker, node, compiled: &compiled, certain: certain && !asks };
+    let mut basis = Basis { checker, node, compiled: &compiled, inputs: &inputs, certain: certain && !asks };
     let mut patched = Patched::new(&compiled.sql);
     let mut problems = Vec::new();
     let mut looked_for: Vec<Relation> = Vec::new();
     let mut corrected: Vec<usize> = Vec::new();
     for _ in 0..ATTEMPTS {
-        let bound = match node.is_test() || node.is_ephemeral() {
-            true => binder.columns(&patched.text),
-            false => binder.bind(&node.relation, &patched.text),
-        };
-        let refusal = match bound {
+        let refusal = match binder.columns(&patched.text) {
             Ok(_) if asks => return Typed { problems, ..Typed::unknown(Unknown::Asks, Some(compiled)) },
-            // A corrected query gives columns that the user's own would not.
-            Ok(_) if !problems.is_empty() => break,
+            // What reads an ephemeral model holds its text, and meets the same mistake.
+            Ok(_) if !problems.is_empty() && node.is_ephemeral() => break,
+            // Below it, what the correction gives is only a guess.
+            Ok(columns) if !problems.is_empty() => {
+                let schema = leaves(checker, node, columns, false);
+                return Typed { schema: Ok(Schema { certain: false, ..schema }), compiled: Some(compiled), problems };
+            }
             Ok(columns) => {
                 let question = question.filter(|_| memory::reads_only(&compiled.sql, &inputs));
                 question.into_iter().for_each(|question| memory.keep(question, &columns));
-                let (mut schema, grew) = leaves(checker, node, columns, basis.certain);
-                schema.certain &= !grew || binder.declare(&node.relation, &schema.columns).is_ok();
-                checker.is_declared(&node.relation);
+                let schema = leaves(checker, node, columns, basis.certain);
                 return Typed { schema: Ok(schema), compiled: Some(compiled), problems };
             }
             Err(_) if asks => return Typed::unknown(Unknown::Asks, Some(compiled)),
@@ -228,16 +227,26 @@ fn with_candidates(mut refusal: Refusal, node: &Node, known: &Checked) -> Refusa
     refusal
 }
 
-/// Puts the column that was meant in the place of a misspelt one, so that the engine goes on.
+/// Puts the name that was meant in the place of a misspelt one, so that the engine goes on.
 fn correct(patched: &mut Patched, refusal: &Refusal) -> bool {
-    let (Refused::UnknownColumn { name, candidates }, Some(at)) = (&refusal.kind, refusal.at) else { return false };
-    let meant = nearest(&name.to_lowercase(), candidates.iter().map(String::as_str));
-    meant.is_some_and(|meant| patched.replace(at, name, &crate::adapter::relation::identifier(meant)))
+    let Some(at) = refusal.at else { return false };
+    match &refusal.kind {
+        Refused::UnknownColumn { name, candidates } => {
+            let meant = nearest(&name.to_lowercase(), candidates.iter().map(String::as_str));
+            meant.is_some_and(|meant| patched.replace(at, name, &identifier(meant)))
+        }
+        Refused::UnknownFunction { name, nearest: Some(meant) }
+        | Refused::UnknownType { name, nearest: Some(meant) } => patched.replace(at, name, meant),
+        // The first of the ways to write it is as good as any.
+        Refused::AmbiguousColumn { name, candidates } => {
+            candidates.first().is_some_and(|meant| patched.replace(at, name, meant))
+        }
+        _ => false,
+    }
 }
 
-/// The columns that the relation of a node has after a run, and whether they are more than its query gives.
-fn leaves(checker: &Checker<'_>, node: &Node, columns: Vec<Column>, certain: bool) -> (Schema, bool) {
-    let given = columns.len();
+/// The columns that the relation of a node has after a run.
+fn leaves(checker: &Checker<'_>, node: &Node, columns: Vec<Column>, certain: bool) -> Schema {
     let mut schema = Schema { columns, certain };
     let is_snapshot = matches!(node.kind, Kind::Snapshot);
     if is_snapshot {
@@ -251,8 +260,7 @@ fn leaves(checker: &Checker<'_>, node: &Node, columns: Vec<Column>, certain: boo
             }
         }
     }
-    let grew = schema.columns.len() > given;
-    (schema, grew)
+    schema
 }
 
 /// The columns that a snapshot has besides those of its query.

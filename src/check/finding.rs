@@ -1,20 +1,24 @@
 //! Turns what the engine refuses into a Diagnostic at the place in the model's own source, with a way out.
 
 use crate::adapter::binder::{Refusal, Refused};
-use crate::check::Checker;
+use crate::adapter::relation::Relation;
+use crate::check::inputs::Inputs;
 use crate::check::patch::{find_word, only_word};
+use crate::check::{Checker, Schema};
 use crate::compile::CompiledNode;
-use crate::compile::place::source_of;
+use crate::compile::place::{offset_of, source_of};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::files::Span;
 use crate::manifest::{Kind, Node};
+use crate::sql::lineage::uneven_part;
 
 /// What a finding rests on.
 pub struct Basis<'a> {
     pub checker: &'a Checker<'a>,
     pub node: &'a Node,
     pub compiled: &'a CompiledNode,
+    pub inputs: &'a [(&'a Relation, &'a Schema)],
     /// Whether all that the query reads is what it will be.
     pub certain: bool,
 }
@@ -28,6 +32,11 @@ pub fn problem(basis: &Basis<'_>, refusal: &Refusal, at: Option<usize>) -> Optio
         Refused::UnknownFunction { name, .. } if outside.has_function(name) => return None,
         Refused::UnknownFunction { name, .. } => {
             certain &= !outside.makes_functions;
+            Some(name)
+        }
+        Refused::UnknownType { name, .. } if outside.has_type(name) => return None,
+        Refused::UnknownType { name, .. } => {
+            certain &= !outside.has_hooks;
             Some(name)
         }
         Refused::UnknownRelation { name } => {
@@ -44,14 +53,24 @@ pub fn problem(basis: &Basis<'_>, refusal: &Refusal, at: Option<usize>) -> Optio
         (Some(at), None) => Some(at),
         (None, Some(name)) => only_word(sql, name),
         (None, None) if refusal.kind == Refused::Union => {
-            ["union", "except", "intersect"].iter().find_map(|word| only_word(sql, word))
+            let words = ["union", "except", "intersect"].iter().find_map(|word| only_word(sql, word));
+            words.or_else(|| uneven_part(sql, &Inputs(basis.inputs)).and_then(|at| offset_of(sql, at.into())))
         }
-        (None, None) => None,
+        // What the message quotes or writes in capital letters may stand in the query once.
+        (None, None) => message_words(&refusal.message).find_map(|word| only_word(sql, word)),
     };
     let (code, message, label, help) = words(refusal);
     let severity = if certain { Severity::Error } else { Severity::Warning };
     let problem = Diagnostic { severity, ..Diagnostic::error(code, None, message) };
     Some(Diagnostic { help, ..place(basis, at, problem, label) })
+}
+
+/// The words of a message that may be words of the query: what it quotes, and names of functions.
+fn message_words(message: &str) -> impl Iterator<Item = &str> {
+    let said = message.split_once(" Error: ").map_or(message, |(_, said)| said);
+    let quoted = said.split(['"', '\'']).skip(1).step_by(2);
+    let capital = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    quoted.chain(said.split_whitespace().filter(capital))
 }
 
 /// At the place of the SQL; a generic test has none, and stands where it is written.
@@ -90,6 +109,11 @@ fn words(refusal: &Refusal) -> Words {
             let message = format!("the function `{name}` does not exist");
             let help = nearest.as_ref().map(|near| format!("did you mean `{near}`?"));
             (Code::UnknownFunction, message, "the engine has no such function", help)
+        }
+        Refused::UnknownType { name, nearest } => {
+            let message = format!("the type `{name}` does not exist");
+            let help = nearest.as_ref().map(|near| format!("did you mean `{near}`?"));
+            (Code::UnknownType, message, "the engine has no such type", help)
         }
         Refused::Union => (Code::TypeMismatch, first.to_string(), "these parts do not fit together", None),
         Refused::Type => {

@@ -85,9 +85,8 @@ impl Memory {
     }
 
     /// What the columns of a node's query follow from.
-    pub fn question(&self, node: &Node, sql: &str, inputs: &[(&Relation, &Schema)]) -> String {
-        let as_relation = if node.is_test() || node.is_ephemeral() { "query" } else { "relation" };
-        let mut parts = vec![as_relation.to_string(), sql.to_string()];
+    pub fn question(&self, sql: &str, inputs: &[(&Relation, &Schema)]) -> String {
+        let mut parts = vec!["query".to_string(), sql.to_string()];
         for (relation, schema) in inputs {
             parts.push(relation.render());
             parts.extend(schema.columns.iter().flat_map(|it| [it.name.clone(), it.data_type.clone()]));

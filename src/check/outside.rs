@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use crate::adapter::SeedFile;
 use crate::adapter::binder::{Binder, Refusal};
-use crate::adapter::relation::{Column, Relation};
+use crate::adapter::relation::{Column, Relation, literal};
 use crate::adapter::{AdapterError, Connection};
 use crate::check::witness::{key, lock};
 use crate::check::{Before, Checked, Checker, Request, Schema, Unknown};
@@ -51,9 +51,17 @@ impl Outside {
 
     /// Whether the warehouse has a function of its own of this name.
     pub fn has_function(&self, name: &str) -> bool {
+        self.has("duckdb_functions() where not internal and lower(function_name)", name)
+    }
+
+    /// Whether the warehouse has a type of its own of this name.
+    pub fn has_type(&self, name: &str) -> bool {
+        self.has("duckdb_types() where not internal and lower(type_name)", name)
+    }
+
+    fn has(&self, place: &str, name: &str) -> bool {
         let Some(connection) = &self.connection else { return false };
-        let name = crate::adapter::relation::literal(&name.to_lowercase());
-        let query = format!("select 1 from duckdb_functions() where not internal and lower(function_name) = {name}");
+        let query = format!("select 1 from {place} = {}", literal(&name.to_lowercase()));
         lock(connection).query(&query).is_ok_and(|found| !found.rows.is_empty())
     }
 }

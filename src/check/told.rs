@@ -1,12 +1,20 @@
 //! Compares what YAML says of columns with the columns that there are: tests, contracts and descriptions.
 
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+
 use crate::adapter::binder::Binder;
 use crate::check::finding::way_out;
-use crate::check::{Checked, Checker, Request, Schema, contract};
+use crate::check::outside::Outside;
+use crate::check::{Checked, Checker, Request, Schema, contract, types};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
+use crate::manifest::unit_fixtures::Rows;
+use crate::manifest::unit_tests::UnitTest;
 use crate::manifest::{GenericTest, Node};
+use crate::project::properties::ColumnInfo;
 
 /// Tests of one column that need no more than the column.
 const PLAIN_TESTS: [&str; 4] = ["unique", "not_null", "accepted_values", "relationships"];
@@ -42,19 +50,32 @@ fn is_plain_test(request: &Request, node: &Node) -> bool {
 }
 
 /// Judges the selected nodes.
-pub fn judge(request: &Request, checked: &mut Checked, binder: &mut dyn Binder) {
+pub fn judge(request: &Request, outside: &Outside, checked: &mut Checked, binder: &mut dyn Binder) {
     let manifest = &request.session.manifest;
-    let nodes = manifest.nodes.values().filter(|node| request.selected.contains(&node.id));
+    let is_selected = |node: &&Node| match node.unit_test() {
+        Some(test) => request.selected.contains(&test.tested),
+        None => request.selected.contains(&node.id),
+    };
     let mut problems = Vec::new();
-    for node in nodes {
+    for source in manifest.sources.values() {
+        if let Some(schema) = checked.schemas.get(&source.id) {
+            problems.extend(absent_columns(&source.name, &source.columns, source.span, schema));
+        }
+    }
+    for node in manifest.nodes.values().map(Box::as_ref).filter(is_selected) {
+        if let Some(test) = node.unit_test() {
+            problems.extend(unit_test_columns(node, test, checked, binder));
+        }
         if let Some(test) = node.generic_test().filter(|_| is_plain_test(request, node)) {
             problems.extend(test_columns(node, test, checked));
         }
         if let Some(schema) = checked.schemas.get(&node.id).filter(|_| node.is_refable()) {
+            let span = node.patch_span.unwrap_or(Span::start_of(node.file));
             match contract::is_enforced(node) {
-                true => problems.extend(contract::breaches(node, schema, binder)),
-                false => problems.extend(absent_columns(node, schema)),
+                true => problems.extend(contract::breaches(request, node, schema, checked, binder)),
+                false => problems.extend(absent_columns(&node.name, &node.columns, span, schema)),
             }
+            problems.extend(types::unknown(node, outside, binder));
         }
     }
     checked.problems.extend(problems);
@@ -77,12 +98,45 @@ fn test_columns(node: &Node, test: &GenericTest, checked: &Checked) -> Vec<Diagn
     missing.collect()
 }
 
-/// Columns that are described and not there.
-fn absent_columns(node: &Node, schema: &Schema) -> Vec<Diagnostic> {
-    let absent = node.columns.values().filter(|column| schema.column(&column.name).is_none());
+/// Columns that rows of a unit test name, and that its inputs or its model do not have.
+fn unit_test_columns(node: &Node, test: &UnitTest, checked: &Checked, binder: &mut dyn Binder) -> Vec<Diagnostic> {
+    let given = test.given.iter().map(|given| (given.bound.as_deref(), given.input.as_str(), &given.fixture));
+    let expected = [(Some(test.tested.as_str()), test.model.as_str(), &test.expect)];
+    let mut found = Vec::new();
+    for (id, called, fixture) in given.chain(expected) {
+        let Some(schema) = id.and_then(|id| checked.schemas.get(id)) else { continue };
+        let names: Vec<String> = match &fixture.rows {
+            Rows::Records(rows) => rows.iter().flat_map(|row| row.keys().cloned()).collect::<IndexSet<_>>(),
+            Rows::Sql(sql) if sql.contains("{{") || sql.contains("{%") => continue,
+            Rows::Sql(sql) => binder.columns(sql).into_iter().flatten().map(|column| column.name).collect(),
+        }
+        .into_iter()
+        .filter(|name| schema.column(name).is_none())
+        .collect();
+        let told = names.iter().map(|name| {
+            let message = format!(
+                "the unit test `{}` has rows with the column `{name}`, which `{called}` does not have",
+                node.name
+            );
+            let span = fixture.spoken_of(&format!("`{name}`")).unwrap_or(fixture.span);
+            problem(schema, Code::UnknownColumn, span, message, name)
+        });
+        found.extend(told);
+    }
+    found
+}
+
+/// Columns of a node or source that are described and not there.
+fn absent_columns(
+    of: &str,
+    columns: &IndexMap<String, Arc<ColumnInfo>>,
+    around: Span,
+    schema: &Schema,
+) -> Vec<Diagnostic> {
+    let absent = columns.values().filter(|column| schema.column(&column.name).is_none());
     let told = absent.map(|column| {
-        let span = node.patch_span.unwrap_or(Span::start_of(node.file));
-        let message = format!("the column `{}` of `{}` is described, but it does not exist", column.name, node.name);
+        let span = column.span.unwrap_or(around);
+        let message = format!("the column `{}` of `{of}` is described, but it does not exist", column.name);
         let problem = problem(schema, Code::AbsentColumn, span, message, &column.name);
         Diagnostic { severity: crate::diagnostic::Severity::Warning, ..problem }
     });

@@ -148,23 +148,29 @@ impl CheckFirst {
 }
 
 /// Checks nodes before they are built, and tells of all that is wrong; a mistake ends the command.
-pub fn check_first(context: &Context, workspace: &Workspace, selected: &NodeSet, when: CheckFirst) -> Result<(), Exit> {
+/// Gives what the check has found out.
+pub fn check_first(
+    context: &Context,
+    workspace: &Workspace,
+    selected: &NodeSet,
+    when: CheckFirst,
+) -> Result<Option<Checked>, Exit> {
     let checks = match when {
         CheckFirst::Never => false,
         CheckFirst::Native => workspace.project.is_native(),
         CheckFirst::Always => true,
     };
     if !checks {
-        return Ok(());
+        return Ok(None);
     }
     let warehouse = look(context, workspace);
-    let checked = check_nodes(context, workspace, selected.clone(), warehouse, Before::Run)?;
-    match workspace::tell(context, checked.problems) {
+    let mut checked = check_nodes(context, workspace, selected.clone(), warehouse, Before::Run)?;
+    match workspace::tell(context, std::mem::take(&mut checked.problems)) {
         true => {
             context.reporter.note("Nothing was built; `--no-check` builds without this check");
             Err(Exit::Failed)
         }
-        false => Ok(()),
+        false => Ok(Some(checked)),
     }
 }
 

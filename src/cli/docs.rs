@@ -14,7 +14,7 @@ use crate::compile::session::Warehouse;
 use crate::diagnostic::Diagnostics;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::{Node, names};
-use crate::run::catalog::{self, Catalog};
+use crate::run::catalog::{self, Catalog, RowCounts};
 
 pub fn docs(context: &Context, command: &DocsCommand) -> Result<Exit, Exit> {
     match command {
@@ -45,25 +45,29 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
         }
         compiled
     };
-    let catalog = if options.empty_catalog { Catalog::new() } else { read_catalog(context, &workspace, &selected)? };
+    let (catalog, rows) = match options.empty_catalog {
+        true => (Catalog::new(), RowCounts::new()),
+        false => read_catalog(context, &workspace, &selected)?,
+    };
     write_catalog(context, &workspace, &catalog, &selected)?;
-    site::write(context, &workspace, &compiled)?;
+    site::write(context, &workspace, &compiled, &rows)?;
     Ok(Exit::Fine)
 }
 
-fn read_catalog(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Result<Catalog, Exit> {
+fn read_catalog(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Result<(Catalog, RowCounts), Exit> {
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(workspace::connect(context, workspace)?));
     let manifest = &workspace.manifest;
     let built = manifest.nodes.values().filter(|node| names::has_relation(node)).map(|node| (&node.id, &node.relation));
     let received = manifest.sources.values().map(|source| (&source.id, &source.relation));
     let wanted = built.chain(received).filter(|(id, _)| selected.contains(*id)).map(|(_, relation)| relation);
-    catalog::read(&session, &warehouse, wanted).map_err(|problem| {
+    let catalog = catalog::read(&session, &warehouse, wanted).map_err(|problem| {
         let mut sink = Diagnostics::default();
         sink.push(problem);
         workspace::tell(context, sink);
         Exit::Failed
-    })
+    })?;
+    Ok((catalog, catalog::row_counts(&session, &warehouse)))
 }
 
 fn write_catalog(context: &Context, workspace: &Workspace, catalog: &Catalog, selected: &NodeSet) -> Result<(), Exit> {

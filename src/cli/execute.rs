@@ -13,6 +13,7 @@ use crate::cli::arguments::{
     self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
 };
 use crate::cli::check::{CheckFirst, check_first};
+use crate::cli::events;
 use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -214,7 +215,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     if mode.command != CLONE.command {
         foresee(context, workspace, &plan)?;
     }
-    check_first(context, workspace, selected, mode.check_first)?;
+    let checked = check_first(context, workspace, selected, mode.check_first)?;
     let adapter = workspace::connect(context, workspace)?;
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(adapter.clone()));
@@ -269,6 +270,9 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
     let compiled: IndexMap<String, CompiledNode> = built.chain(inlined).collect();
     context.reporter.summary(&workspace.manifest, &results);
     write(context, workspace, &results, &compiled)?;
+    if let Some(checked) = checked.filter(|_| context.write_json) {
+        events::write(context, workspace, &checked, &results)?;
+    }
     written.map_err(|error| workspace::unwritable(context, &error))?;
     let exit = if results.failed() { Exit::Failed } else { Exit::Fine };
     let status = if results.interrupted {
@@ -381,5 +385,6 @@ pub fn write(
     let artifact = artifact::results::run_results_json(results, &workspace.manifest, &invocation);
     let path = workspace.target_dir.join("run_results.json");
     artifact::write::write_json(&path, &artifact, &secrets).map_err(unwritable)?;
+    artifact::history::add(&workspace.target_dir, &invocation, results).map_err(unwritable)?;
     workspace::write_manifest(context, workspace, compiled)
 }

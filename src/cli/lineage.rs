@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::artifact::openlineage::{Facts, jobs};
 use crate::check::{Before, Checked};
 use crate::cli::arguments::check::{LineageOptions, LineageOutput};
 use crate::cli::check;
@@ -32,6 +33,14 @@ pub fn run_lineage(context: &mut Context, options: &LineageOptions) -> Result<Ex
         LineageOutput::Json => picture::json(&lineage, &start, &edges).to_string(),
         LineageOutput::Dot => picture::dot(&workspace.manifest, &start, &edges),
         LineageOutput::Mermaid => picture::mermaid(&workspace.manifest, &start, &edges),
+        LineageOutput::Openlineage => {
+            let Workspace { project, manifest, .. } = &workspace;
+            let facts = Facts { project, manifest, lineage: &lineage, invocation: &context.invocation };
+            let nodes: BTreeSet<&String> =
+                start.iter().chain(edges.iter().map(|edge| &edge.to)).map(|it| &it.node).collect();
+            let in_order = lineage.nodes.keys().filter(|id| nodes.contains(id)).cloned();
+            jobs(&facts, in_order).iter().map(|event| format!("{event}\n")).collect()
+        }
     };
     context.reporter.data(text.trim_end());
     Ok(Exit::Fine)

@@ -7,6 +7,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
+use crate::adapter::relation::Relation;
 use crate::artifact;
 use crate::cli::arguments::docs::ServeOptions;
 use crate::cli::lineage;
@@ -16,12 +17,18 @@ use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
 use crate::lineage::{Column, ColumnRef, Lineage};
 use crate::project::load;
+use crate::run::catalog::{self, RowCounts};
 use crate::site::serve::Server;
 use crate::site::write::FOLDER;
 use crate::site::{self, Facts};
 
 /// Writes `index.json` and the site from the manifest and what earlier commands have written beside it.
-pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
+pub fn write(
+    context: &Context,
+    workspace: &Workspace,
+    compiled: &IndexMap<String, CompiledNode>,
+    counts: &RowCounts,
+) -> Result<(), Exit> {
     let Workspace { project, manifest, target_dir, .. } = workspace;
     let unwritable = |error| workspace::unwritable(context, &error);
     let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
@@ -29,10 +36,16 @@ pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<Strin
     let [catalog, results, freshness] = ["catalog", "run_results", "sources"].map(|name| last(target_dir, name));
     let layers = manifest.nodes.values().filter_map(|node| Some((node.id.as_str(), node.layer.as_deref()?)));
     let (_, lineage) = lineage::whole(context, workspace)?;
+    let built = manifest.nodes.values().filter(|node| node.is_refable()).map(|node| (&node.id, &node.relation));
+    let received = manifest.sources.values().map(|source| (&source.id, &source.relation));
+    let counted = |(id, relation): (&String, &Relation)| Some((id.clone(), *counts.get(&catalog::key(relation))?));
+    let rows: BTreeMap<String, i64> = built.chain(received).filter_map(counted).collect();
     let facts = Facts {
         manifest: &artifact,
         catalog: &catalog,
         results: &results,
+        runs: &artifact::history::read(target_dir),
+        rows: rows.iter().map(|(id, rows)| (id.as_str(), *rows)).collect(),
         freshness: &freshness,
         layers: project.layers.layers.keys().map(String::as_str).collect(),
         layer_of: layers.collect(),

@@ -9,6 +9,13 @@ use crate::files::Span;
 use crate::jinja::SourceMap;
 use crate::manifest::unit_tests::UnitTest;
 use crate::manifest::{Node, refable};
+use crate::sql::Location;
+
+impl From<Location> for SqlPosition {
+    fn from(Location { line, column }: Location) -> SqlPosition {
+        SqlPosition { line, column }
+    }
+}
 
 impl CompiledNode {
     /// The place in the template that a byte of `sql` came from.
@@ -33,8 +40,13 @@ pub fn source_of(session: &Session, compiled: &CompiledNode, offset: usize) -> O
     place.map(|span| widen_to_word(session, span))
 }
 
+/// The same for a line and column, both from 1.
+pub fn source_at(session: &Session, compiled: &CompiledNode, at: Location) -> Option<Span> {
+    source_of(session, compiled, offset_of(&compiled.sql, at.into())?)
+}
+
 /// The byte of a line and column of a text.
-fn offset_of(text: &str, at: SqlPosition) -> Option<usize> {
+pub fn offset_of(text: &str, at: SqlPosition) -> Option<usize> {
     let line_start: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
     let line = text.get(line_start..)?;
     let column = line.char_indices().nth(at.column - 1).map_or(line.len(), |(byte, _)| byte);

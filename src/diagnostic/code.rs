@@ -209,6 +209,10 @@ codes! {
     ///
     /// It is a warning where hooks or macros create functions or load extensions, which only a run does.
     UnknownFunction => "unknown-function",
+    /// A query casts to a type that the engine does not have, or a contract names one.
+    ///
+    /// It is a warning where hooks run, which may create types.
+    UnknownType => "unknown-type",
     /// Types do not fit: a function does not take them, or the parts of a `union` have different columns.
     ///
     /// Cast where the mark stands: `cast(total as date)`, or `total::date`.

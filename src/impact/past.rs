@@ -41,10 +41,10 @@ pub fn past(manifest: &Json, target: &Target, present: &Checked) -> Result<Past,
     for id in in_order(&nodes) {
         let Some(node) = nodes.get_mut(&id) else { continue };
         let columns = match &node.sql {
-            Some(sql) => binder.bind(&node.relation, sql).ok(),
+            Some(sql) => binder.columns(sql).ok(),
             None => present.schemas.get(&id).map(|schema| schema.columns.clone()),
         };
-        node.columns = columns.filter(|columns| node.sql.is_some() || binder.declare(&node.relation, columns).is_ok());
+        node.columns = columns.filter(|columns| binder.declare(&node.relation, columns).is_ok());
     }
     let order = in_order(&nodes);
     let made = order.iter().filter_map(|id| nodes.get_key_value(id)).map(|(id, node)| Made {

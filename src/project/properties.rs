@@ -85,6 +85,8 @@ pub struct ColumnInfo {
     pub extra: JsonMap,
     /// Unique ids of the docs blocks that the description quotes.
     pub doc_blocks: Vec<String>,
+    /// Where its name is written.
+    pub span: Option<Span>,
 }
 
 /// A generic test as written: its name, perhaps with a package, and everything below it.
@@ -327,6 +329,7 @@ pub fn column(yaml: &Yaml, sink: &mut Diagnostics) -> Option<ColumnProperties> {
         granularity: fields.text("granularity").map(String::into_boxed_str),
         extra: fields.rest(),
         doc_blocks: Vec::new(),
+        span: Some(span),
     };
     Some(ColumnProperties { info: Arc::new(info), span, tests })
 }

@@ -13,11 +13,14 @@ use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::jinja::ScopeValue;
-use crate::manifest::builtin;
+use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::run::hooks::operation_scope;
 
 /// Relations by their names in lower case: database, schema and identifier.
 pub type Catalog = IndexMap<[String; 3], Table>;
+
+/// Rows of tables, by the same names.
+pub type RowCounts = BTreeMap<[String; 3], i64>;
 
 /// A table or view as it is in the warehouse.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,6 +79,24 @@ pub fn read<'r>(
         collect(&host.take_rows().unwrap_or_default(), &mut catalog);
     }
     Ok(catalog)
+}
+
+/// How many rows the tables of the engine have, as far as it can tell without counting.
+pub fn row_counts(session: &Arc<Session>, warehouse: &Arc<Warehouse>) -> RowCounts {
+    let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
+    let library = &session.manifest.library;
+    let ask = library.find(INTERNAL_PACKAGE, "row_counts").expect("the templates have this macro");
+    // Without an answer the site says nothing of rows.
+    let _ = library.call(&ask.unique_id, &[], &[], &operation_scope(session, &[]), host.clone());
+    let rows = host.take_rows().unwrap_or_default().rows;
+    let counted = rows.iter().filter_map(|row| match &row[..] {
+        [database, schema, name, count] => {
+            let key = [database, schema, name].map(|part| part.text().to_lowercase());
+            Some((key, count.as_int()?.try_into().ok()?))
+        }
+        _ => None,
+    });
+    counted.collect()
 }
 
 /// One row a column: what is called `table_…` is of the relation, `column_…` of the column.

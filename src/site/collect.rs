@@ -27,6 +27,8 @@ pub fn index<'a>(facts: &'a Facts<'a>) -> Index<'a> {
             Known {
                 layer: facts.layer_of.get(id).copied().unwrap_or_default(),
                 result: results.get(id).copied(),
+                runs: runs_of(facts.runs, id),
+                rows: facts.rows.get(id).copied(),
                 freshness: freshness.get(id).copied(),
                 catalog: in_catalog(facts.catalog, id),
             },
@@ -38,6 +40,7 @@ pub fn index<'a>(facts: &'a Facts<'a>) -> Index<'a> {
         project: Project { name: project, adapter: text(metadata, "adapter_type"), overview: overview(facts, project) },
         layers: if facts.layer_of.is_empty() { Vec::new() } else { facts.layers.clone() },
         run: run(facts.results),
+        runs: facts.runs.iter().map(earlier_run).collect(),
         nodes: nodes.collect(),
         column_lineage: &facts.column_lineage,
     }
@@ -61,6 +64,8 @@ fn overview<'a>(facts: &'a Facts<'a>, project: &str) -> &'a str {
 struct Known<'a> {
     layer: &'a str,
     result: Option<&'a Json>,
+    runs: Vec<Json>,
+    rows: Option<i64>,
     freshness: Option<&'a Json>,
     catalog: &'a Json,
 }
@@ -111,6 +116,8 @@ fn node<'a>(entry: &'a Json, known: Known<'a>) -> Node<'a> {
         layer: known.layer,
         columns: columns(entry, known.catalog),
         result: known.result.map(node_result),
+        runs: known.runs,
+        rows: known.rows,
         freshness: known.freshness.map(fresh),
         stats: stats(known.catalog),
     }
@@ -205,6 +212,20 @@ fn stats(catalog: &Json) -> Vec<Stat<'_>> {
     let shown =
         object(&catalog["stats"]).filter(|(id, stat)| *id != "has_stats" && stat["include"] == Json::Bool(true));
     shown.map(|(_, stat)| Stat { label: text(stat, "label"), value: &stat["value"] }).collect()
+}
+
+/// The runs that a node was part of.
+fn runs_of(runs: &[Json], id: &str) -> Vec<Json> {
+    let entry = |(place, run): (usize, &Json)| {
+        let mut entry = vec![Json::from(place)];
+        entry.extend(run["nodes"].get(id)?.as_array()?.iter().cloned());
+        Some(Json::Array(entry))
+    };
+    runs.iter().enumerate().filter_map(entry).collect()
+}
+
+fn earlier_run(run: &Json) -> Run<'_> {
+    Run { command: text(run, "command"), at: text(run, "at"), seconds: run["seconds"].as_f64().unwrap_or(0.0) }
 }
 
 fn run(results: &Json) -> Option<Run<'_>> {

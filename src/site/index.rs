@@ -22,6 +22,9 @@ pub struct Index<'a> {
     pub layers: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run<'a>>,
+    /// The last runs, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Run<'a>>,
     pub nodes: Vec<Node<'a>>,
     /// By unique id and column: which columns its values are made of (`direct`), and which only decide what rows there
     /// are (`indirect`), each a pair of unique id and column; null where a query could not be read.
@@ -90,6 +93,12 @@ pub struct Node<'a> {
     pub exposure: Option<Exposure<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<NodeResult<'a>>,
+    /// How the node ended in the last runs: the place in `runs`, the status, the seconds, and failures or rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Json>,
+    /// How many rows the table has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -5,6 +5,7 @@ mod expression;
 mod item;
 mod query;
 mod relation;
+mod rewrite;
 mod scope;
 
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::Parser;
 
 use crate::sql::lineage::query::Resolver;
-use crate::sql::on_enough_stack;
+use crate::sql::{Location, on_enough_stack};
 
 /// A column of a relation that is read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,29 @@ impl Uses {
 pub struct Output {
     pub name: String,
     pub uses: Uses,
+    /// Where the outermost `select` names it, or the `*` that it is part of.
+    pub at: Option<Location>,
+    pub null: Null,
+}
+
+impl Output {
+    /// Takes back that it may be what an outer join has not found.
+    pub fn may_be_found(&mut self) {
+        if self.null == Null::Joined {
+            self.null = Null::Unknown;
+        }
+    }
+}
+
+/// Whether a column can be null, as far as the query alone says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Null {
+    #[default]
+    Unknown,
+    /// Where an outer join finds no row, and nothing behind it filters.
+    Joined,
+    /// It is written so, at least in one part of a `union`.
+    Always,
 }
 
 /// The relations that a query may read.
@@ -60,11 +84,25 @@ pub trait Relations {
 }
 
 /// The columns of a query in their order; none where the parser or this module cannot follow it.
-pub fn lineage(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Vec<Output>> {
+///
+/// `names` are those of the columns, if they are known: they decide what a condition in `columns(…)` chooses.
+pub fn lineage(sql: &str, relations: &(dyn Relations + Sync), names: Option<&[String]>) -> Option<Vec<Output>> {
+    let follow = |sql: &str| {
+        let resolver = Resolver { names, ..Resolver::new(relations) };
+        resolver.query(parse(sql)?.as_ref(), &scope::Scope::default()).map(scope::Table::outputs)
+    };
+    // Nothing is known of the places of a query that the parser does not read as it is written.
+    let elsewhere = |outputs: Vec<Output>| outputs.into_iter().map(|output| Output { at: None, ..output }).collect();
+    on_enough_stack(sql, || follow(sql))
+        .or_else(|| on_enough_stack(sql, || follow(&rewrite::plainer(sql)?).map(elsewhere)))
+}
+
+/// The part of a `union` (or another set operation) that has more or fewer columns than the part before it.
+pub fn uneven_part(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Location> {
     on_enough_stack(sql, || {
-        let query = parse(sql)?;
-        let table = Resolver { relations }.query(&query, &scope::Scope::default())?;
-        Some(table.outputs())
+        let resolver = Resolver::new(relations);
+        resolver.query(parse(sql)?.as_ref(), &scope::Scope::default());
+        resolver.uneven.get()
     })
 }
 

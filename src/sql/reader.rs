@@ -154,14 +154,14 @@ fn limit(clause: &LimitClause) -> Option<Span> {
 // The parser's own spans look into every part of an expression and recurse as deep as it is: a condition of many
 // thousand terms would exhaust the stack. The functions below go to the first part only, in a loop.
 
-fn start_of(mut expr: &Expr) -> Span {
+pub fn start_of(mut expr: &Expr) -> Span {
     while let Expr::BinaryOp { left, .. } = expr {
         expr = left;
     }
     expr.span()
 }
 
-fn start_of_body(mut body: &SetExpr) -> Span {
+pub fn start_of_body(mut body: &SetExpr) -> Span {
     loop {
         body = match body {
             SetExpr::Select(select) => return select.select_token.0.span,
@@ -189,7 +189,6 @@ fn start_of_factor(mut factor: &TableFactor) -> Span {
 fn note(earliest: &mut Option<Location>, found: Option<Span>, around: Span) {
     let Some(found) = found else { return };
     let start = if found.start.line == 0 { around.start } else { found.start };
-    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-    let here = Location { line: count(start.line), column: count(start.column) };
+    let here = Location::of(start).unwrap_or(Location { line: 1, column: 1 });
     *earliest = Some(earliest.map_or(here, |before| before.min(here)));
 }

@@ -78,6 +78,10 @@ test("a model's page shows what it is, what is in it and what became of it", asy
   for (const words of ["models/silver/flights.sql", "Flights scheduled to leave New York", "success", "15 passed", "bronze_flights", "weather_impact", "flight_id", "not_null"]) {
     assert.ok(shown.includes(words), words);
   }
+  assert.match(shown, /Rows\s+[1-9][\d,]*\s/);
+  const runs = await page.$$eval(".runs li", (all) => all.map((run) => run.title));
+  assert.equal(runs.length, 2);
+  assert.match(runs[0], /^build of .* success in \d+ ms/);
   await page.waitForSelector(".sql .t-jinja");
   const written = await text(page, ".sql code");
   await page.evaluate(() => [...document.querySelectorAll("#sql .switch button")].find((button) => button.textContent === "Compiled").click());
@@ -175,6 +179,8 @@ test("what a project says is shown, never obeyed", async () => {
     }));
     assert.deepEqual(found, { obeyed: "undefined", elements: 0, links: [] }, place);
   }
+  await go(page, "#!/model/model.hostile.orders");
+  assert.ok(await page.$(".title ~ .chips .pill.pii") && await page.$("#columns .pill.pii"));
   await page.keyboard.press("/");
   await page.keyboard.type("alert");
   await settle(page);

@@ -29,15 +29,31 @@ pub fn type_name(kind: &LogicalTypeHandle, arrow: &DataType) -> String {
         LogicalTypeId::Map => format!("MAP({}, {})", child(0), child(1)),
         LogicalTypeId::Struct => format!("STRUCT({})", members()),
         LogicalTypeId::Union => format!("UNION({})", members()),
-        LogicalTypeId::TimestampS => "TIMESTAMP_S".to_string(),
-        LogicalTypeId::TimestampMs => "TIMESTAMP_MS".to_string(),
-        LogicalTypeId::TimestampNs => "TIMESTAMP_NS".to_string(),
-        LogicalTypeId::TimestampTZ => "TIMESTAMP WITH TIME ZONE".to_string(),
-        LogicalTypeId::TimeTZ => "TIME WITH TIME ZONE".to_string(),
-        LogicalTypeId::TimeNs => "TIME_NS".to_string(),
         LogicalTypeId::SqlNull => "\"NULL\"".to_string(),
-        other => format!("{other:?}").to_uppercase(),
+        other => word(other).unwrap_or_else(|| upper(other)),
     }
+}
+
+/// The name of a type that nothing but its id makes up.
+pub fn word(id: LogicalTypeId) -> Option<String> {
+    use LogicalTypeId as Id;
+    match id {
+        Id::TimestampS => Some("TIMESTAMP_S".to_string()),
+        Id::TimestampMs => Some("TIMESTAMP_MS".to_string()),
+        Id::TimestampNs => Some("TIMESTAMP_NS".to_string()),
+        Id::TimestampTZ => Some("TIMESTAMP WITH TIME ZONE".to_string()),
+        Id::TimeTZ => Some("TIME WITH TIME ZONE".to_string()),
+        Id::TimeNs => Some("TIME_NS".to_string()),
+        Id::Boolean | Id::Tinyint | Id::Smallint | Id::Integer | Id::Bigint | Id::Hugeint => Some(upper(id)),
+        Id::UTinyint | Id::USmallint | Id::UInteger | Id::UBigint | Id::UHugeint => Some(upper(id)),
+        Id::Float | Id::Double | Id::Date | Id::Time | Id::Timestamp | Id::Interval => Some(upper(id)),
+        Id::Varchar | Id::Blob | Id::Bit | Id::Uuid | Id::Bignum => Some(upper(id)),
+        _ => None,
+    }
+}
+
+fn upper(id: LogicalTypeId) -> String {
+    format!("{id:?}").to_uppercase()
 }
 
 fn arrow_child(arrow: &DataType, index: usize) -> DataType {

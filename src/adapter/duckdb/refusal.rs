@@ -31,6 +31,9 @@ fn catalog(said: &str) -> Refused {
         // `Table with name "s.t" does not exist because schema "s" does not exist`
         return Refused::UnknownRelation { name: name.rsplit('.').next().unwrap_or(&name).to_string() };
     }
+    if let Some((name, rest)) = missing("Type") {
+        return Refused::UnknownType { name, nearest: quoted(rest).into_iter().next() };
+    }
     for what in ["Scalar Function", "Aggregate Function", "Table Function", "Macro Function"] {
         if let Some((name, rest)) = missing(what) {
             return Refused::UnknownFunction { name, nearest: quoted(rest).into_iter().next() };

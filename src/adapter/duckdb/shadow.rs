@@ -1,12 +1,14 @@
 //! Turns a target into a Shadow: DuckDB in memory, set up as the target's own, with empty relations.
 
 use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::adapter::binder::{Binder, Refusal, Shadow};
 use crate::adapter::duckdb::profile::Profile;
+use crate::adapter::duckdb::raw::{Database, Reader};
 use crate::adapter::duckdb::refusal::refusal;
-use crate::adapter::duckdb::{DuckDb, lock, open_profile, seed};
+use crate::adapter::duckdb::{DuckDb, ERRORS, OFFLINE, error, lock, seed, set_up};
 use crate::adapter::relation::{Column, Relation, identifier};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Adapter, AdapterError, Connection, SeedFile, Target};
@@ -20,10 +22,19 @@ struct Shared {
     databases: BTreeSet<String>,
     /// The database that names without one belong to.
     database: String,
-    engine: OnceLock<Result<DuckDb, String>>,
+    engine: OnceLock<Result<Engine, String>>,
     /// The schemas that are there. Two sessions cannot create schemas at once.
     schemas: Mutex<BTreeSet<(String, String)>>,
 }
+
+struct Engine {
+    /// Before the database, which its connections must not outlive.
+    duckdb: DuckDb,
+    database: Arc<Database>,
+}
+
+/// A query is only bound: how fast it would run is of no interest.
+const BIND_ONLY: &str = "pragma disable_optimizer";
 
 /// Opens a shadow of a target with databases of these names.
 pub fn open(target: &Target, databases: &BTreeSet<String>) -> Result<DuckDbShadow, AdapterError> {
@@ -42,33 +53,53 @@ pub fn open(target: &Target, databases: &BTreeSet<String>) -> Result<DuckDbShado
 }
 
 impl Shared {
-    fn connect(&self) -> Result<Box<dyn Connection>, AdapterError> {
+    fn engine(&self) -> Result<&Engine, AdapterError> {
         let engine = self.engine.get_or_init(|| self.open().map_err(|error| error.to_string()));
-        let engine = engine.as_ref().map_err(|said| AdapterError::Connect(said.clone()))?;
-        let mut connection = engine.connect()?;
-        connection.execute(&format!("use {}", identifier(&self.database)))?;
+        engine.as_ref().map_err(|said| AdapterError::Connect(said.clone()))
+    }
+
+    fn use_database(&self) -> String {
+        format!("use {}", identifier(&self.database))
+    }
+
+    fn connect(&self) -> Result<Box<dyn Connection>, AdapterError> {
+        let mut connection = self.engine()?.duckdb.connect()?;
+        connection.execute(&self.use_database())?;
         Ok(connection)
     }
 
-    fn open(&self) -> Result<DuckDb, AdapterError> {
-        let engine = open_profile(&self.profile)?;
-        let mut connection = engine.connect()?;
+    fn reader(&self) -> Result<Reader, AdapterError> {
+        let engine = self.engine()?;
+        let mut setup = vec![ERRORS.to_string(), BIND_ONLY.to_string(), self.use_database()];
+        setup.extend_from_slice(&engine.duckdb.local_settings);
+        let failed = || AdapterError::Connect("DuckDB could not connect to its database in memory".to_string());
+        Reader::new(engine.database.clone(), &setup).ok_or_else(failed)
+    }
+
+    fn open(&self) -> Result<Engine, AdapterError> {
+        let options = self.profile.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let options: Vec<(&str, &str)> = [OFFLINE].into_iter().chain(options).collect();
+        let database = Arc::new(Database::open(&options).map_err(AdapterError::Connect)?);
+        let root = database.connection().map_err(|error| AdapterError::Connect(error.to_string()))?;
+        let duckdb = set_up(root, &self.profile)?;
+        let mut connection = duckdb.connect()?;
         for database in &self.databases {
             connection.execute(&format!("attach if not exists ':memory:' as {}", identifier(database)))?;
         }
-        Ok(engine)
+        Ok(Engine { duckdb, database })
     }
 }
 
 impl Shadow for DuckDbShadow {
     fn binder(&self) -> Result<Box<dyn Binder>, AdapterError> {
-        Ok(Box::new(Session { shared: self.0.clone(), connection: None }))
+        Ok(Box::new(Session { connection: None, reader: None, shared: self.0.clone() }))
     }
 }
 
 struct Session {
-    shared: Arc<Shared>,
     connection: Option<Box<dyn Connection>>,
+    reader: Option<Reader>,
+    shared: Arc<Shared>,
 }
 
 impl Session {
@@ -80,12 +111,21 @@ impl Session {
         Ok(self.connection.insert(open).as_mut())
     }
 
-    fn create(&mut self, relation: &Relation, what: &str, query: &str, end: &str) -> Result<(), Refusal> {
-        let before = format!("create or replace table {} {what}", relation.render());
-        let sql = format!("{before}{query}{end}");
-        self.make_schema(relation).map_err(|error| refusal(error, &sql, before.len()))?;
-        let created = self.connection().and_then(|connection| connection.execute(&sql));
-        created.map(drop).map_err(|error| refusal(error, &sql, before.len()))
+    fn reader(&mut self) -> Result<&mut Reader, AdapterError> {
+        let open = match self.reader.take() {
+            Some(open) => open,
+            None => self.shared.reader()?,
+        };
+        Ok(self.reader.insert(open))
+    }
+
+    /// The columns of a whole statement; types that take more than a word to name are named by `describe`.
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, AdapterError> {
+        let text = CString::new(sql).map_err(|problem| AdapterError::Sql { message: problem.to_string(), at: None })?;
+        match self.reader()?.columns(&text).map_err(|said| error::said(&said, sql))? {
+            Some(columns) => Ok(columns),
+            None => self.connection()?.describe(sql),
+        }
     }
 
     fn make_schema(&mut self, relation: &Relation) -> Result<(), AdapterError> {
@@ -105,19 +145,16 @@ impl Session {
 impl Binder for Session {
     fn declare(&mut self, relation: &Relation, columns: &[Column]) -> Result<(), Refusal> {
         let columns = columns.iter().map(|column| format!("{} {}", identifier(&column.name), column.data_type));
-        self.create(relation, "(", &columns.collect::<Vec<_>>().join(", "), ")")
-    }
-
-    fn bind(&mut self, relation: &Relation, query: &str) -> Result<Vec<Column>, Refusal> {
-        self.create(relation, "as (\n", query, "\n) with no data")?;
-        self.connection().and_then(|open| open.columns(relation)).map_err(|error| refusal(error, "", 0))
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        let sql = format!("create or replace table {} ({columns})", relation.render());
+        let created = self.make_schema(relation).and_then(|()| self.connection()?.execute(&sql));
+        created.map(drop).map_err(|error| refusal(error, &sql, 0))
     }
 
     fn columns(&mut self, query: &str) -> Result<Vec<Column>, Refusal> {
         let before = "from (\n";
         let sql = format!("{before}{query}\n)");
-        let described = self.connection().and_then(|connection| connection.describe(&sql));
-        described.map_err(|error| refusal(error, &sql, before.len()))
+        self.describe(&sql).map_err(|error| refusal(error, &sql, before.len()))
     }
 
     fn declare_seed(&mut self, relation: &Relation, file: &SeedFile) -> Result<Vec<Column>, AdapterError> {
@@ -133,7 +170,7 @@ impl Binder for Session {
     }
 
     fn type_name(&mut self, data_type: &str) -> Option<String> {
-        let columns = self.connection().ok()?.describe(&format!("select null::{data_type}")).ok()?;
+        let columns = self.describe(&format!("select null::{data_type}")).ok()?;
         columns.into_iter().next().map(|column| column.data_type)
     }
 }

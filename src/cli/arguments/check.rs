@@ -14,6 +14,8 @@ pub enum LineageOutput {
     Dot,
     /// For Markdown
     Mermaid,
+    /// Events for catalogs, one a line
+    Openlineage,
 }
 
 #[derive(Debug, Args)]

@@ -7,10 +7,12 @@ use sqlparser::ast::{
     Select, SelectItem, SelectItemQualifiedWildcardKind, Value, Visit, Visitor, WildcardAdditionalOptions,
 };
 
-use crate::sql::lineage::Output;
+use crate::sql::Location;
 use crate::sql::lineage::query::Resolver;
 use crate::sql::lineage::relation::parts;
 use crate::sql::lineage::scope::{Columns, Scope, Source};
+use crate::sql::lineage::{Null, Output};
+use crate::sql::reader::start_of;
 
 impl Resolver<'_> {
     pub fn item(&self, item: &SelectItem, scope: &Scope, select: &Select) -> Option<Vec<Output>> {
@@ -31,18 +33,40 @@ impl Resolver<'_> {
         let uses = self.expression(expr, scope, &select.named_window)?;
         let Some(function) = columns_function(expr) else {
             let name = alias.map_or_else(|| name_of(expr), |alias| alias.value.clone());
-            return Some(vec![Output { name, uses }]);
+            let at = Location::of(start_of(expr).start);
+            return Some(vec![Output { name, uses, at, null: null_of(expr, scope) }]);
         };
-        let chosen = chosen(&function, self.every(scope)?)?;
+        let chosen = match chosen(&function, self.every(scope)?) {
+            Some(chosen) => chosen,
+            None => self.named(self.every(scope)?)?,
+        };
         let with_rest = |mut column: Output| {
             column.uses.add(&uses);
+            column.null = Null::Unknown;
             column
         };
         Some(chosen.into_iter().map(with_rest).collect())
     }
 
-    /// Every column of every source, those of `using` once.
+    /// What a condition on names chooses, by the names that the result has; none inside of the query.
+    fn named(&self, all: Vec<Output>) -> Option<Vec<Output>> {
+        let names = self.names.filter(|_| self.depth.get() == 1)?;
+        let is_there = |column: &Output| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+        Some(all.into_iter().filter(is_there).collect())
+    }
+
+    /// Every column of every source, those of `using` once. The columns of a single source that nobody knows are those
+    /// of the whole query.
     pub fn every(&self, scope: &Scope) -> Option<Vec<Output>> {
+        if let ([Source { columns: Columns::Unknown(_) | Columns::Made(_), .. }], Some(names), 1) =
+            (&scope.sources[..], self.names, self.depth.get())
+        {
+            let output = |name: &String| {
+                let uses = scope.resolve(std::slice::from_ref(name)).unwrap_or_default();
+                Output { name: name.clone(), uses, ..Output::default() }
+            };
+            return Some(names.iter().map(output).collect());
+        }
         let mut all: Vec<Output> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         for source in &scope.sources {
@@ -52,7 +76,7 @@ impl Resolver<'_> {
                     Some(_) if seen.contains(&column.name.to_lowercase()) => {}
                     Some(merged) => {
                         seen.push(column.name.to_lowercase());
-                        all.push(Output { name: column.name, uses: merged.uses.clone() });
+                        all.push(Output { uses: merged.uses.clone(), null: Null::Unknown, ..column });
                     }
                     None => all.push(column),
                 }
@@ -81,7 +105,11 @@ impl Resolver<'_> {
         for replaced in options.opt_replace.iter().flat_map(|replace| &replace.items) {
             let uses = self.expression(&replaced.expr, scope, &select.named_window)?;
             let same = |column: &&mut Output| column.name.eq_ignore_ascii_case(&replaced.column_name.value);
-            columns.iter_mut().filter(same).for_each(|column| column.uses = uses.clone());
+            let null = null_of(&replaced.expr, scope);
+            columns.iter_mut().filter(same).for_each(|column| {
+                column.uses = uses.clone();
+                column.null = null;
+            });
         }
         let renamed = match &options.opt_rename {
             Some(RenameSelectItem::Single(pair)) => vec![pair],
@@ -92,6 +120,8 @@ impl Resolver<'_> {
             let same = |column: &&mut Output| column.name.eq_ignore_ascii_case(&pair.ident.value);
             columns.iter_mut().filter(same).for_each(|column| column.name.clone_from(&pair.alias.value));
         }
+        let at = Location::of(options.wildcard_token.0.span.start);
+        columns.iter_mut().for_each(|column| column.at = at);
         Some(columns)
     }
 }
@@ -112,6 +142,17 @@ fn name_of(expr: &Expr) -> String {
         Expr::Nested(inner) => name_of(inner),
         Expr::Cast { expr, .. } => name_of(expr),
         other => other.to_string(),
+    }
+}
+
+/// Whether an expression can be null: only null itself and the columns of an outer join are known to be.
+fn null_of(expr: &Expr, scope: &Scope) -> Null {
+    match expr {
+        Expr::Value(value) if value.value == Value::Null => Null::Always,
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => null_of(inner, scope),
+        Expr::Identifier(name) => scope.null(std::slice::from_ref(&name.value)),
+        Expr::CompoundIdentifier(parts) => scope.null(&parts.iter().map(|part| part.value.clone()).collect::<Vec<_>>()),
+        _ => Null::Unknown,
     }
 }
 

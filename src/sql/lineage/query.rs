@@ -1,5 +1,6 @@
 //! Turns a query into a Table: its columns, and what decides its rows.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sqlparser::ast::{
@@ -7,21 +8,40 @@ use sqlparser::ast::{
     SetQuantifier, Value,
 };
 
+use crate::sql::Location;
 use crate::sql::aggregates::is_aggregate;
 use crate::sql::lineage::scope::{Scope, Table};
 use crate::sql::lineage::{Output, Relations, Uses};
+use crate::sql::reader::start_of_body;
 
 /// Follows queries over relations.
 pub struct Resolver<'a> {
     pub relations: &'a (dyn Relations + Sync),
+    /// The first part of a set operation that does not fit the part before it.
+    pub uneven: Cell<Option<Location>>,
+    /// The names of the columns of the whole query, if the engine has told them.
+    pub names: Option<&'a [String]>,
+    /// How many queries are around the present place, with the whole one.
+    pub depth: Cell<usize>,
 }
 
 /// A recursive expression is looked at until nothing new comes out of it, but not more often than this.
 const ROUNDS: usize = 8;
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    pub fn new(relations: &'a (dyn Relations + Sync)) -> Resolver<'a> {
+        Resolver { relations, uneven: Cell::default(), names: None, depth: Cell::default() }
+    }
+
     /// The result of a query; none if it cannot be followed.
     pub fn query(&self, query: &Query, around: &Scope) -> Option<Table> {
+        self.depth.set(self.depth.get() + 1);
+        let table = self.followed(query, around);
+        self.depth.set(self.depth.get() - 1);
+        table
+    }
+
+    fn followed(&self, query: &Query, around: &Scope) -> Option<Table> {
         let mut scope = Scope { ctes: around.ctes.clone(), outer: around.outer.clone(), ..Scope::default() };
         if let Some(with) = &query.with {
             for cte in &with.cte_tables {
@@ -77,7 +97,7 @@ impl Resolver<'_> {
             SetExpr::Values(values) => {
                 let width = values.rows.first().map_or(0, Vec::len);
                 let mut columns: Vec<Output> =
-                    (0..width).map(|at| Output { name: format!("col{at}"), uses: Uses::default() }).collect();
+                    (0..width).map(|at| Output { name: format!("col{at}"), ..Output::default() }).collect();
                 for row in &values.rows {
                     for (column, expr) in columns.iter_mut().zip(row) {
                         column.uses.add(&self.expression(expr, scope, &[])?);
@@ -86,8 +106,13 @@ impl Resolver<'_> {
                 Some((Table { columns, rows: Uses::default() }, Scope::default()))
             }
             SetExpr::SetOperation { op, set_quantifier, left, right } => {
+                let place = Location::of(start_of_body(right).start);
                 let (left, right) = (self.body(left, scope)?.0, self.body(right, scope)?.0);
-                Some((combined(*op, *set_quantifier, left, right)?, Scope::default()))
+                if !is_by_name(*set_quantifier) && left.columns.len() != right.columns.len() {
+                    self.uneven.set(self.uneven.get().or(place));
+                    return None;
+                }
+                Some((combined(*op, *set_quantifier, left, right), Scope::default()))
             }
             _ => None,
         }
@@ -135,6 +160,10 @@ impl Resolver<'_> {
                 rows.add_indirectly(&self.key(key, &scope, &columns)?);
             }
         }
+        // What a filter leaves may well be what was found.
+        if select.selection.is_some() || select.qualify.is_some() {
+            columns.iter_mut().for_each(Output::may_be_found);
+        }
         scope.aliases.clone_from(&columns);
         Some((Table { columns, rows }, scope))
     }
@@ -166,30 +195,34 @@ impl Resolver<'_> {
 }
 
 /// The columns of a set operation, by place or by name.
-fn combined(op: SetOperator, quantifier: SetQuantifier, left: Table, right: Table) -> Option<Table> {
-    let by_name =
-        matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
+fn combined(op: SetOperator, quantifier: SetQuantifier, left: Table, right: Table) -> Table {
     let mut rows = left.rows;
     let mut columns = left.columns;
     if op != SetOperator::Union {
         rows.add_indirectly(&right.rows);
         right.columns.iter().for_each(|column| rows.add_indirectly(&column.uses));
-        return Some(Table { columns, rows });
+        return Table { columns, rows };
     }
     rows.add(&right.rows);
-    if by_name {
+    let merge = |column: &mut Output, other: &Output| {
+        column.uses.add(&other.uses);
+        column.null = column.null.max(other.null);
+    };
+    if is_by_name(quantifier) {
         for column in right.columns {
             match columns.iter_mut().find(|other| other.name.eq_ignore_ascii_case(&column.name)) {
-                Some(other) => other.uses.add(&column.uses),
+                Some(other) => merge(other, &column),
                 None => columns.push(column),
             }
         }
-    } else if columns.len() == right.columns.len() {
-        columns.iter_mut().zip(right.columns).for_each(|(column, other)| column.uses.add(&other.uses));
     } else {
-        return None;
+        columns.iter_mut().zip(&right.columns).for_each(|(column, other)| merge(column, other));
     }
-    Some(Table { columns, rows })
+    Table { columns, rows }
+}
+
+fn is_by_name(quantifier: SetQuantifier) -> bool {
+    matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName)
 }
 
 /// Whether an item folds rows, so that `group by all` does not group by it.

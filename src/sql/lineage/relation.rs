@@ -9,7 +9,7 @@ use sqlparser::ast::{
 
 use crate::sql::lineage::query::Resolver;
 use crate::sql::lineage::scope::{Columns, Scope, Source, Table};
-use crate::sql::lineage::{Origin, Output, Uses};
+use crate::sql::lineage::{Null, Origin, Output, Uses};
 
 /// The parts of a name; none if one of them is not a plain name.
 pub fn parts(name: &ObjectName) -> Option<Vec<String>> {
@@ -27,6 +27,7 @@ impl Resolver<'_> {
     }
 
     fn join(&self, join: &Join, scope: &mut Scope) -> Option<Uses> {
+        let before = scope.sources.len();
         let mut rows = self.factor(&join.relation, scope)?;
         let (constraint, more) = constraint(&join.join_operator);
         if let Some(condition) = more {
@@ -53,6 +54,7 @@ impl Resolver<'_> {
         if filters {
             scope.sources.pop();
         }
+        mark_nulls(&join.join_operator, scope, before);
         Some(rows)
     }
 
@@ -99,7 +101,8 @@ impl Resolver<'_> {
                     for (uses, function) in aggregates.iter().zip(aggregate_functions) {
                         let mut uses = uses.clone();
                         uses.add_indirectly(&kind);
-                        pivoted.push(Output { name: pivot_name(value, function, aggregates.len()), uses });
+                        let name = pivot_name(value, function, aggregates.len());
+                        pivoted.push(Output { name, uses, ..Output::default() });
                     }
                 }
                 push(scope, "", alias.as_ref(), Columns::Known(pivoted), rows)
@@ -120,7 +123,8 @@ impl Resolver<'_> {
         let (relation, columns) = self.relations.find(&parts);
         let output = |column: String| {
             let origin = Origin { relation: relation.clone(), column: column.clone() };
-            Output { name: column, uses: Uses { direct: [origin].into(), ..Uses::default() } }
+            let uses = Uses { direct: [origin].into(), ..Uses::default() };
+            Output { name: column, uses, ..Output::default() }
         };
         let columns = match columns {
             Some(columns) => Columns::Known(columns.into_iter().map(output).collect()),
@@ -169,9 +173,9 @@ fn push(scope: &mut Scope, name: &str, alias: Option<&TableAlias>, columns: Colu
             columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
             Columns::Known(columns)
         }
-        Columns::Made(uses) if !names.is_empty() => {
-            Columns::Known(names.into_iter().map(|name| Output { name, uses: uses.clone() }).collect())
-        }
+        Columns::Made(uses) if !names.is_empty() => Columns::Known(
+            names.into_iter().map(|name| Output { name, uses: uses.clone(), ..Output::default() }).collect(),
+        ),
         other => other,
     };
     let name = alias.map_or(name, |alias| alias.name.value.as_str());
@@ -201,6 +205,22 @@ fn constraint(operator: &JoinOperator) -> (Option<&JoinConstraint>, Option<&Expr
     }
 }
 
+/// Notes which columns are null where the join finds no row. `before` is the number of sources on its left.
+fn mark_nulls(operator: &JoinOperator, scope: &mut Scope, before: usize) {
+    let lacks = |column: &mut Output| column.null = column.null.max(Null::Joined);
+    let before = before.min(scope.sources.len());
+    let (left, right) = scope.sources.split_at_mut(before);
+    match operator {
+        JoinOperator::Left(_) | JoinOperator::LeftOuter(_) | JoinOperator::OuterApply => {
+            right.iter_mut().for_each(|source| source.each(lacks));
+        }
+        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => left.iter_mut().for_each(|source| source.each(lacks)),
+        JoinOperator::FullOuter(_) => scope.sources.iter_mut().for_each(|source| source.each(lacks)),
+        // Its condition may be about what an outer join before it has found.
+        _ => left.iter_mut().for_each(|source| source.each(Output::may_be_found)),
+    }
+}
+
 /// Makes one column of the two that `using` names. Gives both.
 fn merge(name: &str, operator: &JoinOperator, scope: &mut Scope) -> Option<Uses> {
     let (right, left) = scope.sources.split_last()?;
@@ -224,7 +244,7 @@ fn merge(name: &str, operator: &JoinOperator, scope: &mut Scope) -> Option<Uses>
         _ => left_uses,
     };
     scope.merged.retain(|column| !column.name.eq_ignore_ascii_case(name));
-    scope.merged.push(Output { name: name.to_string(), uses });
+    scope.merged.push(Output { name: name.to_string(), uses, ..Output::default() });
     Some(both)
 }
 

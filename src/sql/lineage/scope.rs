@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::sql::lineage::{Origin, Output, Uses};
+use crate::sql::lineage::{Null, Origin, Output, Uses};
 
 /// The result of a query or of a part of it.
 #[derive(Debug, Clone, Default)]
@@ -43,12 +43,21 @@ pub enum Columns {
 
 impl Source {
     pub fn column(&self, name: &str) -> Option<Uses> {
+        self.output(name).map(|column| column.uses.clone())
+    }
+
+    fn output(&self, name: &str) -> Option<&Output> {
         let lower = name.to_lowercase();
         match &self.columns {
-            Columns::Known(columns) => {
-                columns.iter().find(|column| column.name.to_lowercase() == lower).map(|column| column.uses.clone())
-            }
+            Columns::Known(columns) => columns.iter().find(|column| column.name.to_lowercase() == lower),
             Columns::Unknown(_) | Columns::Made(_) => None,
+        }
+    }
+
+    /// Changes every column that is known.
+    pub fn each(&mut self, change: impl FnMut(&mut Output)) {
+        if let Columns::Known(columns) = &mut self.columns {
+            columns.iter_mut().for_each(change);
         }
     }
 
@@ -116,6 +125,21 @@ impl Scope {
                 self.aliases.iter().find(|column| column.name.to_lowercase() == lower[0]).map(|it| it.uses.clone())
             })
             .or_else(|| self.sources.iter().find_map(|source| source.assumed(name)))
+    }
+
+    /// Whether a column of this `select`'s own sources can be null.
+    pub fn null(&self, parts: &[String]) -> Null {
+        let (name, relation) = match parts {
+            [name] => (name, &[][..]),
+            [relation @ .., name] => (name, relation),
+            [] => return Null::Unknown,
+        };
+        let lower: Vec<String> = relation.iter().map(|part| part.to_lowercase()).collect();
+        if lower.is_empty() && self.merged.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
+            return Null::Unknown;
+        }
+        let mut sources = self.sources.iter().filter(|source| lower.is_empty() || source.is_called(&lower));
+        sources.find_map(|source| source.output(name)).map_or(Null::Unknown, |column| column.null)
     }
 
     /// A relation as a value: all of its columns as a struct.

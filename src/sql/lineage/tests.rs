@@ -8,6 +8,8 @@ impl Relations for Shop {
         let columns = match name.as_str() {
             "orders" => Some("id customer_id amount at"),
             "customers" => Some("id name info"),
+            "months" => Some("id jan feb mar"),
+            "sales" => Some("item year amount"),
             _ => None,
         };
         (name, columns.map(|columns| columns.split(' ').map(str::to_string).collect()))
@@ -16,12 +18,17 @@ impl Relations for Shop {
 
 /// Each column with its direct origins, and behind a bar the others.
 fn shown(sql: &str) -> String {
-    let names = |origins: &std::collections::BTreeSet<Origin>| {
+    shown_with(sql, None)
+}
+
+/// The same, where the engine has told the names of the columns.
+fn shown_with(sql: &str, names: Option<&[String]>) -> String {
+    let listed = |origins: &std::collections::BTreeSet<Origin>| {
         origins.iter().map(|origin| format!("{}.{}", origin.relation, origin.column)).collect::<Vec<_>>().join(" ")
     };
-    let Some(columns) = lineage(sql, &Shop) else { return "unknown".to_string() };
+    let Some(columns) = lineage(sql, &Shop, names) else { return "unknown".to_string() };
     let line = |column: &crate::sql::lineage::Output| {
-        format!("{}: {} | {}", column.name, names(&column.uses.direct), names(&column.uses.indirect))
+        format!("{}: {} | {}", column.name, listed(&column.uses.direct), listed(&column.uses.indirect))
     };
     columns.iter().map(line).map(|line| line.trim_end_matches([' ', '|']).to_string()).collect::<Vec<_>>().join("\n")
 }
@@ -132,4 +139,62 @@ fn what_cannot_be_followed_is_unknown() {
         assert_eq!(shown(sql), "unknown", "{sql}");
     }
     assert_eq!(shown("select a from elsewhere"), "a: elsewhere.a");
+}
+
+#[test]
+fn unpivoted_columns_become_one() {
+    let expected = "id: months.id\nmonth:\nsold: months.feb months.jan months.mar";
+    for sql in [
+        "from months unpivot (sold for month in (jan, feb, mar))",
+        "select * from months unpivot include nulls (sold for month in (jan, feb, mar)) as u",
+        "with m as materialized (from months) unpivot m on jan, feb, mar into name month value sold",
+    ] {
+        assert_eq!(shown(sql), expected, "{sql}");
+    }
+    assert_eq!(
+        shown("from months unpivot ((a, b) for half in ((jan, feb) as first, (feb, mar) as second))"),
+        "id: months.id\nhalf:\na: months.feb months.jan months.mar\nb: months.feb months.jan months.mar"
+    );
+}
+
+#[test]
+fn pivoted_values_are_made_of_the_aggregates_and_decided_by_the_keys() {
+    for sql in [
+        "pivot sales on year in (2023, 2024) using sum(amount) group by item",
+        "select * from (pivot sales on year in (2023, 2024) using sum(amount) group by item)",
+        "from sales pivot (sum(amount) for year in (2023, 2024) group by item)",
+    ] {
+        let origins: Vec<String> =
+            shown(sql).lines().map(|line| line.rsplit(": ").next().unwrap_or_default().to_string()).collect();
+        let value = "sales.amount | sales.item sales.year";
+        assert_eq!(origins, ["sales.item | sales.item", value, value], "{sql}");
+    }
+}
+
+#[test]
+fn what_only_the_engine_can_read_is_followed_in_plainer_words() {
+    for (sql, expected) in [
+        ("select [x * 2 for x in [amount] if x > 1] as doubled from orders", "doubled: orders.amount"),
+        ("select id from orders using sample 10%", "id: orders.id"),
+        ("select id from orders tablesample reservoir(10 rows)", "id: orders.id"),
+        (
+            "select lag(amount ignore nulls) over (order by at) as before from orders",
+            "before: orders.amount | orders.at",
+        ),
+        ("select o.id from orders o asof join customers c on o.at >= c.id", "id: orders.id | customers.id orders.at"),
+        ("select columns(* exclude (id, at)) from orders", "customer_id: orders.customer_id\namount: orders.amount"),
+    ] {
+        assert_eq!(shown(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn the_names_of_the_result_say_what_a_condition_on_names_has_chosen() {
+    let names = ["amount", "at"].map(str::to_string);
+    let sql = "select columns(name -> name like 'a%') from orders";
+    assert_eq!(shown_with(sql, Some(&names)), "amount: orders.amount\nat: orders.at");
+    assert_eq!(shown(sql), "unknown");
+    let files = "select * from read_csv('orders.csv')";
+    assert_eq!(shown_with(files, Some(&names)), "amount:\nat:");
+    assert_eq!(shown_with("from elsewhere", Some(&names)), "amount: elsewhere.amount\nat: elsewhere.at");
 }

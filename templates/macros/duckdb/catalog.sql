@@ -45,3 +45,9 @@
     and ({{ conditions | join(' or ') or 'false' }})
   order by table_schema, table_name, column_index
 {%- endmacro %}
+
+{% macro duckdb__row_counts() -%}
+  {{ return(run_query(
+    'select database_name, schema_name, table_name, estimated_size from duckdb_tables() where not internal'
+  )) }}
+{%- endmacro %}

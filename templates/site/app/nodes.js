@@ -11,7 +11,7 @@ function head(node) {
     h("p.crumbs", null, kindWord(node), h("span", { "aria-hidden": "true" }, "·"), h("code", null, node.path)),
     h("div.title", null, h("h1", { tabindex: "-1" }, title(node)), wasRun ? statePill(node.shown) : null),
     h("p.chips", null, layerChip(node.layer), chip(node.materialized, "materialized"), node.contract && chip("contract", "The contract is enforced"),
-      node.access && node.access !== "protected" ? chip(node.access, "access") : null, node.group && chip(node.group, "group"),
+      classified(node), node.access && node.access !== "protected" ? chip(node.access, "access") : null, node.group && chip(node.group, "group"),
       node.package !== facts.project.name && chip(node.package, "package"), (node.tags || []).map(tagChip)),
     node.description ? prose(node.description) : node.kind === "test" ? null : empty("No description yet. Add ", h("code", null, "description:"), " to its YAML."));
 }
@@ -34,13 +34,26 @@ function runFacts(node) {
   return h("section.card", { "aria-label": "Facts" }, factList([
     ["Relation", node.relation && h("code", null, node.relation)],
     ...(node.stats || []).map((stat) => [stat.label, typeof stat.value === "number" ? NUMBER.format(stat.value) : String(stat.value)]),
-    ["Rows written", rows],
+    ["Rows", node.rows !== undefined ? NUMBER.format(node.rows) : null],
+    ["Rows written", node.rows === undefined ? rows : null],
     ["Last run", result && [statePill(node.state, result.status), " ", time(result.at), h("span.quiet", null, ` in ${duration(result.seconds)}`)]],
     ["Message", result && result.message && !/^(OK|INSERT \d+)$/.test(result.message) && h("code", null, result.message)],
     ["Tests", node.tests.length ? testSummary(node.tests) : null],
     ["Freshness", freshness && [statePill(STATE_OF[freshness.status] || "bad", freshness.status), freshness.loaded_at ? [" loaded ", time(freshness.loaded_at)] : null, freshness.checked_at ? h("span.quiet", null, " as of ", time(freshness.checked_at)) : null]],
+    ["Earlier runs", runHistory(node)],
     ["Loader", node.source && node.source.loader],
   ]), metaFacts(node.meta), node.result || node.kind === "source" ? null : h("p.quiet", null, "Not part of the last run."));
+}
+
+/** How a node ended in the last runs, the newest first: each a mark that says when, and how long it took. */
+function runHistory(node) {
+  const runs = (node.runs || []).map(([place, status, seconds, number]) => ({ run: facts.runs[place], status, seconds, number }));
+  if (runs.length < 2) return null;
+  const said = ({ run, status, seconds, number }) => {
+    const counted = number === undefined ? "" : `, ${count(number, isTest(node) ? "failure" : "row")}`;
+    return `${run.command} of ${(time(run.at) || {}).textContent}: ${status} in ${duration(seconds)}${counted}`;
+  };
+  return h("ol.runs", null, runs.map((run) => h("li", { title: said(run) }, stateSign(STATE_OF[run.status] || "none"), h("span.unseen", null, said(run)), h("span.quiet", { "aria-hidden": "true" }, duration(run.seconds)))));
 }
 
 function testSummary(tests) {
@@ -90,9 +103,27 @@ function columnsSection(node) {
   return section("columns", `Columns`, table(names, rows, `Columns of ${title(node)}`));
 }
 
+/** What `meta` says of how sensitive something is: `pii: email`, or `medal: {pii: true}`. */
+function classification(meta) {
+  const own = (meta || {}).medal || {};
+  const said = [(meta || {}).pii, own.pii, own.classification].find((value) => value !== undefined && value !== null && value !== false);
+  return said === undefined ? null : said === true ? "PII" : `PII: ${typeof said === "string" ? said : JSON.stringify(said)}`;
+}
+
+function sensitive(text) {
+  return text ? h("span.pill.pii", { title: "Classified in meta" }, text) : null;
+}
+
+/** What is sensitive in a node: itself, or some of its columns. */
+function classified(node) {
+  const columns = node.columns.filter((column) => classification(column.meta));
+  return sensitive(classification(node.meta) || (columns.length ? `PII in ${count(columns.length, "column")}` : null));
+}
+
 /** A classification, and what else is noted of a column, as chips. */
 function columnMeta(column) {
-  return Object.entries(column.meta || {}).map(([name, value]) => chip(`${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`));
+  const rest = Object.entries(column.meta || {}).filter(([name]) => !(name === "pii" && classification(column.meta)));
+  return [sensitive(classification(column.meta)), ...rest.map(([name, value]) => chip(`${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`))];
 }
 
 // --- tests ---
@@ -116,6 +147,7 @@ function testBody(test) {
     h("section.card", { "aria-label": "Facts" }, factList([
       ["On", testedNodes(test).map((node, at) => [at ? ", " : null, nodeLink(node)])],
       ["Column", test.test && test.test.column && testedNodes(test)[0] && h("a", { href: address(testedNodes(test)[0], test.test.column) }, test.test.column)],
+      ["Earlier runs", runHistory(test)],
       ["Severity", test.test && test.test.severity && test.test.severity.toLowerCase()],
       ["Last run", result && [statePill(test.state, result.status), " ", time(result.at), h("span.quiet", null, ` in ${duration(result.seconds)}`)]],
       ["Failures", result && result.failures ? NUMBER.format(result.failures) : null],
