@@ -10,6 +10,7 @@ pub mod external;
 pub mod freshness;
 pub mod generic_tests;
 pub mod graph;
+pub mod ingest;
 pub mod inline;
 pub mod materializations;
 pub mod microbatch;

@@ -24,7 +24,7 @@ use crate::layer::actions;
 use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
-use crate::manifest::{Manifest, materializations};
+use crate::manifest::{Manifest, ingest, materializations};
 use crate::plan::{Plan, PlanOptions, plan};
 use crate::project::layers::Layers;
 use crate::run::journal::Journal;
@@ -177,6 +177,9 @@ fn foresee(context: &Context, workspace: &Workspace, plan: &Plan) -> Result<(), 
     let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node)).filter(|_| project.is_native());
     sink.extend(nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node)));
     sink.extend(actions::problems(manifest, &project.layers));
+    let ingests = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
+    let ingests = ingests.filter(|node| node.materialized() == "ingest");
+    sink.extend(ingests.filter_map(|node| ingest::settings(manifest, node).err()).flatten());
     if workspace::tell(context, sink) { Err(Exit::Unusable) } else { Ok(()) }
 }
 

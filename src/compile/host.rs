@@ -10,12 +10,13 @@ use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
+use crate::compile::landing;
 use crate::compile::microbatch::{Batch, filter};
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
 use crate::diagnostic::warnings::Verdict;
-use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, microbatch, parse};
+use crate::jinja::{ErrorKind, Host, HostError, JsonMap, unavailable};
+use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, ingest, microbatch, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -129,6 +130,18 @@ impl NodeHost {
 
     fn manifest(&self) -> &Manifest {
         &self.session.manifest
+    }
+
+    /// Where the files of the node are, and how they are read.
+    fn ingest_settings(&self) -> Result<Json, HostError> {
+        let node = self.node().ok_or_else(|| unavailable("adapter.ingest_settings"))?;
+        match ingest::settings(self.manifest(), node) {
+            Ok(settings) => Ok(settings.json()),
+            Err(mut problems) => {
+                let first = problems.remove(0);
+                Err(HostError { kind: ErrorKind::Refused(first.code), message: first.message, help: first.help })
+            }
+        }
     }
 
     /// A statement with the comment that the project asks for.
@@ -449,7 +462,8 @@ impl Host for NodeHost {
                 ),
                 help: None,
             })),
-            _ => None,
+            "ingest_settings" => Some(self.ingest_settings()),
+            _ => landing::answer(&self.session, &self.warehouse, name, args),
         }
     }
 

@@ -9,6 +9,7 @@ mod external;
 mod freshness;
 mod governance;
 mod hooks;
+mod ingest;
 mod logs;
 mod macros;
 mod materializations;
