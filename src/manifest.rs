@@ -3,6 +3,7 @@
 pub mod access;
 pub mod bind;
 pub mod builtin;
+pub mod cdc;
 pub mod contracts;
 pub mod deprecations;
 pub mod docs;
@@ -25,6 +26,7 @@ pub mod selector;
 pub mod snapshots;
 pub mod selectors;
 pub mod semantic;
+pub mod settings;
 pub mod sources;
 pub mod state;
 pub mod test_code;

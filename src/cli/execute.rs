@@ -24,7 +24,7 @@ use crate::layer::actions;
 use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
-use crate::manifest::{Manifest, ingest, materializations};
+use crate::manifest::{Manifest, cdc, ingest, materializations};
 use crate::plan::{Plan, PlanOptions, plan};
 use crate::project::layers::Layers;
 use crate::run::journal::Journal;
@@ -177,9 +177,13 @@ fn foresee(context: &Context, workspace: &Workspace, plan: &Plan) -> Result<(), 
     let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node)).filter(|_| project.is_native());
     sink.extend(nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node)));
     sink.extend(actions::problems(manifest, &project.layers));
-    let ingests = plan.steps.iter().filter_map(|step| manifest.node(&step.node));
-    let ingests = ingests.filter(|node| node.materialized() == "ingest");
-    sink.extend(ingests.filter_map(|node| ingest::settings(manifest, node).err()).flatten());
+    for node in plan.steps.iter().filter_map(|step| manifest.node(&step.node)) {
+        sink.extend(match node.materialized() {
+            "ingest" => ingest::settings(manifest, node).err().unwrap_or_default(),
+            "cdc" => cdc::settings(manifest, node).err().unwrap_or_default(),
+            _ => Vec::new(),
+        });
+    }
     if workspace::tell(context, sink) { Err(Exit::Unusable) } else { Ok(()) }
 }
 

@@ -14,9 +14,10 @@ use crate::compile::landing;
 use crate::compile::microbatch::{Batch, filter};
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::warnings::Verdict;
 use crate::jinja::{ErrorKind, Host, HostError, JsonMap, unavailable};
-use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, ingest, microbatch, parse};
+use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, cdc, ingest, microbatch, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -132,16 +133,13 @@ impl NodeHost {
         &self.session.manifest
     }
 
-    /// Where the files of the node are, and how they are read.
-    fn ingest_settings(&self) -> Result<Json, HostError> {
-        let node = self.node().ok_or_else(|| unavailable("adapter.ingest_settings"))?;
-        match ingest::settings(self.manifest(), node) {
-            Ok(settings) => Ok(settings.json()),
-            Err(mut problems) => {
-                let first = problems.remove(0);
-                Err(HostError { kind: ErrorKind::Refused(first.code), message: first.message, help: first.help })
-            }
-        }
+    /// What the node's materialization is told by its configuration.
+    fn settings(&self, read: impl FnOnce(&Node) -> Result<Json, Vec<Diagnostic>>) -> Result<Json, HostError> {
+        let node = self.node().ok_or_else(|| unavailable("the settings of a model"))?;
+        read(node).map_err(|mut problems| {
+            let first = problems.remove(0);
+            HostError { kind: ErrorKind::Refused(first.code), message: first.message, help: first.help }
+        })
     }
 
     /// A statement with the comment that the project asks for.
@@ -462,7 +460,10 @@ impl Host for NodeHost {
                 ),
                 help: None,
             })),
-            "ingest_settings" => Some(self.ingest_settings()),
+            "ingest_settings" => {
+                Some(self.settings(|node| ingest::settings(self.manifest(), node).map(|it| it.json())))
+            }
+            "cdc_settings" => Some(self.settings(|node| cdc::settings(self.manifest(), node))),
             _ => landing::answer(&self.session, &self.warehouse, name, args),
         }
     }

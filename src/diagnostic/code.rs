@@ -362,6 +362,14 @@ codes! {
     ///
     /// Nothing was written. Cast the column in the query to the type of the table.
     LossyType => "lossy-type",
+    /// A `cdc` model lacks what its events are told apart and ordered by, or says what contradicts itself.
+    ///
+    /// Every one has a `unique_key` and a `sequence_by`. `docs/cdc.md` lists every key.
+    CdcConfig => "cdc-config",
+    /// Events have no key or no sequence, and `on_null_key: fail` asks to stop then.
+    ///
+    /// Nothing was applied. With `on_null_key: quarantine` (the default) they go to quarantine.
+    NullKey => "null-key",
     /// The result of an earlier run is not there, cannot be read, or is of another target.
     ///
     /// `medal retry` reads what the last `build`, `run`, `seed` or `test` wrote below `target/`. `medal clean`

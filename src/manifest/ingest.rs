@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::jinja::JsonMap;
+use crate::manifest::settings::Reader;
 use crate::manifest::{Manifest, Node, Source};
-use crate::project::config::Config;
 use crate::project::properties::ColumnInfo;
 
 /// What an `ingest` model receives, and how.
@@ -18,7 +18,7 @@ use crate::project::properties::ColumnInfo;
 pub struct Ingest {
     /// The unique id of the source that the model reads.
     pub source: String,
-    /// Files, folders and patterns; empty if the source is a table.
+    /// Files, folders and patterns; at least one.
     pub locations: Vec<String>,
     /// `csv`, `json`, `ndjson` or `parquet`.
     pub format: String,
@@ -26,8 +26,6 @@ pub struct Ingest {
     pub choices: IndexMap<&'static str, String>,
     /// How a CSV file is written: `delim`, `quote`, `escape`, `nullstr`.
     pub csv: IndexMap<&'static str, String>,
-    /// Columns of a table that order its rows in time.
-    pub sequence_by: Vec<String>,
     /// Name and type, as the source declares them, else the model.
     pub declared: Vec<(String, String)>,
 }
@@ -49,20 +47,18 @@ const CSV: [(&str, &[&str], &str); 4] =
 
 /// Reads the settings of a model. Every mistake in them is an error of its own.
 pub fn settings(manifest: &Manifest, node: &Node) -> Result<Ingest, Vec<Diagnostic>> {
-    let mut reader = Reader { node, problems: Vec::new() };
-    let Some(source) = reader.source(manifest) else { return Err(reader.problems) };
-    let configs = [&node.config, &source.config];
-    let (locations, format) = reader.place(source, &configs);
-    let choices = CHOICES.map(|(key, words)| (key, reader.choice(key, words, &configs)));
-    let csv = reader.csv(&configs);
-    let sequence_by = reader.written("sequence_by", &configs).map(|value| texts(&value)).unwrap_or_default();
+    let mut reader = Reader { node, configs: vec![&node.config], code: Code::IngestConfig, problems: Vec::new() };
+    let Some(source) = one_source(&mut reader, manifest) else { return Err(reader.problems) };
+    reader.configs.push(&source.config);
+    let (locations, format) = place(&mut reader, source);
+    let choices = CHOICES.map(|(key, words)| (key, reader.choice(key, words)));
+    let csv = csv_options(&mut reader);
     let ingest = Ingest {
         source: source.id.clone(),
         locations,
         format,
         choices: choices.into_iter().collect(),
         csv,
-        sequence_by,
         declared: declared(source, node),
     };
     if ingest.choices["schema_mode"] == "strict" && ingest.declared.is_empty() {
@@ -81,7 +77,6 @@ impl Ingest {
             "locations": self.locations,
             "format": self.format,
             "csv": self.csv,
-            "sequence_by": self.sequence_by,
             "declared": self.declared.iter().map(column).collect::<Vec<_>>(),
         });
         for (key, word) in &self.choices {
@@ -91,123 +86,71 @@ impl Ingest {
     }
 }
 
-struct Reader<'a> {
-    node: &'a Node,
-    problems: Vec<Diagnostic>,
+/// The one source that the model reads.
+fn one_source<'m>(reader: &mut Reader<'_>, manifest: &'m Manifest) -> Option<&'m Source> {
+    match reader.node.depends_on.as_slice() {
+        [only] if manifest.sources.contains_key(only) => manifest.sources.get(only),
+        _ => {
+            let message = format!("the ingest model `{}` does not read exactly one source", reader.node.name);
+            let help = "write `select * from {{ source('…', '…') }}`; a source is where data comes in";
+            reader.problem(Code::IngestConfig, "materialized", message, help);
+            None
+        }
+    }
 }
 
-impl Reader<'_> {
-    fn refuse(&mut self, key: &str, fact: &str, help: &str) {
-        let message = format!("`{key}` of the ingest model `{}` {fact}", self.node.name);
-        self.problem(Code::IngestConfig, key, message, help);
-    }
-
-    fn problem(&mut self, code: Code, key: &str, message: String, help: &str) {
-        self.problems.push(Diagnostic::error(code, self.node.config_place(key), message).help(help));
-    }
-
-    /// The one source that the model reads.
-    fn source<'m>(&mut self, manifest: &'m Manifest) -> Option<&'m Source> {
-        match self.node.depends_on.as_slice() {
-            [only] if manifest.sources.contains_key(only) => manifest.sources.get(only),
-            _ => {
-                let message = format!("the ingest model `{}` does not read exactly one source", self.node.name);
-                let help = "write `select * from {{ source('…', '…') }}`; a source is where data comes in";
-                self.problem(Code::IngestConfig, "materialized", message, help);
-                None
+/// Where the files are, and their format.
+fn place(reader: &mut Reader<'_>, source: &Source) -> (Vec<String>, String) {
+    let mut locations = reader.texts("location");
+    let mut read_as = None;
+    if let Some(expression) = source.relation.expression.as_ref().filter(|_| locations.is_empty()) {
+        match file_of(expression) {
+            Some((path, format)) => {
+                locations.push(path);
+                read_as = format;
             }
-        }
-    }
-
-    /// What is written for a key, `key` and `meta.medal.key` being two spellings of one.
-    fn written(&mut self, key: &str, configs: &[&Config]) -> Option<Json> {
-        for config in configs {
-            let plain = config.written().get(key).filter(|value| !value.is_null());
-            let portable = config.get("meta").and_then(|meta| meta.get("medal")?.get(key));
-            match (plain, portable) {
-                (Some(plain), Some(portable)) if plain != portable => {
-                    let message = format!(
-                        "`{key}` and `meta.medal.{key}` say different things to the ingest model `{}`",
-                        self.node.name
-                    );
-                    self.problem(Code::ConfigConflict, key, message, "they are two spellings of one key: keep one");
-                    return Some(plain.clone());
-                }
-                (Some(value), _) | (None, Some(value)) => return Some(value.clone()),
-                (None, None) => {}
-            }
-        }
-        None
-    }
-
-    fn choice(&mut self, key: &'static str, words: &[&str], configs: &[&Config]) -> String {
-        let Some(value) = self.written(key, configs) else { return words[0].to_string() };
-        match value.as_str().filter(|word| words.contains(word)) {
-            Some(word) => word.to_string(),
             None => {
-                let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-                self.refuse(key, &format!("is {value}"), &format!("it takes {}", quoted.join(" or ")));
-                words[0].to_string()
+                let fact = format!("is `{expression}`, which is not the name of files alone");
+                let help = "give the source `location` and `format`; options of CSV files are `csv_read_options`";
+                reader.refuse("external_location", &fact, help);
+                return (locations, String::new());
             }
         }
     }
-
-    /// Where the files are, and their format; no place if the source is a table.
-    fn place(&mut self, source: &Source, configs: &[&Config]) -> (Vec<String>, String) {
-        let mut locations = self.written("location", configs).map(|value| texts(&value)).unwrap_or_default();
-        let mut read_as = None;
-        if let Some(expression) = source.relation.expression.as_ref().filter(|_| locations.is_empty()) {
-            match file_of(expression) {
-                Some((path, format)) => {
-                    locations.push(path);
-                    read_as = format;
-                }
-                None => {
-                    let fact = format!("is `{expression}`, which is not the name of files alone");
-                    let help = "give the source `location` and `format`; options of CSV files are `csv_read_options`";
-                    self.refuse("external_location", &fact, help);
-                }
-            }
+    let format = reader.written("format").and_then(|value| value.as_str().map(str::to_lowercase));
+    let guessed = || locations.first().and_then(|location| format_of(location)).map(str::to_string);
+    match format.or(read_as.map(str::to_string)).or_else(guessed) {
+        Some(format) if FORMATS.contains(&format.as_str()) => (locations, format),
+        None if locations.is_empty() => {
+            let help = "give it, or the source, the name of a file, a folder or a pattern: `location: landing/*.csv`";
+            reader.refuse("location", "is missing", help);
+            (locations, String::new())
         }
-        let format = self.written("format", configs).and_then(|value| value.as_str().map(str::to_lowercase));
-        let guessed = || locations.first().and_then(|location| format_of(location)).map(str::to_string);
-        match format.or(read_as.map(str::to_string)).or_else(guessed) {
-            Some(format) if FORMATS.contains(&format.as_str()) => (locations, format),
-            None if locations.is_empty() => (locations, String::new()),
-            other => {
-                let fact = other.map_or("is not said".to_string(), |format| format!("is `{format}`"));
-                self.refuse("format", &fact, "it takes `csv`, `json`, `ndjson` or `parquet`");
-                (locations, String::new())
-            }
+        other => {
+            let fact = other.map_or("is not said".to_string(), |format| format!("is `{format}`"));
+            reader.refuse("format", &fact, "it takes `csv`, `json`, `ndjson` or `parquet`");
+            (locations, String::new())
         }
-    }
-
-    fn csv(&mut self, configs: &[&Config]) -> IndexMap<&'static str, String> {
-        let mut csv: IndexMap<_, _> = CSV.into_iter().map(|(name, _, default)| (name, default.to_string())).collect();
-        let written = self.written("csv_read_options", configs);
-        for (key, value) in written.as_ref().and_then(Json::as_object).into_iter().flatten() {
-            let known = CSV.into_iter().find(|(name, others, _)| name == key || others.contains(&key.as_str()));
-            match (known, value.as_str()) {
-                (Some((name, ..)), Some(text)) => drop(csv.insert(name, text.to_string())),
-                _ => {
-                    let help = match nearest(key, CSV.map(|(name, ..)| name)) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "it takes the texts `delim`, `quote`, `escape` and `nullstr`".to_string(),
-                    };
-                    self.refuse("csv_read_options", &format!("has `{key}: {value}`"), &help);
-                }
-            }
-        }
-        csv
     }
 }
 
-/// A text, or a list of texts.
-fn texts(value: &Json) -> Vec<String> {
-    match value {
-        Json::String(text) => vec![text.clone()],
-        other => other.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_string).collect(),
+fn csv_options(reader: &mut Reader<'_>) -> IndexMap<&'static str, String> {
+    let mut csv: IndexMap<_, _> = CSV.into_iter().map(|(name, _, default)| (name, default.to_string())).collect();
+    let written = reader.written("csv_read_options");
+    for (key, value) in written.as_ref().and_then(Json::as_object).into_iter().flatten() {
+        let known = CSV.into_iter().find(|(name, others, _)| name == key || others.contains(&key.as_str()));
+        match (known, value.as_str()) {
+            (Some((name, ..)), Some(text)) => drop(csv.insert(name, text.to_string())),
+            _ => {
+                let help = match nearest(key, CSV.map(|(name, ..)| name)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "it takes the texts `delim`, `quote`, `escape` and `nullstr`".to_string(),
+                };
+                reader.refuse("csv_read_options", &format!("has `{key}: {value}`"), &help);
+            }
+        }
     }
+    csv
 }
 
 /// The file in SQL that reads nothing but files of one name: `'a/*.csv'`, `read_csv('a/*.csv')`.

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod catalog;
+mod cdc;
 mod check;
 mod configuration;
 mod data_tests;
