@@ -5,6 +5,7 @@ pub mod comment;
 pub mod context;
 pub mod host;
 pub mod inline;
+pub mod landing;
 pub mod microbatch;
 pub mod place;
 pub mod semantic;
@@ -23,7 +24,7 @@ use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
-use crate::jinja::{RenderError, Scope, ScopeValue, SourceMap, Template};
+use crate::jinja::{ErrorKind, RenderError, Scope, ScopeValue, SourceMap, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Kind, Node};
 use crate::manifest::{builtin, refable, test_code};
@@ -173,6 +174,10 @@ pub fn explain(node: &Node, host: &NodeHost, error: &RenderError) -> Diagnostic 
     if let (Code::BrokenContract, Some(contract)) = (problem.code, node.patch_span) {
         problem.span = Some(Span::start_of(node.file));
         problem = problem.related(contract, "its contract is here");
+    }
+    if matches!(error.kind, ErrorKind::Refused(_)) {
+        // The template is ours: what helps is a place of the user's.
+        (problem.span, problem.related) = (None, Vec::new());
     }
     if problem.span.is_none() && node.template.is_some() {
         let spoken_of = |key: &str| problem.message.contains(key) || problem.message.contains(&key.replace('_', " "));

@@ -32,6 +32,7 @@ use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
+use crate::diagnostic::code::Code;
 use crate::files::{FileId, Span};
 
 pub use crate::jinja::front::blocks::BlockKind;
@@ -73,6 +74,8 @@ pub enum ErrorKind {
     UnknownMacro,
     DuplicateMacro,
     Unsupported,
+    /// A template of medal's own refuses something that has a code of its own.
+    Refused(Code),
 }
 
 /// A failed render.
@@ -85,7 +88,7 @@ pub struct RenderError {
     pub frames: Vec<Span>,
 }
 
-fn unavailable(name: &str) -> HostError {
+pub fn unavailable(name: &str) -> HostError {
     HostError { kind: ErrorKind::Unsupported, message: format!("`{name}` is not available here"), help: None }
 }
 

@@ -25,7 +25,7 @@ use crate::layer::actions;
 use crate::manifest::operations::Moment;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selector::Selection;
-use crate::manifest::{Manifest, materializations};
+use crate::manifest::{Manifest, cdc, ingest, materializations};
 use crate::plan::{Plan, PlanOptions, plan};
 use crate::project::layers::Layers;
 use crate::run::journal::Journal;
@@ -178,6 +178,13 @@ fn foresee(context: &Context, workspace: &Workspace, plan: &Plan) -> Result<(), 
     let nodes = plan.steps.iter().filter_map(|step| manifest.node(&step.node)).filter(|_| project.is_native());
     sink.extend(nodes.filter_map(|node| materializations::problem(&manifest.library, &project.target.kind, node)));
     sink.extend(actions::problems(manifest, &project.layers));
+    for node in plan.steps.iter().filter_map(|step| manifest.node(&step.node)) {
+        sink.extend(match node.materialized() {
+            "ingest" => ingest::settings(manifest, node).err().unwrap_or_default(),
+            "cdc" => cdc::settings(manifest, node).err().unwrap_or_default(),
+            _ => Vec::new(),
+        });
+    }
     if workspace::tell(context, sink) { Err(Exit::Unusable) } else { Ok(()) }
 }
 

@@ -10,12 +10,14 @@ use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
 use crate::adapter::rows::Rows;
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
+use crate::compile::landing;
 use crate::compile::microbatch::{Batch, filter};
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::warnings::Verdict;
-use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
-use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, microbatch, parse};
+use crate::jinja::{ErrorKind, Host, HostError, JsonMap, unavailable};
+use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, cdc, ingest, microbatch, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -129,6 +131,15 @@ impl NodeHost {
 
     fn manifest(&self) -> &Manifest {
         &self.session.manifest
+    }
+
+    /// What the node's materialization is told by its configuration.
+    fn settings(&self, read: impl FnOnce(&Node) -> Result<Json, Vec<Diagnostic>>) -> Result<Json, HostError> {
+        let node = self.node().ok_or_else(|| unavailable("the settings of a model"))?;
+        read(node).map_err(|mut problems| {
+            let first = problems.remove(0);
+            HostError { kind: ErrorKind::Refused(first.code), message: first.message, help: first.help }
+        })
     }
 
     /// A statement with the comment that the project asks for.
@@ -449,7 +460,11 @@ impl Host for NodeHost {
                 ),
                 help: None,
             })),
-            _ => None,
+            "ingest_settings" => {
+                Some(self.settings(|node| ingest::settings(self.manifest(), node).map(|it| it.json())))
+            }
+            "cdc_settings" => Some(self.settings(|node| cdc::settings(self.manifest(), node))),
+            _ => landing::answer(&self.session, &self.warehouse, name, args),
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Session {
     inlined: Mutex<BTreeMap<String, Arc<CompiledNode>>>,
     /// By unique id of the node that asked.
     asked: Mutex<BTreeMap<String, Asked>>,
+    /// Listings of files, by location.
+    pinned: Mutex<BTreeMap<String, String>>,
     /// How many rows of a model were taken out while it was built, by its unique id.
     sifted: Mutex<BTreeMap<String, Sifted>>,
 }
@@ -124,6 +126,7 @@ impl Session {
             inlined: Mutex::default(),
             asked: Mutex::default(),
             sifted: Mutex::default(),
+            pinned: Mutex::default(),
         }
     }
 
@@ -146,6 +149,17 @@ impl Session {
         sum.quarantined += part.quarantined;
         sum.dropped += part.dropped;
         part.broken.iter().for_each(|(test, rows)| *sum.broken.entry(test.clone()).or_default() += rows);
+    }
+
+    /// What is listed at a location: the same for all who ask in one run, whatever lands meanwhile.
+    pub fn pinned<E>(&self, location: &str, list: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
+        let mut pinned = self.pinned.lock().expect("nobody panics while holding the lock");
+        if let Some(known) = pinned.get(location) {
+            return Ok(known.clone());
+        }
+        let listed = list()?;
+        pinned.insert(location.to_string(), listed.clone());
+        Ok(listed)
     }
 
     /// What the templates of a node have asked so far.

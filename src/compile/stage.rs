@@ -3,8 +3,9 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use crate::adapter::relation::{Column, Relation};
+use crate::adapter::relation::{Column, Relation, RelationKind};
 use crate::jinja::JsonMap;
+use crate::manifest::Node;
 use crate::manifest::python;
 use crate::manifest::unit_tests::UnitTest;
 
@@ -26,6 +27,14 @@ impl Stage {
     pub fn of(test: &UnitTest, inputs: IndexMap<String, Relation>) -> Stage {
         let overrides = test.overrides.clone().unwrap_or_default();
         Stage { inputs, complete: true, columns: None, vars: overrides.vars, env_vars: overrides.env_vars }
+    }
+
+    /// The stage of an `ingest` model while it is built: what has landed since the last run stands for its source, in
+    /// the table that the materialization fills.
+    pub fn of_ingest(node: &Node) -> Stage {
+        let name = format!("{}__landed", node.relation.identifier.as_deref().unwrap_or(&node.name));
+        let landed = Relation::new("", "", &name).with_kind(RelationKind::Table);
+        Stage { inputs: node.depends_on.iter().map(|id| (id.clone(), landed.clone())).collect(), ..Stage::default() }
     }
 
     pub fn env_var(&self, name: &str) -> Option<String> {

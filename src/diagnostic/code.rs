@@ -330,6 +330,50 @@ codes! {
     /// Such a name can be mistaken for another one. Rename the file or the column, and look at how the letter came
     /// there.
     HiddenCharacters => "hidden-characters",
+    /// An `ingest` model cannot be read: it reads no source, or its location, format or a choice is not one.
+    ///
+    /// The files are named by `location` and `format`, of the model or below `meta: {medal: …}` of its source, or by
+    /// `external_location` of the source. `docs/ingest.md` lists every key.
+    IngestConfig => "ingest-config",
+    /// `key` and `meta.medal.key` both stand in a configuration, and differ.
+    ///
+    /// They are two spellings of one key: the second one is for projects that other tools read, too.
+    ConfigConflict => "config-conflict",
+    /// The query of an `ingest` model leaves out rows, or a column that medal adds.
+    ///
+    /// Bronze keeps what was received: every record, and from which line of which file it came. Select `*`, or name
+    /// the columns that begin with `_` too. Filters and joins belong in a model that reads this one.
+    IngestShape => "ingest-shape",
+    /// `--full-refresh` of a model that keeps what was received would lose rows whose files are gone.
+    ///
+    /// Nothing was changed. If the landed files are all still there and the history may go, drop the table by hand and
+    /// its rows in `medal_meta.files`.
+    HistoryLoss => "history-loss",
+    /// A file that is ingested already has other content under the same name.
+    ///
+    /// Landed files do not change: a correction is a file with a new name. Nothing was ingested. With
+    /// `on_changed_file: append` the new content is added, and both stay.
+    ChangedFile => "changed-file",
+    /// A file cannot be read as what it should be, and `on_bad_file: fail` asks to stop then.
+    ///
+    /// With `on_bad_file: quarantine` (the default) it goes to quarantine, and the others land.
+    BadFile => "bad-file",
+    /// Landed files have a column that the table has not, and `on_schema_change: fail` asks to stop then.
+    ///
+    /// Nothing was ingested. `append_new_columns` (the default of ingest models) adds it.
+    SchemaDrift => "schema-drift",
+    /// A column has another type than the table, and a value could be lost in it.
+    ///
+    /// Nothing was written. Cast the column in the query to the type of the table.
+    LossyType => "lossy-type",
+    /// A `cdc` model lacks what its events are told apart and ordered by, or says what contradicts itself.
+    ///
+    /// Every one has a `unique_key` and a `sequence_by`. `docs/cdc.md` lists every key.
+    CdcConfig => "cdc-config",
+    /// Events have no key or no sequence, and `on_null_key: fail` asks to stop then.
+    ///
+    /// Nothing was applied. With `on_null_key: quarantine` (the default) they go to quarantine.
+    NullKey => "null-key",
     /// The result of an earlier run is not there, cannot be read, or is of another target.
     ///
     /// `medal retry` reads what the last `build`, `run`, `seed` or `test` wrote below `target/`. `medal clean`

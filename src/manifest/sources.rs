@@ -12,6 +12,7 @@ use crate::files::{FileId, Span};
 use crate::jinja::{JsonMap, Template};
 use crate::manifest::docs::DocsBlocks;
 use crate::manifest::external;
+use crate::manifest::ingest;
 use crate::manifest::nodes::{Drafts, columns, merge_trees};
 use crate::manifest::{Disabled, Exposure, Group, RefArguments, Source, freshness, names};
 use crate::project::Project;
@@ -127,7 +128,7 @@ impl Place<'_> {
         quoting.extend(table.quoting.clone());
         relation.quote = names::quoting(&quoting, None);
         match external::location(&config, source, table, &relation) {
-            Ok(location) => relation.expression = location,
+            Ok(location) => relation.expression = location.or_else(|| ingest::reader(config.get("meta")?.as_object()?)),
             Err(message) => sink.push(Diagnostic::error(Code::InvalidValue, table.node.span, message)),
         }
         let describe = |text: &str| (self.docs.describe(text, self.package), self.docs.quoted(text, self.package));

@@ -182,5 +182,6 @@ pub fn code_of(kind: ErrorKind) -> Code {
         ErrorKind::UnknownMacro => Code::UnknownMacro,
         ErrorKind::DuplicateMacro => Code::DuplicateName,
         ErrorKind::Unsupported => Code::Unsupported,
+        ErrorKind::Refused(code) => code,
     }
 }

@@ -16,14 +16,20 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::jinja::{RenderError, ScopeValue};
 use crate::layer::publishing::publishing;
-use crate::manifest::{Node, builtin};
+use crate::manifest::{Kind, Node, builtin};
 use crate::project::layers::Layers;
 use crate::run::hooks::operation_scope;
 use crate::run::node::failure;
 
-/// Whether the ledger tells of a node: of every model that is published.
+/// Whether the ledger tells of a node: of every model that is published, and of those that remember what they have
+/// received.
 pub fn keeps(node: &Node, layers: &Layers) -> bool {
-    publishing(node, layers).is_some()
+    publishing(node, layers).is_some() || remembers(node)
+}
+
+/// Whether a model remembers what it has received, whatever its layer.
+pub fn remembers(node: &Node) -> bool {
+    matches!(node.kind, Kind::Model) && ["ingest", "cdc"].contains(&node.materialized())
 }
 
 /// Makes the tables of the ledger in every database in which one of the nodes is written down.

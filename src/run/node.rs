@@ -11,6 +11,7 @@ use crate::compile::host::NodeHost;
 use crate::compile::microbatch::Batch;
 use crate::compile::place::sql_problem;
 use crate::compile::session::{Session, Warehouse};
+use crate::compile::stage::Stage;
 use crate::compile::{CompiledNode, compile, compile_part, explain, scope};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
@@ -18,6 +19,7 @@ use crate::diagnostic::warnings::Verdict;
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
 use crate::manifest::{Kind, Node, materializations, microbatch, names, refable};
+use crate::run::ledger;
 use crate::run::outcome::{self, Timer};
 use crate::run::{Outcome, Status};
 
@@ -70,7 +72,9 @@ impl Worker {
     /// Runs a node that is compiled, unless it is a seed or a clone, to its end.
     pub fn run_compiled(&self, mut timer: Timer, node: &Node, compiled: Option<CompiledNode>) -> Outcome {
         timer.compiled();
-        let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node)));
+        let host = NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(node));
+        let host =
+            Arc::new(if node.materialized() == "ingest" { host.with_stage(Stage::of_ingest(node)) } else { host });
         let result = self.build(node, compiled.as_ref(), &host, Part::WHOLE);
         let sent = host.take_written().map(Arc::from);
         let outcome = match result {
@@ -170,6 +174,9 @@ impl Worker {
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
         put("sift_rules", rules.clone());
+        // What is published is written down with its publication.
+        let is_kept = ledger::remembers(node) && part.batch.is_none();
+        put("ledger_entry", if is_kept { json!({"layer": node.layer}) } else { Json::Null });
         let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
         put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });

@@ -9,7 +9,7 @@
       'run_id': 'varchar', 'model': 'varchar', 'layer': 'varchar', 'status': 'varchar',
       'recorded_at': 'timestamp with time zone', 'mode': 'varchar',
       'rows_in': 'bigint', 'rows_out': 'bigint', 'rows_quarantined': 'bigint', 'rows_dropped': 'bigint',
-      'rows_deduplicated': 'bigint', 'rows_late': 'bigint',
+      'rows_deduplicated': 'bigint', 'rows_deleted': 'bigint', 'rows_late': 'bigint',
     },
     'files': {
       'run_id': 'varchar', 'model': 'varchar', 'path': 'varchar', 'size': 'bigint', 'modified': 'bigint',
@@ -22,7 +22,7 @@
       'recorded_at': 'timestamp with time zone',
     },
     'watermarks': {
-      'run_id': 'varchar', 'model': 'varchar', 'high': 'varchar', 'low': 'varchar', 'late_rows': 'bigint',
+      'run_id': 'varchar', 'model': 'varchar', 'mode': 'varchar', 'high': 'varchar', 'low': 'varchar', 'late_rows': 'bigint',
       'lag_s': 'double', 'source_versions_json': 'varchar', 'recorded_at': 'timestamp with time zone',
     },
     'runs': {

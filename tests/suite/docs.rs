@@ -4,18 +4,19 @@
 use crate::suite::cli::{shown_by, with_outputs, without_times, words};
 use crate::suite::support::{Project, repository};
 
-/// The files of a page.
-fn files(page: &str) -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = Vec::new();
+/// The files of a page, each with the number of commands that stand before it.
+fn files(page: &str) -> Vec<(usize, String, String)> {
+    let mut files: Vec<(usize, String, String)> = Vec::new();
     let mut inside = false;
+    let mut commands = 0;
     for line in page.lines() {
         match line.strip_prefix("```") {
             Some(info) => {
                 inside = info.starts_with("file ") && !inside;
-                files.extend(info.strip_prefix("file ").map(|path| (path.to_string(), String::new())));
+                files.extend(info.strip_prefix("file ").map(|path| (commands, path.to_string(), String::new())));
             }
-            None if inside => files.last_mut().expect("a block has begun").1.extend([line, "\n"]),
-            None => {}
+            None if inside => files.last_mut().expect("a block has begun").2.extend([line, "\n"]),
+            None => commands += usize::from(line.starts_with("$ ")),
         }
     }
     files
@@ -32,9 +33,12 @@ fn pages_with_a_project_show_what_medal_prints() {
         if files.is_empty() {
             continue;
         }
-        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-        let project = Project::of(&files);
+        let project = Project::of(&[]);
+        let mut commands = 0;
         let now = with_outputs(&page, |command| {
+            let land = files.iter().filter(|(before, ..)| *before == commands);
+            land.for_each(|(_, path, text)| project.write(path, text));
+            commands += 1;
             let words = words(command);
             match words[0].as_str() {
                 "medal" => shown_by(&project, &words[1..].iter().map(String::as_str).collect::<Vec<_>>()),

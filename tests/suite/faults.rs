@@ -1,6 +1,7 @@
 //! What goes wrong around medal, and what must still be true afterwards.
 
 mod crashes;
+mod events;
 mod hostile_data;
 mod hostile_projects;
 mod publishing;

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod catalog;
+mod cdc;
 mod check;
 mod configuration;
 mod data_tests;
@@ -9,6 +10,7 @@ mod external;
 mod freshness;
 mod governance;
 mod hooks;
+mod ingest;
 mod logs;
 mod macros;
 mod materializations;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Error, State, Value};
 
+use crate::diagnostic::code::Code;
 use crate::jinja::ErrorKind;
 use crate::jinja::error;
 use crate::jinja::functions::{Arguments, Body, Group};
 use crate::jinja::python;
 use crate::jinja::render::render;
 
-const FUNCTIONS: [(&str, Body); 21] = [
+const FUNCTIONS: [(&str, Body); 22] = [
     ("warn", warn),
     ("raise_compiler_error", raise),
     ("raise_database_error", raise_database),
@@ -19,6 +20,7 @@ const FUNCTIONS: [(&str, Body); 21] = [
     ("raise_dependency_error", raise),
     ("raise_parsing_error", raise),
     ("raise_contract_error", contract),
+    ("refuse", refuse),
     ("raise_ambiguous_alias", shown),
     ("raise_ambiguous_catalog_match", shown),
     ("raise_cache_inconsistent", shown),
@@ -49,6 +51,13 @@ fn raised(message: String) -> Error {
 
 fn raise(_state: &mut State, args: Arguments) -> Result<Value, Error> {
     Err(raised(args.shown(0, "msg")?))
+}
+
+/// `exceptions.refuse(code, message, help)`: a mistake that `medal explain` knows.
+fn refuse(_state: &mut State, args: Arguments) -> Result<Value, Error> {
+    let name = args.shown(0, "code")?;
+    let kind = Code::from_name(&name).map_or(ErrorKind::Raised, ErrorKind::Refused);
+    Err(error::raise(kind, args.shown(1, "msg")?, args.optional_text(2, "help")))
 }
 
 fn raise_database(_state: &mut State, args: Arguments) -> Result<Value, Error> {
