@@ -141,6 +141,7 @@
       min(_quarantined_at)::date as since
     from (select _status, _quarantined_at, unnest(_reasons) as reason from {{ quarantine }}{{ ' where ' ~ condition if condition }})
     group by all
+    order by status, rows desc, code
   {%- endset -%}
   {{ return(sql) }}
 {%- endmacro %}

@@ -47,9 +47,17 @@ fn pages_with_a_project_show_what_medal_prints() {
         });
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(&path, &now).expect("the page can be written");
-        } else if without_times(&page) != without_times(&now) {
-            wrong.push(path.display().to_string());
+        } else if let Some(lines) = first_difference(&without_times(&page), &without_times(&now)) {
+            wrong.push(format!("{}:\n  written: {}\n  printed: {}", path.display(), lines.0, lines.1));
         }
     }
-    assert!(wrong.is_empty(), "these pages differ from what medal prints: {wrong:?}");
+    assert!(wrong.is_empty(), "these pages differ from what medal prints:\n{}", wrong.join("\n"));
+}
+
+/// The first line that the two texts do not share.
+fn first_difference<'a>(written: &'a str, printed: &'a str) -> Option<(&'a str, &'a str)> {
+    let end = std::iter::repeat("");
+    let longest = written.lines().count().max(printed.lines().count());
+    let pairs = written.lines().chain(end.clone()).zip(printed.lines().chain(end));
+    pairs.take(longest).find(|(written, printed)| written != printed)
 }
