@@ -108,10 +108,10 @@ fn statement(project: &Path, node: &Json) -> String {
             "create or replace table {relation} as from '{}'",
             project.join(text("original_file_path")).display()
         ),
-        "test" => format!("select count(*), count(*) <> 0, count(*) <> 0 from ({})", text("compiled_code")),
+        "test" => format!("select count(*), count(*) <> 0, count(*) <> 0 from ({}\n)", text("compiled_code")),
         _ => {
             let kind = kinds[node["config"]["materialized"].as_str().expect("a model is materialized")];
-            format!("create or replace {kind} {relation} as ({})", text("compiled_code"))
+            format!("create or replace {kind} {relation} as ({}\n)", text("compiled_code"))
         }
     }
 }
