@@ -156,11 +156,12 @@ fn bind(
     let mut problems = Vec::new();
     let mut looked_for: Vec<Relation> = Vec::new();
     let mut corrected: Vec<usize> = Vec::new();
+    let mut is_blanked = false;
     for _ in 0..ATTEMPTS {
         let refusal = match binder.columns(&patched.text) {
             Ok(_) if asks => return Typed { problems, ..Typed::unknown(Unknown::Asks, Some(compiled)) },
             // What reads an ephemeral model holds its text, and meets the same mistake.
-            Ok(_) if !problems.is_empty() && node.is_ephemeral() => break,
+            Ok(_) if is_blanked || !problems.is_empty() && node.is_ephemeral() => break,
             // Below it, what the correction gives is only a guess.
             Ok(columns) if !problems.is_empty() => {
                 let schema = leaves(checker, node, columns, false);
@@ -202,13 +203,19 @@ fn bind(
             break;
         }
         corrected.extend(place);
+        if is_blanked && !is_about_a_name(&refusal.kind) {
+            break;
+        }
         let Some(problem) = finding::problem(&basis, &refusal, place) else {
             let why = Unknown::World(refusal.message.lines().next().unwrap_or_default().to_string());
             return Typed { problems, ..Typed::unknown(why, Some(compiled)) };
         };
         problems.push(problem);
         if !correct(&mut patched, &refusal) {
-            break;
+            if !blank(&mut patched, &refusal) {
+                break;
+            }
+            is_blanked = true;
         }
     }
     Typed { schema: Err(Unknown::Broken), compiled: Some(compiled), problems }
@@ -243,6 +250,22 @@ fn correct(patched: &mut Patched, refusal: &Refusal) -> bool {
         }
         _ => false,
     }
+}
+
+/// Puts null in the place of what nobody knows, so that the engine goes on to other names that are wrong.
+fn blank(patched: &mut Patched, refusal: &Refusal) -> bool {
+    let Some(at) = refusal.at else { return false };
+    match &refusal.kind {
+        Refused::UnknownColumn { name, .. } => patched.blank_column(at, name),
+        Refused::UnknownFunction { name, .. } => patched.blank_call(at, name),
+        Refused::UnknownType { name, .. } => patched.replace(at, name, "varchar"),
+        _ => false,
+    }
+}
+
+/// Whether a refusal would be the same if something else in the query had another type.
+fn is_about_a_name(kind: &Refused) -> bool {
+    matches!(kind, Refused::UnknownColumn { .. } | Refused::UnknownFunction { .. } | Refused::UnknownType { .. })
 }
 
 /// The columns that the relation of a node has after a run.

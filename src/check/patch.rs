@@ -1,5 +1,7 @@
 //! Corrects a query word by word, so that the engine goes on to the next mistake, and keeps the places of the original.
 
+use std::ops::Range;
+
 /// A query with some of its words replaced.
 #[derive(Debug, Clone)]
 pub struct Patched {
@@ -30,18 +32,67 @@ impl Patched {
 
     /// Replaces the first occurrence of a word from a place on. False if there is none nearby.
     pub fn replace(&mut self, from: usize, word: &str, by: &str) -> bool {
-        let Some(at) = find_word(&self.text, from, word).filter(|at| at - from <= word.len() + 200) else {
-            return false;
-        };
-        self.text.replace_range(at..at + word.len(), by);
-        let grown = by.len() as isize - word.len() as isize;
-        for edit in self.edits.iter_mut().filter(|edit| edit.0 > at) {
-            edit.0 = (edit.0 as isize + grown) as usize;
-        }
-        self.edits.push((at, by.len(), word.len()));
-        self.edits.sort_unstable();
+        let Some(at) = self.nearby(from, word) else { return false };
+        self.put(at..at + word.len(), by);
         true
     }
+
+    /// Puts null in the place of a column, with what stands before its dots. False if it is not nearby.
+    pub fn blank_column(&mut self, from: usize, name: &str) -> bool {
+        let Some(at) = self.nearby(from, name) else { return false };
+        let quoted = |at: usize, end: usize| self.text[..at].ends_with('"') && self.text[end..].starts_with('"');
+        let wide = usize::from(quoted(at, at + name.len()));
+        let (mut start, end) = (at - wide, at + name.len() + wide);
+        while let Some(before) = self.text[..start].strip_suffix('.') {
+            let name = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '"');
+            start = name.len();
+        }
+        self.put(start..end, "null");
+        true
+    }
+
+    /// Puts null in the place of a call. False if no call of the function is nearby.
+    pub fn blank_call(&mut self, from: usize, function: &str) -> bool {
+        let Some(at) = self.nearby(from, function) else { return false };
+        let Some(length) = call_length(&self.text[at + function.len()..]) else { return false };
+        self.put(at..at + function.len() + length, "null");
+        true
+    }
+
+    fn nearby(&self, from: usize, word: &str) -> Option<usize> {
+        find_word(&self.text, from, word).filter(|at| at - from <= word.len() + 200)
+    }
+
+    fn put(&mut self, range: Range<usize>, by: &str) {
+        let original = self.origin(range.end) - self.origin(range.start);
+        let grown = by.len() as isize - range.len() as isize;
+        self.edits.retain(|(start, ..)| !range.contains(start));
+        for edit in self.edits.iter_mut().filter(|edit| edit.0 >= range.end) {
+            edit.0 = (edit.0 as isize + grown) as usize;
+        }
+        self.edits.push((range.start, by.len(), original));
+        self.edits.sort_unstable();
+        self.text.replace_range(range, by);
+    }
+}
+
+/// The length of the list of arguments that a text begins with.
+fn call_length(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 1 => return Some(at + 1),
+            (None, ')') => depth -= 1,
+            (None, c) if depth == 0 && !c.is_whitespace() => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The first place from an offset on where a word stands as a whole word, whatever its case.
@@ -78,6 +129,17 @@ mod tests {
         assert_eq!(patched.origin(patched.text.find("from").unwrap()), 23);
         assert_eq!(patched.origin(17), 14);
         assert_eq!(patched.origin(3), 3);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_blanked_as_a_whole() {
+        let mut patched = Patched::new("select amout, rnd(amout, ')') + s.\"gone\", x from t");
+        assert!(patched.replace(18, "amout", "\"amount\""));
+        assert!(patched.blank_call(14, "rnd"));
+        assert!(patched.blank_column(21, "gone"));
+        assert_eq!(patched.text, "select amout, null + null, x from t");
+        assert_eq!(patched.origin(patched.text.find("x from").unwrap()), 42);
+        assert!(!patched.blank_call(0, "amout"));
     }
 
     #[test]

@@ -53,9 +53,10 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
                 let columns = schema.columns.iter().map(|it| json!({"name": it.name, "data_type": it.data_type}));
                 (id.clone(), columns.collect::<serde_json::Value>())
             });
+            let is_test = |id: &str| manifest.node(id).is_some_and(|node| node.is_test());
             let json = json!({
                 "findings": findings::json(&problems, &context.files),
-                "unknown": checked.unknown.keys().collect::<Vec<_>>(),
+                "unknown": checked.unknown.keys().filter(|id| !is_test(id)).collect::<Vec<_>>(),
                 "columns": columns.collect::<serde_json::Map<_, _>>(),
                 "changes": changes.map(|changes| impact::json(manifest, &changes)),
             });

@@ -2,6 +2,7 @@
 
 use crate::adapter::binder::{Refusal, Refused};
 use crate::adapter::{AdapterError, SqlPosition};
+use crate::diagnostic::nearest;
 
 /// Reads an error about a text in which the query begins after `before` bytes.
 pub fn refusal(error: AdapterError, sent: &str, before: usize) -> Refusal {
@@ -22,6 +23,34 @@ fn kind(message: &str) -> Refused {
     }
 }
 
+/// The names of types as they are written; what the engine itself suggests for one is any entry of its catalog.
+const TYPES: [&str; 24] = [
+    "bigint",
+    "blob",
+    "boolean",
+    "date",
+    "decimal",
+    "double",
+    "float",
+    "hugeint",
+    "int",
+    "integer",
+    "interval",
+    "json",
+    "numeric",
+    "real",
+    "smallint",
+    "string",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "tinyint",
+    "uuid",
+    "varchar",
+    "ubigint",
+];
+
 fn catalog(said: &str) -> Refused {
     let missing = |what: &str| {
         let (name, rest) = said.strip_prefix(what)?.strip_prefix(" with name ")?.split_once(" does not exist")?;
@@ -32,11 +61,16 @@ fn catalog(said: &str) -> Refused {
         return Refused::UnknownRelation { name: name.rsplit('.').next().unwrap_or(&name).to_string() };
     }
     if let Some((name, rest)) = missing("Type") {
-        return Refused::UnknownType { name, nearest: quoted(rest).into_iter().next() };
+        let own = quoted(rest);
+        let own = own.iter().map(|name| name.rsplit('.').next().unwrap_or(name));
+        let near = nearest(&name.to_lowercase(), TYPES.into_iter().chain(own)).map(str::to_string);
+        return Refused::UnknownType { name, nearest: near };
     }
     for what in ["Scalar Function", "Aggregate Function", "Table Function", "Macro Function"] {
         if let Some((name, rest)) = missing(what) {
-            return Refused::UnknownFunction { name, nearest: quoted(rest).into_iter().next() };
+            let own = quoted(rest);
+            let near = nearest(&name.to_lowercase(), own.iter().map(String::as_str)).map(str::to_string);
+            return Refused::UnknownFunction { name, nearest: near };
         }
     }
     Refused::World

@@ -188,3 +188,20 @@ fn a_broken_ephemeral_model_counts_only_if_something_reads_it() {
     project.write("models/b.sql", "select * from {{ ref('part') }}");
     project.ends(1, &["check"]);
 }
+
+#[test]
+fn names_that_nobody_knows_do_not_hide_others() {
+    let sql = "select\n  nobody_knows,\n  no_such_function(id, ')') + 1 as n,\n  o.neither,\n  id::decimall as d,\n  idd\nfrom {{ ref('a') }} o";
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/b.sql", sql)]);
+    let annotations = project.ends(1, &["check", "--output", "github"]).stdout;
+    let told: Vec<&str> = annotations.lines().filter_map(|line| line.split_once("b.sql,")).map(|(_, at)| at).collect();
+    let mut told: Vec<&str> = told.iter().map(|at| at.split("%0A").next().unwrap_or(at)).collect();
+    told.sort_unstable();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    line=2,col=3,endColumn=15,title=unknown-column::the column `nobody_knows` does not exist
+    line=3,col=3,endColumn=19,title=unknown-function::the function `no_such_function` does not exist
+    line=4,col=5,endColumn=12,title=unknown-column::the column `neither` does not exist
+    line=5,col=7,endColumn=15,title=unknown-type::the type `decimall` does not exist
+    line=6,col=3,endColumn=6,title=unknown-column::the column `idd` does not exist
+    ");
+}
