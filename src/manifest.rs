@@ -221,6 +221,8 @@ pub struct Exposure {
     pub package: String,
     pub fqn: Vec<String>,
     pub path: String,
+    /// The path below the folder of models.
+    pub relative: String,
     /// What YAML says, with the description's docs blocks filled in.
     pub properties: ExposureProperties,
     pub config: Config,
@@ -418,8 +420,8 @@ pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
     let mut drafts = nodes::draft(project, files, &library, &docs, sink);
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
-    names::settle(project, &library, &mut drafts.nodes, sink);
     operations::draft(project, files, &library, &mut drafts, sink);
+    names::settle(project, &library, &mut drafts.nodes, sink);
     let (semantics, switched_off) = semantic::collect(project, &docs, sink);
     drafts.disabled.extend(switched_off);
     let mut manifest = bind::finish(project, files, library, docs, drafts, (sources, exposures, groups), sink);

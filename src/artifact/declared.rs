@@ -127,14 +127,14 @@ fn owner(written: &JsonMap) -> Json {
     filled(json!({"email": null, "name": null}), written)
 }
 
-pub fn exposure<'a>(exposure: &'a Exposure, project: &Project, created_at: f64) -> ExposureEntry<'a> {
+pub fn exposure(exposure: &Exposure, created_at: f64) -> ExposureEntry<'_> {
     let properties = &exposure.properties;
     ExposureEntry {
         identity: Identity {
             name: &properties.name,
             resource_type: "exposure",
             package_name: &exposure.package,
-            path: below_folder(project, &exposure.package, &exposure.path),
+            path: &exposure.relative,
             original_file_path: &exposure.path,
             unique_id: &exposure.id,
         },

@@ -54,8 +54,7 @@ impl Serialize for ManifestArtifact<'_> {
         let sources = || manifest.sources.values().map(|item| (&item.id, declared::source(item, created_at)));
         let macros = || manifest.library.macros().iter().map(|item| (&item.unique_id, self.macros.entry(item)));
         let docs = || manifest.docs.blocks.values().map(|item| (item.id.as_str(), declared::doc(item, project)));
-        let exposures =
-            || manifest.exposures.values().map(|item| (&item.id, declared::exposure(item, project, created_at)));
+        let exposures = || manifest.exposures.values().map(|item| (&item.id, declared::exposure(item, created_at)));
         let groups = || manifest.groups.values().map(|item| (&item.id, declared::group(item, project)));
         let readers = semantic::readers(manifest);
         let parents = || {

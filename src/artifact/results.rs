@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use crate::artifact::node::relation_name;
 use crate::artifact::{Invocation, Metadata, Timing, timestamp};
@@ -57,6 +58,11 @@ pub fn run_results_json<'a>(
         elapsed_time: results.elapsed.as_secs_f64(),
         args: args(invocation),
     }
+}
+
+/// One outcome as the list of results has it.
+pub fn result_json(outcome: &Outcome, manifest: &Manifest) -> Json {
+    json!(entry(outcome, manifest))
 }
 
 fn ended(outcome: &Outcome) -> DateTime<Utc> {

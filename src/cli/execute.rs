@@ -17,6 +17,7 @@ use crate::cli::events;
 use crate::cli::remembered;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::compile::context;
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
@@ -331,22 +332,15 @@ fn end_context<'r>(session: &Session, outcomes: impl Iterator<Item = &'r Outcome
     let outcomes: Vec<&Outcome> = outcomes.collect();
     let manifest = &session.manifest;
     let result = |outcome: &&Outcome| {
-        let mut node = manifest.node(&outcome.node).map(|node| crate::compile::context::node_json(manifest, node));
+        let exposure = || manifest.exposures.get(&outcome.node).map(context::exposure_json);
+        let mut node = manifest.node(&outcome.node).map(|node| context::node_json(manifest, node)).or_else(exposure);
         if let (Some(Json::Object(node)), Some(compiled)) = (&mut node, &outcome.compiled) {
             node.insert("compiled".to_string(), json!(true));
             node.insert("compiled_code".to_string(), json!(compiled.sql));
         }
-        json!({
-            "node": node,
-            "unique_id": outcome.node,
-            "status": outcome.status.name(),
-            "message": outcome.message,
-            "failures": outcome.failures,
-            "execution_time": (outcome.compile_time + outcome.execute_time).as_secs_f64(),
-            "thread_id": format!("Thread-{} (worker)", outcome.worker),
-            "adapter_response": outcome.response,
-            "timing": [],
-        })
+        let mut result = artifact::results::result_json(outcome, manifest);
+        result["node"] = json!(node);
+        result
     };
     let ended_well = |outcome: &&&Outcome| !outcome.status.is_bad() && outcome.status != Status::Skipped;
     let built = outcomes.iter().filter(ended_well).filter_map(|outcome| manifest.node(&outcome.node));

@@ -99,7 +99,7 @@ fn objects(workspace: &Workspace, selected: &NodeSet, keys: &[String]) -> Vec<St
         } else if let Some(source) = manifest.sources.get(id) {
             serde_json::to_value(declared::source(source, 0.0)).ok()?
         } else {
-            serde_json::to_value(declared::exposure(manifest.exposures.get(id)?, project, 0.0)).ok()?
+            serde_json::to_value(declared::exposure(manifest.exposures.get(id)?, 0.0)).ok()?
         };
         Some(chosen(&json, keys).to_string())
     };

@@ -174,12 +174,13 @@ pub fn source_json(source: &Source) -> Json {
     })
 }
 
-fn exposure_json(exposure: &Exposure) -> Json {
+/// An exposure, as `graph` and the results of a run have it.
+pub fn exposure_json(exposure: &Exposure) -> Json {
     json!({
         "name": exposure.properties.name,
         "resource_type": "exposure",
         "package_name": exposure.package,
-        "path": exposure.path,
+        "path": exposure.relative,
         "original_file_path": exposure.path,
         "unique_id": exposure.id,
         "fqn": exposure.fqn,

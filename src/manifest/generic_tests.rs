@@ -105,8 +105,10 @@ fn subjects<'a>(
                     sink.push(described_twice(properties, other));
                     continue;
                 }
-                let is_on = enabled.contains_key(id.as_str());
-                if !is_on && !disabled.contains(id.as_str()) {
+                let is_on = |id: &String| enabled.contains_key(id.as_str());
+                let elsewhere = || ids_elsewhere(project, kind, properties).into_iter().find(is_on);
+                let found = Some(id.clone()).filter(is_on).or_else(elsewhere);
+                if found.is_none() && !disabled.contains(id.as_str()) {
                     if properties.relation.is_some() {
                         continue;
                     }
@@ -124,7 +126,7 @@ fn subjects<'a>(
                     },
                     name: version.map_or(properties.name.clone(), |version| format!("{}_{version}", properties.name)),
                     is_source: false,
-                    id: Some(id).filter(|_| is_on),
+                    id: found,
                     tags: Vec::new(),
                     properties,
                 };
@@ -151,6 +153,15 @@ fn subjects<'a>(
 fn unique_id(kind: &str, package: &str, properties: &NodeProperties) -> String {
     let version = properties.version.as_ref().map_or(String::new(), |version| format!(".{version}"));
     format!("{kind}.{package}.{}{version}", properties.name)
+}
+
+/// What the same description may mean in other packages, as dbt has it.
+fn ids_elsewhere(project: &Project, kind: &str, properties: &NodeProperties) -> Vec<String> {
+    let is_own = properties.version.is_some() || properties.relation.is_some();
+    if is_own || !["model", "seed", "snapshot"].contains(&kind) {
+        return Vec::new();
+    }
+    project.packages.keys().map(|package| unique_id(kind, package, properties)).collect()
 }
 
 fn described_twice(properties: &NodeProperties, other: Span) -> Diagnostic {

@@ -1,5 +1,7 @@
 //! Turns the SQL files and seeds of all packages into draft nodes: configured, with refs known but not yet bound.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,7 +62,15 @@ enum Item<'a> {
 struct Task<'a> {
     package: &'a Package,
     item: Item<'a>,
-    patch: Option<(&'a Properties, &'a NodeProperties)>,
+    patch: Option<Patch<'a>>,
+}
+
+/// What a property file says of a node, and the package that the file is in.
+#[derive(Clone, Copy)]
+struct Patch<'a> {
+    package: &'a str,
+    file: &'a Properties,
+    says: &'a NodeProperties,
 }
 
 /// Drafts every model, seed, snapshot, analysis and singular test.
@@ -72,10 +82,16 @@ pub fn draft(
     sink: &mut Diagnostics,
 ) -> Drafts {
     let drafting = Drafting { project, files, library, docs };
-    let tasks: Vec<Task<'_>> = project.packages.values().flat_map(tasks).collect();
+    let mut tasks: Vec<Task<'_>> = project.packages.values().flat_map(tasks).collect();
+    let mut drafted = parallel::map(&tasks, |task| drafting.draft(task));
+    let nodes: Vec<Option<&Node>> = drafted.iter().map(|(node, _)| node.as_deref()).collect();
+    for (at, patch) in elsewhere::descriptions(project, &tasks, &nodes) {
+        tasks[at].patch = Some(patch);
+        drafted[at] = drafting.draft(&tasks[at]);
+    }
     let mut drafts = Drafts::default();
     drafts.nodes.reserve_exact(tasks.len());
-    for (drafted, problems) in parallel::map(&tasks, |task| drafting.draft(task)) {
+    for (drafted, problems) in drafted {
         sink.extend(problems);
         let Some(node) = drafted else { continue };
         if node.config.flag("enabled") { drafts.nodes.push(node) } else { drafts.disabled.push(disabled(&node)) }
@@ -107,13 +123,13 @@ fn time_spine(written: &Json) -> Option<Json> {
 }
 
 /// What property files say, by the name of the file that they speak of.
-type Patches<'a> = BTreeMap<String, (&'a Properties, &'a NodeProperties)>;
+type Patches<'a> = BTreeMap<String, Patch<'a>>;
 
 fn patches<'a>(package: &'a Package, of: fn(&Properties) -> &Vec<NodeProperties>) -> Patches<'a> {
     let all = package.properties.iter().flat_map(|file| of(file).iter().map(move |node| (file, node)));
     let mut patches = Patches::new();
-    for (file, node) in all {
-        patches.entry(described_file(package, node)).or_insert((file, node));
+    for (file, says) in all {
+        patches.entry(described_file(package, says)).or_insert(Patch { package: &package.name, file, says });
     }
     patches
 }
@@ -158,9 +174,9 @@ fn tasks(package: &Package) -> Vec<Task<'_>> {
         item: Item::Seed(seed),
     }));
     let in_yaml = package.properties.iter().flat_map(|file| file.snapshots.iter().map(move |node| (file, node)));
-    tasks.extend(in_yaml.filter_map(|(file, node)| {
-        let item = Item::Yaml(&node.name, node.relation.as_ref()?);
-        Some(Task { package, patch: Some((file, node)), item })
+    tasks.extend(in_yaml.filter_map(|(file, says)| {
+        let item = Item::Yaml(&says.name, says.relation.as_ref()?);
+        Some(Task { package, patch: Some(Patch { package: &package.name, file, says }), item })
     }));
     tasks
 }
@@ -208,7 +224,7 @@ impl Drafting<'_> {
         node.depends_on_macros =
             macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
         node.template = Some(Arc::new(template));
-        let in_yaml = task.patch.into_iter().flat_map(|(_, patch)| &patch.config_spans);
+        let in_yaml = task.patch.into_iter().flat_map(|patch| &patch.says.config_spans);
         problems.extend(facts.config_keys.iter().chain(in_yaml).filter_map(|(key, span)| misspelt(key, *span)));
         self.configure(&mut node, task, said.config);
         self.note_macros_of_hooks(&mut node);
@@ -263,7 +279,7 @@ impl Drafting<'_> {
         (relation, span): &(String, Span),
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Node> {
-        let (properties, _) = task.patch?;
+        let properties = task.patch?.file;
         let code: Arc<str> = format!("select * from {{{{ {relation} }}}}").into();
         let file = self.files.add_shared(&format!("{}, snapshot `{name}`", properties.path), code.clone());
         let template = Template::new(file, code.clone()).ok();
@@ -308,7 +324,7 @@ impl Drafting<'_> {
         let package = &task.package.name;
         let target = &self.project.target;
         let describe = |text: &str| (self.docs.describe(text, package), self.docs.quoted(text, package));
-        let patch = task.patch.map(|(_, node)| node);
+        let patch = task.patch.map(|patch| patch.says);
         let (description, doc_blocks) = patch.map(|node| describe(&node.description)).unwrap_or_default();
         // dbt puts analyses below a folder of that name, whatever theirs is called.
         let below = if matches!(kind, Kind::Analysis) { format!("analysis/{relative}") } else { relative.to_string() };
@@ -323,7 +339,7 @@ impl Drafting<'_> {
             description,
             doc_blocks,
             columns: patch.map_or_else(IndexMap::new, |node| columns(&node.columns, describe)),
-            patch_path: task.patch.map(|(file, _)| format!("{package}://{}", file.path)),
+            patch_path: task.patch.map(|patch| format!("{}://{}", patch.package, patch.file.path)),
             patch_span: patch.map(|node| node.span),
             constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),
             version: version.cloned(),
@@ -347,8 +363,8 @@ impl Drafting<'_> {
             Kind::Model | Kind::Analysis | Kind::Operation => "models",
         };
         merge_trees(&mut node.config, self.project, &task.package.name, tree, &node.fqn, |config| {
-            if let Some((_, properties)) = task.patch {
-                config.merge(properties.config.clone());
+            if let Some(patch) = task.patch {
+                config.merge(patch.says.config.clone());
             }
             config.merge_call(in_file);
         });
@@ -395,13 +411,13 @@ fn config_problems(project: &Project, node: &Node, task: &Task<'_>) -> Vec<Diagn
         let facts = node.template.as_ref().map(|template| template.facts())?;
         facts.config_keys.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
     };
-    let patched = |key: &str| task.patch?.1.config_spans.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
+    let patched = |key: &str| task.patch?.says.config_spans.iter().find(|(name, _)| name == key).map(|(_, span)| *span);
     let place = |key: &str| own(key).or_else(|| patched(key)).or_else(|| refable::place(node));
     let problem = |(key, message): (String, String)| Diagnostic::error(Code::InvalidValue, place(&key), message);
     let mistakes = config::mistakes(node.config.written(), node.kind.defaults()).into_iter().map(problem);
     mistakes
         .chain(snapshots::problems(node, place))
-        .chain(contracts::problems(node, task.patch.map(|(_, patch)| patch), place))
+        .chain(contracts::problems(node, task.patch.map(|patch| patch.says), place))
         .chain(access::problems(project, node, place))
         .collect()
 }

@@ -59,7 +59,13 @@ pub fn draft(project: &Project, files: &ProjectFiles, library: &Library, drafts:
                         node.raw_code = files.get(file).text;
                         listen(project, library, &template, &mut node);
                         node.template = Some(Arc::new(template));
-                        drafts.nodes.push(Box::new(node));
+                        let fqn = node.fqn.clone();
+                        nodes::merge_trees(&mut node.config, project, &package.name, "models", &fqn, |_| {});
+                        // `+enabled: false` for the models of a package switches its hooks off, too.
+                        match node.config.flag("enabled") {
+                            true => drafts.nodes.push(Box::new(node)),
+                            false => drafts.disabled.push(nodes::disabled(&node)),
+                        }
                     }
                     Err(error) => sink.push(builtin::diagnostic(&error)),
                 }

@@ -168,6 +168,7 @@ impl Place<'_> {
             package: self.package.to_string(),
             fqn,
             path: self.file.path.clone(),
+            relative: self.project.packages[self.package].below_folder(&self.file.path).to_string(),
             properties: ExposureProperties {
                 description: self.docs.describe(&properties.description, self.package),
                 ..properties.clone()

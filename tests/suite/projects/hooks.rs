@@ -92,3 +92,38 @@ fn a_hook_at_the_end_reads_the_compiled_code_of_each_result() {
     project.ends(0, &["run", "--threads", "1"]);
     assert_eq!(project.query("select * from told"), "select 2 as two Thread-1 (worker)");
 }
+
+#[test]
+fn hooks_of_a_package_are_configured_with_its_models() {
+    let project = dbt(&[
+        ("dbt_packages/watch/dbt_project.yml", "name: watch\non-run-end: [insert into told select 1]\n"),
+        ("dbt_packages/watch/models/watched.sql", "select 1 as id"),
+        ("models/one.sql", "{{ config(pre_hook='create table if not exists told (n int)') }} select 1 as id"),
+    ]);
+    let settings = project.read("dbt_project.yml");
+    project.write("dbt_project.yml", &format!("{settings}models: {{watch: {{+schema: watch}}}}\n"));
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select count(*) from told"), "1");
+    let hook = &project.json("target/manifest.json")["nodes"]["operation.watch.watch-on-run-end-0"];
+    assert_eq!([&hook["schema"], &hook["config"]["schema"]], ["main_watch", "watch"]);
+    project.write("dbt_project.yml", &format!("{settings}models: {{watch: {{+enabled: false}}}}\n"));
+    project.ends(0, &["build"]);
+    assert_eq!((project.query("select count(*) from told"), project.outcomes().len()), ("1".to_string(), 1));
+}
+
+#[test]
+fn a_hook_at_the_end_hears_of_exposures_and_of_time() {
+    let told = "{% if execute %}{% for result in results %}insert into told values ('{{ result.node.unique_id }}', \
+                {{ result.timing | length }});{% endfor %}{% endif %}";
+    let project = dbt(&[
+        ("models/one.sql", "{{ config(pre_hook='create table if not exists told (id text, n int)') }} select 1 as id"),
+        (
+            "models/exposures.yml",
+            "exposures:\n  - {name: board, type: dashboard, owner: {email: a@b.c}, depends_on: [ref('one')]}\n",
+        ),
+    ]);
+    let settings = project.read("dbt_project.yml");
+    project.write("dbt_project.yml", &format!("{settings}on-run-end: \"{told}\"\n"));
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select * from told order by id"), "exposure.shop.board|2\nmodel.shop.one|2");
+}

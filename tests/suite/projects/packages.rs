@@ -260,3 +260,29 @@ fn the_configuration_of_a_test_may_be_written_with_jinja() {
     project.ends(0, &["build"]);
     assert_eq!(project.outcomes(), ["m success", "unique_m_id warn 1"]);
 }
+
+#[test]
+fn a_project_describes_and_tests_what_a_package_builds() {
+    let project = dbt(&[
+        ("dbt_packages/library/dbt_project.yml", "name: library\nversion: '1.0'\n"),
+        ("dbt_packages/library/models/days.sql", "select 1 as id"),
+        ("dbt_packages/library/seeds/codes.csv", "id\n1\n"),
+        ("dbt_packages/library/seeds/seeds.yml", "seeds:\n  - {name: codes, description: Of the package}\n"),
+        ("seeds/codes.csv", "id\n2\n"),
+        (
+            "models/models.yml",
+            "models:\n  - name: days\n    description: Every day\n    config: {materialized: table}\n    \
+             columns: [{name: id, data_tests: [unique]}]\n",
+        ),
+    ]);
+    let yml = project.read("dbt_project.yml");
+    project.write("dbt_project.yml", &format!("{yml}seeds:\n  library: {{codes: {{+enabled: false}}}}\n"));
+    assert_eq!(project.ends(0, &["build"]).all().matches("warning").count(), 0);
+    let manifest = project.json("target/manifest.json");
+    let days = &manifest["nodes"]["model.library.days"];
+    assert_eq!([&days["description"], &days["config"]["materialized"]], ["Every day", "table"]);
+    assert_eq!(days["patch_path"], "shop://models/models.yml");
+    assert_eq!(project.outcomes(), ["codes success", "days success", "unique_days_id pass 0"]);
+    // What a package says of a seed of its own that is switched off goes to the project's seed of that name.
+    assert_eq!(manifest["nodes"]["seed.shop.codes"]["description"], "Of the package");
+}
