@@ -1,6 +1,7 @@
 //! Turns SQL into effects and rows: the one interface that every engine has, and the types that cross it.
 
 pub mod binder;
+pub mod difference;
 pub mod duckdb;
 pub mod relation;
 pub mod rows;

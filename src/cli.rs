@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod check;
 pub mod clean;
 pub mod columns;
+pub mod compare;
 pub mod compile;
 pub mod debug;
 pub mod docs;
@@ -142,6 +143,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Status(options) => status::status(context, options),
         Command::Runs(command) => runs::runs(context, command),
         Command::Diff(options) => diff::diff(context, options),
+        Command::Compare(options) => compare::compare(context, options),
         Command::Rollback(options) => rollback::rollback(context, options),
         Command::Hold(options) => hold::hold(context, options),
         Command::Deps(options) => deps::deps(context, options),

@@ -1,6 +1,7 @@
 //! Turns the command line, and dbt's environment variables, into Arguments: what the user asks for, as types.
 
 pub mod check;
+pub mod compare;
 pub mod deps;
 pub mod docs;
 pub mod global;
@@ -18,6 +19,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, LineageOptions};
+use crate::cli::arguments::compare::CompareOptions;
 use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
@@ -98,6 +100,8 @@ pub enum Command {
     Runs(RunsCommand),
     /// Compare what is published of models with another version
     Diff(DiffOptions),
+    /// Build on two targets, and tell which rows differ
+    Compare(CompareOptions),
     /// Publish an earlier version of models again
     Rollback(RollbackOptions),
     /// Keep what is published of models as it is
@@ -157,6 +161,7 @@ impl Command {
             Command::Status(_) => "status",
             Command::Runs(_) => "runs",
             Command::Diff(_) => "diff",
+            Command::Compare(_) => "compare",
             Command::Rollback(_) => "rollback",
             Command::Hold(_) => "hold",
             Command::Deps(_) => "deps",

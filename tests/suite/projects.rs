@@ -4,6 +4,7 @@ mod artifacts;
 mod catalog;
 mod cdc;
 mod check;
+mod compare;
 mod configuration;
 mod data_tests;
 mod external;
