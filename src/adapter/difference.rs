@@ -82,7 +82,7 @@ fn is_float(rows: &Rows, at: usize) -> bool {
 fn key(cell: &Cell, as_float: bool) -> String {
     let float = |value: f64| match value {
         // There is a negative zero.
-        value if value == 0.0 => "n0".to_string(),
+        0.0 => "n0".to_string(),
         value => format!("n{value:.*e}", FLOAT_DIGITS - 1),
     };
     match cell {
