@@ -40,6 +40,7 @@ fn help_names_every_command_and_fits_80_columns() {
         "status",
         "runs",
         "diff",
+        "compare",
         "rollback",
         "hold",
         "deps",
