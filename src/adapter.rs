@@ -104,6 +104,11 @@ pub const TARGET_KEYS: [&str; 22] = [
     "keep_open",
 ];
 
+/// The databases of a target that DuckLake keeps: some statements are written in another way there.
+pub fn lakes(target: &Target) -> Vec<String> {
+    duckdb::lakes(&target.settings)
+}
+
 /// Opens the warehouse of a target.
 pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {
     match target.kind.as_str() {

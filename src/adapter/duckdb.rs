@@ -20,6 +20,7 @@ use duckdb::{Config, InterruptHandle};
 
 use crate::adapter::duckdb::error::{open_error, sql_error};
 use crate::adapter::duckdb::kind::type_name;
+pub use crate::adapter::duckdb::profile::lakes;
 use crate::adapter::duckdb::profile::{Extension, Profile};
 use crate::adapter::duckdb::raw::{Database, Reader};
 use crate::adapter::duckdb::value::ColumnType;

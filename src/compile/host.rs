@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::{Value as Json, json};
 
-use crate::adapter::AdapterError;
 use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
 use crate::adapter::rows::Rows;
+use crate::adapter::{self, AdapterError};
 use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
 use crate::compile::landing;
@@ -445,6 +445,9 @@ impl Host for NodeHost {
         let text = || args.first().and_then(Json::as_str).unwrap_or_default();
         match name {
             "external_root" => Some(Ok(settings.get("external_root").cloned().unwrap_or(json!(".")))),
+            "is_ducklake" => {
+                Some(Ok(json!(adapter::lakes(&self.session.project.target).iter().any(|lake| lake == text()))))
+            }
             "disable_transactions" => Some(Ok(settings.get(name).cloned().unwrap_or(json!(false)))),
             "escape_sql_string" => Some(Ok(json!(text().replace('\'', "''")))),
             // A file that is not there is an answer, not a failure.

@@ -8,16 +8,8 @@ use crate::adapter::relation::{identifier, literal};
 use crate::adapter::{AdapterError, Target};
 
 /// Keys of dbt-duckdb that stand for something that is not here.
-const UNSUPPORTED: [&str; 8] = [
-    "plugins",
-    "filesystems",
-    "remote",
-    "module_paths",
-    "flights",
-    "is_ducklake",
-    "motherduck_token",
-    "use_credential_provider",
-];
+const UNSUPPORTED: [&str; 7] =
+    ["plugins", "filesystems", "remote", "module_paths", "flights", "motherduck_token", "use_credential_provider"];
 
 /// A profile's output, read.
 #[derive(Debug, Default)]
@@ -198,13 +190,37 @@ fn collect_texts(value: &Json, texts: &mut Vec<String>) {
     }
 }
 
+/// The type of a database that DuckLake keeps, and the scheme of its path.
+const LAKE: &str = "ducklake";
+
+/// What stands behind `ducklake:` in a path: the database that knows what is in the lake.
+fn catalog(path: &str) -> &str {
+    match path.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(LAKE) => rest,
+        _ => path,
+    }
+}
+
+/// The attached databases that are lakes: by their type, by their path, or because the profile says so.
+pub fn lakes(settings: &Map<String, Json>) -> Vec<String> {
+    let attached = settings.get("attach").and_then(Json::as_array).into_iter().flatten();
+    let name = |attachment: &Json| {
+        let word = |key: &str| attachment.get(key).and_then(Json::as_str);
+        let kind = word("type").or_else(|| attachment.get("options")?.get("type")?.as_str());
+        let path = word("path")?;
+        let is_lake = attachment.get("is_ducklake").is_some_and(is_set)
+            || catalog(path).len() < path.len()
+            || kind.is_some_and(|kind| kind.eq_ignore_ascii_case(LAKE));
+        let stem = || Path::new(catalog(path)).file_stem()?.to_str();
+        is_lake.then(|| word("alias").or_else(stem).map(str::to_string))?
+    };
+    attached.filter_map(name).collect()
+}
+
 fn attach(attachment: &Json, base: &Path) -> Result<Statement, AdapterError> {
     let Json::Object(entries) = attachment else {
         return Err(refuse("attach", "has an item that is not a mapping"));
     };
-    if entries.get("is_ducklake").is_some_and(is_set) {
-        return Err(refuse("attach", "has an item with `is_ducklake`, which is not supported"));
-    }
     let Some(path) = text(entries, "path")? else {
         return Err(refuse("attach", "has an item without a `path`"));
     };
@@ -222,8 +238,11 @@ fn attach(attachment: &Json, base: &Path) -> Result<Statement, AdapterError> {
         }
     }
     // Only files have a folder; a path of Postgres, for instance, is a connection string.
+    let (prefix, path) = path.split_at(path.len() - catalog(&path).len());
     let kind = options.get("type").and_then(Json::as_str).unwrap_or("duckdb").to_lowercase();
-    let place = if ["duckdb", "sqlite"].contains(&kind.as_str()) { place(&path, base)? } else { path.clone() };
+    let kind = if prefix.is_empty() { kind } else { LAKE.to_string() };
+    let is_file = ["duckdb", "sqlite", LAKE].contains(&kind.as_str());
+    let place = format!("{prefix}{}", if is_file { place(path, base)? } else { path.to_string() });
     let alias = text(entries, "alias")?.map(|alias| format!(" as {}", identifier(&alias))).unwrap_or_default();
     let options = options.iter().filter(|(_, value)| is_set(value)).map(|(key, value)| match value {
         Json::Bool(_) => identifier(key),
@@ -233,6 +252,7 @@ fn attach(attachment: &Json, base: &Path) -> Result<Statement, AdapterError> {
     let options = if options.is_empty() { options } else { format!(" ({options})") };
     let sql = format!("attach if not exists {}{alias}{options}", literal(&place));
     // A connection string can hold a password.
+    let path = path.to_string();
     let (shown, hidden) = if kind == "duckdb" { (path, Vec::new()) } else { (kind, vec![path]) };
     Ok(Statement { what: format!("the database `{shown}` could not be attached"), sql, hidden })
 }

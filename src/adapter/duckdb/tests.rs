@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
+use crate::adapter::duckdb::profile::{Profile, lakes};
 use crate::adapter::duckdb::{DuckDb, open};
 use crate::adapter::relation::{Relation, identifier};
 use crate::adapter::rows::Cell;
@@ -342,11 +343,33 @@ fn statements_are_counted_by_the_engines_parser() {
 }
 
 #[test]
+fn lakes_are_attached_by_their_scheme_or_their_type_and_hide_what_is_behind() {
+    let target = target(json!({"base": "/shop", "attach": [
+        {"path": "ducklake:data/meta.ducklake", "alias": "lake", "options": {"data_path": "files"}},
+        {"path": "ducklake:postgres:password=canary", "is_ducklake": true, "alias": "far"},
+        {"path": "meta.db", "type": "ducklake"},
+        {"path": "other.duckdb"},
+    ]}));
+    let profile = Profile::read(&target).unwrap();
+    let statements: Vec<&str> = profile.statements.iter().map(|statement| statement.sql.as_str()).collect();
+    assert_eq!(
+        statements[..3],
+        [
+            "attach if not exists 'ducklake:/shop/data/meta.ducklake' as \"lake\" (\"data_path\" 'files')",
+            "attach if not exists 'ducklake:postgres:password=canary' as \"far\"",
+            "attach if not exists '/shop/meta.db' (\"type\" 'ducklake')",
+        ]
+    );
+    assert!(!profile.statements[1].what.contains("canary") && profile.statements[1].hidden[0].contains("canary"));
+    assert_eq!(lakes(&target.settings), ["lake", "far", "meta"]);
+}
+
+#[test]
 fn unsupported_and_misfit_keys_are_named() {
     assert_eq!(refusal(json!({"plugins": [{"module": "excel"}]})), "the key `plugins` of the profile is not supported");
     assert_eq!(refusal(json!({"extensions": "httpfs"})), "the key `extensions` of the profile is not a list");
     assert!(refusal(json!({"path": "md:db"})).contains("starts with `md:`"));
-    assert!(refusal(json!({"attach": [{"path": "x", "is_ducklake": true}]})).contains("is_ducklake"));
+    assert!(refusal(json!({"path": "ducklake:x"})).contains("starts with `ducklake:`"));
     assert!(refusal(json!({"config_options": {"nope": 1}})).contains("nope"));
     let message = refusal(json!({"settings": {"threads": "many"}}));
     assert!(message.starts_with("the setting `threads` of the profile: "), "{message}");

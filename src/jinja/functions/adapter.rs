@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
+use serde_json::json;
 
 use crate::adapter::relation::{Column, Relation, identifier};
 use crate::diagnostic::nearest;
@@ -172,7 +173,12 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
             host.warn_once(&args.shown(0, "msg")?);
             Ok(nothing())
         }
-        "is_motherduck" | "is_ducklake" if host.adapter_method(name, &[]).is_none() => Ok(Value::from(false)),
+        "is_motherduck" => Ok(Value::from(false)),
+        "is_ducklake" => {
+            let database = relation(&args, 0, "relation")?.database;
+            let answer = host.adapter_method(name, &[json!(database)]).and_then(Result::ok);
+            Ok(Value::from(answer == Some(json!(true))))
+        }
         _ => other(render, name, &args),
     }
 }
