@@ -1,10 +1,16 @@
 //! Turns a Manifest and its Layers into verdicts: which models break the rules of the layer that they are in.
 
 pub mod actions;
+pub mod classification;
+pub mod mirror;
+pub mod pii;
 pub mod publishing;
 pub mod reads;
+pub mod requirements;
 pub mod shape;
+pub mod waivers;
 
+use chrono::NaiveDate;
 use indexmap::IndexMap;
 
 use crate::diagnostic::code::Code;
@@ -13,26 +19,54 @@ use crate::files::Span;
 use crate::layer::reads::Reading;
 use crate::manifest::{Kind, Manifest, Node, Source};
 use crate::project::layers::{Layers, explicit};
+use crate::sql;
 
-/// Checks what the graph alone tells: that explicit layers exist, and that every layer reads only what it may.
-pub fn verdicts(manifest: &Manifest, layers: &Layers, sink: &mut Diagnostics) {
-    judge(&manifest.nodes, &manifest.sources, layers, sink);
+/// Checks what the graph alone tells: that explicit layers exist, that every layer reads only what it may, and that its
+/// models have what it requires.
+pub fn verdicts(manifest: &Manifest, layers: &Layers, today: NaiveDate, sink: &mut Diagnostics) {
+    judge(&manifest.nodes, &manifest.sources, layers, today, sink);
+    for node in judged(&manifest.nodes, layers) {
+        let layer = node.layer.as_ref().and_then(|name| layers.layers.get(name));
+        let missing = layer.and_then(|layer| requirements::missing(manifest, node, layer, layer.severity?));
+        sink.extend(waivers::settle(node, today, missing.into_iter().collect()));
+    }
 }
 
 fn judge(
     nodes: &IndexMap<String, Box<Node>>,
     sources: &IndexMap<String, Source>,
     layers: &Layers,
+    today: NaiveDate,
     sink: &mut Diagnostics,
 ) {
-    if !layers.enforced {
-        return;
-    }
     let reading = Reading::new(nodes, sources, layers);
-    for node in nodes.values().filter(|node| matches!(node.kind, Kind::Model | Kind::Snapshot)) {
+    for node in judged(nodes, layers) {
         sink.extend(unknown_layer(node, layers));
-        sink.extend(reading.forbidden(node));
+        sink.extend(waivers::problems(node));
+        sink.extend(waivers::settle(node, today, reading.forbidden(node)));
     }
+}
+
+/// The nodes that layers have a say in.
+fn judged<'a>(nodes: &'a IndexMap<String, Box<Node>>, layers: &Layers) -> impl Iterator<Item = &'a Node> {
+    let enforced = layers.enforced;
+    nodes.values().map(Box::as_ref).filter(move |node| enforced && matches!(node.kind, Kind::Model | Kind::Snapshot))
+}
+
+/// Checks what the compiled query of a model does: what it reads by name, and its shape. `place` maps a line and a column
+/// of that SQL to the model's file; `home` is the database and the schema of names that have none.
+pub fn query_verdicts(
+    reading: &Reading<'_>,
+    node: &Node,
+    sql: &str,
+    home: [&str; 2],
+    place: impl Fn(usize, usize) -> Option<Span> + Copy,
+) -> Vec<Diagnostic> {
+    let Some((layer, shape)) = reading.layer(node).zip(sql::shape(sql)) else { return Vec::new() };
+    let mut found = shape::shape_verdict(node, layer, &shape, place);
+    found.extend(reading.forbidden_names(node, &shape, home, place));
+    found.extend(mirror::mirror(reading.nodes, node, layer, &shape, place));
+    found
 }
 
 /// A layer that the configuration of a node names and the project does not have.

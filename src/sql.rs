@@ -36,6 +36,8 @@ impl Location {
 pub struct Shape {
     /// The names of the tables and views read, part by part, without common table expressions.
     pub relations: Vec<Vec<String>>,
+    /// Where each of them is first named.
+    pub places: Vec<Location>,
     pub joins: Option<Location>,
     /// `where`, `having`, `qualify`, `limit` or a sample.
     pub filters: Option<Location>,
@@ -43,6 +45,8 @@ pub struct Shape {
     pub aggregates: Option<Location>,
     pub set_operations: Option<Location>,
     pub windows: Option<Location>,
+    /// A column that is more than a column of what is read.
+    pub computes: Option<Location>,
 }
 
 /// Longer SQL has no shape.
@@ -96,7 +100,20 @@ mod tests {
     fn a_projection_of_one_relation_has_no_shape_but_what_it_reads() {
         let sql = "select *, a::int as b, upper(c) as c, now() as _at from \"db\".\"main\".\"t\" order by 1";
         let relations = vec![vec!["db".to_string(), "main".to_string(), "t".to_string()]];
-        assert_eq!(shape(sql), Some(Shape { relations, ..Shape::default() }));
+        let expected = Shape {
+            relations,
+            places: vec![Location { line: 1, column: 57 }],
+            computes: at(1, 11),
+            ..Shape::default()
+        };
+        assert_eq!(shape(sql), Some(expected));
+    }
+
+    #[test]
+    fn names_and_stars_compute_nothing() {
+        assert_eq!(shape("select *, t.a, b as c from t").unwrap().computes, None);
+        assert_eq!(shape("select a, a + 1 from t").unwrap().computes, at(1, 11));
+        assert_eq!(shape("select * replace (a + 1 as a) from t").unwrap().computes, at(1, 1));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
-use crate::compile::session::Messages;
+use crate::compile::session::Silence;
 use crate::diagnostic::Severity;
 use crate::diagnostic::code::Code;
 use crate::impact::past::past;
@@ -117,15 +117,6 @@ pub fn check_nodes(
         written.map_err(|error| workspace::unwritable(context, &error))?;
     }
     Ok(checked)
-}
-
-/// Where nobody listens.
-struct Silence;
-
-impl Messages for Silence {
-    fn message(&self, _node: Option<&str>, _text: &str) {}
-    fn debug(&self, _text: &str) {}
-    fn warning(&self, _node: Option<&str>, _text: &str) {}
 }
 
 /// Whether a command checks what it is going to build.

@@ -59,6 +59,13 @@ impl<'c> Desk<'c> {
         self.ids.iter().filter_map(|id| self.workspace.manifest.node(id)).collect()
     }
 
+    /// The columns of a model that hold personal data: their names, or `*` for any of them.
+    pub fn personal(&self, node: &Node) -> Vec<String> {
+        let Some(tagged) = self.workspace.classified.of(&node.id) else { return Vec::new() };
+        let any = tagged.any.iter().map(|_| "*".to_string());
+        tagged.columns.keys().cloned().chain(any).collect()
+    }
+
     /// Tells of a problem.
     pub fn refuse(&self, problem: Diagnostic) -> Exit {
         let mut sink = Diagnostics::default();
@@ -99,6 +106,7 @@ impl<'c> Desk<'c> {
             self.context.reporter.note(none);
             return Ok(Exit::Fine);
         }
+        let queries: Vec<String> = queries.iter().map(|query| format!("select * from ({query})")).collect();
         let sql = queries.join("\nunion all by name\n");
         let rows: Result<Rows, _> = self.warehouse.with(|connection| connection.query(&sql));
         match rows {

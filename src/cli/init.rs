@@ -9,10 +9,11 @@ use crate::cli::arguments::InitOptions;
 use crate::cli::workspace::Exit;
 use crate::diagnostic::nearest;
 
-static TEMPLATE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/init");
+static MEDALLION: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/init");
+static COMMERCE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates/commerce");
 
-/// The templates there are.
-const TEMPLATES: [&str; 1] = ["medallion"];
+/// The templates there are; the first is the default.
+static TEMPLATES: [(&str, &Dir<'static>); 2] = [("medallion", &MEDALLION), ("commerce", &COMMERCE)];
 
 /// Writes the files of the template; a folder that is not empty is left as it is.
 pub fn init(options: &InitOptions) -> Result<Exit, Exit> {
@@ -26,15 +27,20 @@ pub fn init(options: &InitOptions) -> Result<Exit, Exit> {
     if !valid {
         return Err(problem(format!("`{name}` cannot name a project: use letters, digits and `_`")));
     }
-    if let Some(template) = options.template.as_deref().filter(|template| !TEMPLATES.contains(template)) {
-        let help = nearest(template, TEMPLATES).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        return Err(problem(format!("no template is called `{template}`{help}")));
-    }
+    let wanted = options.template.as_deref().unwrap_or(TEMPLATES[0].0);
+    let Some((_, template)) = TEMPLATES.iter().find(|(name, _)| *name == wanted) else {
+        let known = TEMPLATES.map(|(name, _)| name);
+        let help = nearest(wanted, known).map_or_else(
+            || format!("; the templates are {}", known.join(" and ")),
+            |near| format!("; did you mean `{near}`?"),
+        );
+        return Err(problem(format!("no template is called `{wanted}`{help}")));
+    };
     let folder = Path::new(name);
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(problem(format!("the folder `{name}` is not empty")));
     }
-    write(&TEMPLATE, folder, name).map_err(|error| problem(format!("cannot write into `{name}`: {error}")))?;
+    write(template, folder, name).map_err(|error| problem(format!("cannot write into `{name}`: {error}")))?;
     let _ = writeln!(std::io::stderr(), "wrote {name}/; next: cd {name} && medal build");
     Ok(Exit::Fine)
 }

@@ -20,7 +20,7 @@ pub fn quarantine(context: &Context, command: &QuarantineCommand) -> Result<Exit
 
 fn print(context: &Context, options: &QuarantineOptions, name: &str) -> Result<Exit, Exit> {
     let desk = Desk::open(context, &options.selection)?;
-    let queries = desk.ask_all(name, |_| vec![json!(options.condition)])?;
+    let queries = desk.ask_all(name, |node| vec![json!(options.condition), json!(desk.personal(node))])?;
     desk.print(&queries, "Nothing is in quarantine")
 }
 

@@ -6,9 +6,13 @@ use crate::cli::arguments::publish::StatusOptions;
 use crate::cli::desk::Desk;
 use crate::cli::workspace::{Context, Exit};
 
-/// Prints a line for each model, each after those that it reads.
+/// Prints a line for each model: layer by layer, each after those that it reads.
 pub fn status(context: &Context, options: &StatusOptions) -> Result<Exit, Exit> {
     let desk = Desk::open(context, &options.selection)?;
-    let queries = desk.ask_all("status_of", |node| vec![json!(node.layer)])?;
+    let layers = &desk.workspace.project.layers.layers;
+    let mut nodes = desk.nodes();
+    nodes.sort_by_key(|node| node.layer.as_ref().and_then(|layer| layers.get_index_of(layer)));
+    let queries = nodes.into_iter().map(|node| desk.ask(node, "status_of", &[json!(node.layer)]));
+    let queries = queries.collect::<Result<Vec<_>, Exit>>()?;
     desk.print(&queries, "There is nothing to tell of")
 }

@@ -5,29 +5,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::json;
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, AdapterError};
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::state::StateOptions;
 use crate::cli::columns;
 use crate::cli::report::Reporter;
 use crate::cli::state;
 use crate::compile::microbatch::Request;
-use crate::compile::session::{self, Deferral, Messages, Session, Warehouse};
+use crate::compile::session::{self, Deferral, Existing, Messages, Session, Silence, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::warnings::{Verdict, Warnings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
+use crate::layer::classification::{self, Classified};
+use crate::layer::reads::Reading;
+use crate::layer::{self, pii, waivers};
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selection::{self, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
 use crate::project::{LoadRequest, Project, load};
-use crate::{adapter, deps, layer, manifest, sql};
+use crate::{adapter, deps, manifest, parallel};
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +106,8 @@ pub struct Workspace {
     pub manifest: Arc<Manifest>,
     pub target_dir: PathBuf,
     pub deferral: Deferral,
+    /// The columns that hold personal data.
+    pub classified: Classified,
 }
 
 /// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
@@ -114,14 +120,15 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     };
     let manifest = resolve(&project, &context.files, &mut sink);
     deps::consent::check(&project, &context.files, &mut sink);
-    layer::verdicts(&manifest, &project.layers, &mut sink);
+    layer::verdicts(&manifest, &project.layers, today(context), &mut sink);
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
     context.reporter.add_secrets(secrets_of(&project));
     let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
-    let workspace = Workspace { project: Arc::new(project), manifest: Arc::new(manifest), target_dir, deferral };
+    let (project, manifest) = (Arc::new(project), Arc::new(manifest));
+    let mut workspace = Workspace { project, manifest, target_dir, deferral, classified: Classified::default() };
     if !sink.has_errors() {
-        judge_shapes(context, &workspace, &mut sink);
+        workspace.classified = judge_queries(context, &workspace, &mut sink);
     }
     match tell(context, sink) {
         true => Err(Exit::Failed),
@@ -156,28 +163,69 @@ pub fn tell(context: &Context, sink: Diagnostics) -> bool {
     problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
-/// Compiles the models of raw layers, to see that they keep what was received.
-fn judge_shapes(context: &Context, workspace: &Workspace, sink: &mut Diagnostics) {
+/// The day on which the command began, which waivers are measured by.
+fn today(context: &Context) -> NaiveDate {
+    context.invocation.started_at.date_naive()
+}
+
+/// Compiles the models of layers, to see what their queries do, and where personal data comes to. Models of raw layers are
+/// compiled as they would be built now, the others as if nothing was there, so that no template asks the warehouse for
+/// anything. A model that cannot be compiled so is told of when it is built.
+fn judge_queries(context: &Context, workspace: &Workspace, sink: &mut Diagnostics) -> Classified {
     let layers = &workspace.project.layers;
-    let raw = |node: &&Node| {
-        let layer = node.layer.as_ref().and_then(|name| layers.layers.get(name));
-        matches!(node.kind, Kind::Model) && layer.is_some_and(|layer| layer.raw && layer.severity.is_some())
+    let manifest = &workspace.manifest;
+    if !layers.enforced {
+        return Classified::default();
+    }
+    let reading = Reading::new(&manifest.nodes, &manifest.sources, layers);
+    let has_tags = classification::has_tags(manifest);
+    let models = manifest.nodes.values().map(Box::as_ref);
+    let models =
+        models.filter(|node| matches!(node.kind, Kind::Model) || has_tags && matches!(node.kind, Kind::Snapshot));
+    let models: Vec<&Node> = models.filter(|node| has_tags || reading.layer(node).is_some()).collect();
+    let compiled = compile_quietly(context, workspace, &reading, &models);
+    let target = &workspace.project.target;
+    let home = [target.database.as_str(), target.schema.as_str()];
+    let sql = models.iter().zip(&compiled).filter_map(|(node, it)| Some((node.id.as_str(), it.as_ref()?.sql.as_str())));
+    let classified = match has_tags {
+        true => classification::classify(&reading, manifest, &sql.collect(), home),
+        false => Classified::default(),
     };
-    let models: Vec<&Node> = workspace.manifest.nodes.values().map(Box::as_ref).filter(raw).collect();
-    if !layers.enforced || models.is_empty() {
-        return;
+    for (node, compiled) in models.iter().zip(&compiled) {
+        let place = |line, column| compiled.as_ref().and_then(|it| it.place_of(line, column));
+        let mut found = match compiled {
+            Some(compiled) => layer::query_verdicts(&reading, node, &compiled.sql, home, place),
+            None => Vec::new(),
+        };
+        found.extend(reading.layer(node).into_iter().flat_map(|layer| pii::leaks(node, layer, &classified, place)));
+        sink.extend(waivers::settle(node, today(context), found));
     }
-    let session = session(context, workspace, &NodeSet::new());
-    let warehouse = Arc::new(lazy_warehouse(workspace));
-    for node in models {
-        let Some(layer) = node.layer.as_ref().and_then(|name| layers.layers.get(name)) else { continue };
-        // A model that cannot be compiled without a warehouse is told of when it is built.
-        let Ok(compiled) = compile(&session, &warehouse, node) else { continue };
-        if let Some(shape) = sql::shape(&compiled.sql) {
-            let place = |line, column| compiled.place_of(line, column);
-            sink.extend(layer::shape::shape_verdict(node, layer, &shape, place));
+    classified
+}
+
+/// Compiles models without a word.
+fn compile_quietly(
+    context: &Context,
+    workspace: &Workspace,
+    reading: &Reading<'_>,
+    models: &[&Node],
+) -> Vec<Option<CompiledNode>> {
+    let session = |existing| {
+        let mut session = session(context, workspace, &NodeSet::new());
+        if let Some(session) = Arc::get_mut(&mut session) {
+            session.messages = Arc::new(Silence);
+            session.existing = existing;
         }
-    }
+        session
+    };
+    let (as_is, empty) = (session(Existing::default()), session(Existing::nothing()));
+    let warehouse = Arc::new(lazy_warehouse(workspace));
+    let closed = Arc::new(Warehouse::lazy(|| Err(AdapterError::Connect("nothing is asked here".to_string()))));
+    parallel::map(models, |node| {
+        let is_raw = reading.layer(node).is_some_and(|layer| layer.raw);
+        let (session, warehouse) = if is_raw { (&as_is, &warehouse) } else { (&empty, &closed) };
+        compile(session, warehouse, node).ok()
+    })
 }
 
 /// A session without a run, for rendering.

@@ -24,6 +24,15 @@ pub trait Messages: Send + Sync {
     fn warning(&self, node: Option<&str>, text: &str);
 }
 
+/// Where nobody listens: the same templates are rendered again, and say then what they say.
+pub struct Silence;
+
+impl Messages for Silence {
+    fn message(&self, _node: Option<&str>, _text: &str) {}
+    fn debug(&self, _text: &str) {}
+    fn warning(&self, _node: Option<&str>, _text: &str) {}
+}
+
 /// One invocation, shared by all workers.
 pub struct Session {
     pub files: Arc<ProjectFiles>,
@@ -272,6 +281,11 @@ pub struct Existing {
 }
 
 impl Existing {
+    /// A warehouse in which nothing exists.
+    pub fn nothing() -> Existing {
+        Existing { relations: Mutex::new(Some(BTreeMap::new())) }
+    }
+
     pub fn find(&self, warehouse: &Warehouse, wanted: &Relation) -> Result<Option<Relation>, AdapterError> {
         let mut relations = self.lock();
         Existing::load(&mut relations, warehouse)?;

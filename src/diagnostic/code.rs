@@ -178,6 +178,26 @@ codes! {
     ///
     /// Bronze keeps what was received: a projection of one source with metadata columns. Move the logic to silver.
     BronzeShape => "bronze-shape",
+    /// A model lacks what its layer requires: an owner, a description, a key or a contract.
+    ///
+    /// Each layer says so in `layers: … require:`. The owner is that of its `group`, or `owner` of its `meta`; the key is
+    /// `unique_key`, a constraint, or a test for duplicates; the contract is `contract: {enforced: true}`.
+    LayerRequires => "layer-requires",
+    /// A model only repeats a model of another layer: all its rows, and columns as they are.
+    ///
+    /// Its readers can read the other one. A layer that is meant to repeat says so: `mirror: off`.
+    LayerMirror => "layer-mirror",
+    /// Personal data reaches a layer that forbids it (`pii: forbid`).
+    ///
+    /// A column is personal if it is tagged (`meta: {pii: email}`), or made of one that is; the message shows the way. A
+    /// query that cannot be followed counts as personal if something above it is. Leave the column out, mask it with
+    /// `{{ medal.mask('email') }}`, or say that it may be read: `meta: {pii: released, reason: …}`.
+    PiiReaches => "pii-reaches",
+    /// A waiver does not say which rule it is from, why, and until when.
+    ///
+    /// `waive: {layer-reads: {reason: "moves with the new billing", until: 2026-12-31}}` in the config of a model, or
+    /// below `meta: {medal: …}`, allows what the rule forbids until that day. Then it is an error.
+    Waiver => "waiver",
     /// A model is built in batches (`microbatch`), and none of its inputs says when a row happened.
     ///
     /// Each batch then reads all rows of its inputs. Give the models and sources that it reads the config

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
@@ -42,7 +43,7 @@ impl Project {
 
     fn problems(&self, layers: &Layers) -> Vec<Diagnostic> {
         let mut sink = Diagnostics::default();
-        judge(&self.nodes, &IndexMap::new(), layers, &mut sink);
+        judge(&self.nodes, &IndexMap::new(), layers, NaiveDate::default(), &mut sink);
         sink.into_iter().collect()
     }
 

@@ -33,6 +33,39 @@ pub struct Layer {
     /// How a broken rule counts; `None` if it does not.
     pub severity: Option<Severity>,
     pub publishing: Publishing,
+    /// What each of its models must have.
+    pub require: Vec<Requirement>,
+    /// How a model counts that only repeats one model of another layer.
+    pub mirror: Option<Severity>,
+    /// No column of its models may hold personal data.
+    pub forbids_pii: bool,
+}
+
+/// Something that a layer asks of its models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requirement {
+    /// A group, or `meta: {owner: …}`.
+    Owner,
+    Description,
+    /// `unique_key`, a key as a constraint, or a test that finds duplicates.
+    UniqueKey,
+    /// `contract: {enforced: true}`.
+    Contract,
+}
+
+impl Requirement {
+    const ALL: [Requirement; 4] =
+        [Requirement::Owner, Requirement::Description, Requirement::UniqueKey, Requirement::Contract];
+
+    /// The word that `require:` has for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Requirement::Owner => "owner",
+            Requirement::Description => "description",
+            Requirement::UniqueKey => "unique_key",
+            Requirement::Contract => "contract",
+        }
+    }
 }
 
 /// How what is built becomes what is read.
@@ -68,7 +101,7 @@ pub fn read(written: Option<&Yaml>, native: bool, sink: &mut Diagnostics) -> Lay
     let mut layers = IndexMap::new();
     for (key, value) in written.entries() {
         if key.name == "severity" {
-            severity = read_severity(value, sink);
+            severity = read_severity("severity", value, sink);
         }
     }
     for (key, value) in written.entries() {
@@ -103,6 +136,9 @@ fn standard(name: &str, severity: Option<Severity>, defaults: bool) -> Layer {
         raw: name == "bronze",
         severity,
         publishing: Publishing::new(name != "bronze"),
+        require: Vec::new(),
+        mirror: severity.filter(|_| name == "gold").map(|_| Severity::Warning),
+        forbids_pii: false,
     }
 }
 
@@ -124,10 +160,18 @@ fn read_layer(name: &str, yaml: &Yaml, severity: Option<Severity>, sink: &mut Di
         layer.raw = raw;
     }
     if let Some(written) = fields.get("severity") {
-        layer.severity = read_severity(written, fields.sink);
+        layer.severity = read_severity("severity", written, fields.sink);
     }
+    if let Some(written) = fields.get("mirror") {
+        layer.mirror = read_severity("mirror", written, fields.sink);
+    }
+    layer.mirror = layer.mirror.filter(|_| layer.severity.is_some());
     layer.publishing = read_publishing(Publishing::new(!layer.raw), &mut fields);
-    for key in ["require", "retention", "access", "pii"] {
+    layer.require = read_requirements(&mut fields);
+    let forbids =
+        |value: &Yaml| value.as_str().filter(|word| ["forbid", "allow"].contains(word)).map(|word| word == "forbid");
+    layer.forbids_pii = value_of(&mut fields, "pii", "`forbid` or `allow`", forbids).unwrap_or(false);
+    for key in ["retention", "access"] {
         if let Some(value) = fields.get(key) {
             let message = format!("`{key}` of a layer is not enforced by this version of medal");
             fields.sink.push(Diagnostic::warning(Code::Unsupported, value.span, message));
@@ -135,6 +179,27 @@ fn read_layer(name: &str, yaml: &Yaml, severity: Option<Severity>, sink: &mut Di
     }
     fields.finish(Severity::Error);
     layer
+}
+
+/// The words of `require:`.
+fn read_requirements(fields: &mut Fields<'_, '_>) -> Vec<Requirement> {
+    let Some(words) = fields.get("require") else { return Vec::new() };
+    let mut found = Vec::new();
+    for word in words.items() {
+        let text = word.as_str().unwrap_or_default();
+        if let Some(known) = Requirement::ALL.into_iter().find(|known| known.name() == text) {
+            found.push(known);
+            continue;
+        }
+        let names = Requirement::ALL.map(Requirement::name);
+        let message = "`require` of a layer is a list of owner, description, unique_key and contract";
+        let problem = Diagnostic::error(Code::InvalidValue, word.span, message);
+        fields.sink.push(match nearest(text, names) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        });
+    }
+    found
 }
 
 /// The keys that say how a layer publishes.
@@ -171,14 +236,14 @@ fn value_of<T>(
     found
 }
 
-fn read_severity(yaml: &Yaml, sink: &mut Diagnostics) -> Option<Severity> {
+fn read_severity(key: &str, yaml: &Yaml, sink: &mut Diagnostics) -> Option<Severity> {
     match (&yaml.value, yaml.as_str()) {
         (_, Some("error")) => Some(Severity::Error),
         (_, Some("warn")) => Some(Severity::Warning),
         // YAML 1.1 reads a bare `off` as false.
         (Value::Bool(false), _) | (_, Some("off")) => None,
         _ => {
-            let message = "`severity` of a layer is `error`, `warn` or `off`";
+            let message = format!("`{key}` of a layer is `error`, `warn` or `off`");
             sink.push(Diagnostic::error(Code::InvalidValue, yaml.span, message));
             Some(Severity::Error)
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Cte, Expr, Function, GroupByExpr, LimitClause, ObjectName, Query, Select, SetExpr, SetOperator, SetQuantifier,
-    Spanned, TableFactor, TableWithJoins, Visitor,
+    Cte, Expr, Function, GroupByExpr, LimitClause, ObjectName, Query, Select, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, Spanned, TableFactor, TableWithJoins, Visitor,
 };
 use sqlparser::tokenizer::Span;
 
@@ -112,6 +112,8 @@ impl Reader {
         };
         note(&mut self.shape.aggregates, grouped, whole);
         note(&mut self.shape.aggregates, select.distinct.as_ref().map(|_| whole), whole);
+        let computed = select.projection.iter().find_map(|item| computed(item, whole));
+        note(&mut self.shape.computes, computed, whole);
         note(&mut self.shape.joins, select.from.get(1).map(|second| start_of_factor(&second.relation)), whole);
         select.from.iter().for_each(|from| self.joins(from));
     }
@@ -137,6 +139,20 @@ impl Reader {
             parts.len() == 1 && self.visible.last().is_some_and(|names| names.contains(&parts[0].to_lowercase()));
         if !is_cte && !self.shape.relations.contains(&parts) {
             self.shape.relations.push(parts);
+            self.shape.places.push(Location::of(name.span().start).unwrap_or(Location { line: 1, column: 1 }));
+        }
+    }
+}
+
+/// The place of a selected item that is neither a column nor all of them.
+fn computed(item: &SelectItem, whole: Span) -> Option<Span> {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            (!is_column(expr)).then(|| start_of(expr))
+        }
+        SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => {
+            options.opt_replace.as_ref().map(|_| whole)
         }
     }
 }

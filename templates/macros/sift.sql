@@ -133,7 +133,7 @@
 {%- endmacro %}
 
 {# What is in the quarantine of this model, as a query; nothing if there is none. #}
-{% macro quarantine_summary(condition=none) -%}
+{% macro quarantine_summary(condition=none, personal=[]) -%}
   {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
   {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
   {%- set sql -%}
@@ -146,10 +146,17 @@
   {{ return(sql) }}
 {%- endmacro %}
 
-{% macro quarantine_rows(condition=none) -%}
+{# The open rows; what is personal in them is not shown: `personal` has names in lower case, or `*`. #}
+{% macro quarantine_rows(condition=none, personal=[]) -%}
   {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
   {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
-  {{ return("select * from " ~ quarantine ~ " where _status = 'open'" ~ (' and (' ~ condition ~ ')' if condition else '')) }}
+  {%- set columns = [] -%}
+  {%- for column in adapter.get_columns_in_relation(quarantine) -%}
+    {%- set is_ours = column.name in quarantine_columns() or column.name in ['_source_row', '_checksum', '_ingested_at', '_ingest_date'] -%}
+    {%- set is_hidden = column.name | lower in personal or ((personal | length) > 0 and column.name == '_raw') or ('*' in personal and not is_ours) -%}
+    {%- do columns.append(("case when " ~ column.quoted ~ " is not null then '***' end as " ~ column.quoted) if is_hidden else column.quoted) -%}
+  {%- endfor -%}
+  {{ return('select ' ~ columns | join(', ') ~ ' from ' ~ quarantine ~ " where _status = 'open'" ~ (' and (' ~ condition ~ ')' if condition else '')) }}
 {%- endmacro %}
 
 {# How many open rows there are for a change. #}

@@ -81,6 +81,15 @@
   {{ return(sql) }}
 {%- endmacro %}
 
+{# Up to when there are data, as SQL: the newest `event_time`, or the time of the last file that landed. #}
+{% macro fresh_until(existing) -%}
+  {%- set time = config.get('event_time') or ('_ingested_at' if config.get('materialized') == 'ingest' else none) -%}
+  {%- set names = adapter.get_columns_in_relation(existing) | map(attribute='name') | map('lower') | list if existing is not none and time else [] -%}
+  {%- if not time or time | lower not in names -%}cast(null as varchar)
+  {%- else -%}(select strftime(max(cast({{ adapter.quote(time) }} as timestamp)), '%Y-%m-%d %H:%M:%S') from {{ existing }})
+  {%- endif -%}
+{%- endmacro %}
+
 {# One line of `medal status`: how the rows of the last build add up, and what readers see. #}
 {% macro status_of(layer) -%}
   {%- set id = ledger_value(model['unique_id']) -%}
@@ -88,10 +97,11 @@
   {%- set existing = load_cached_relation(this) -%}
   {%- set sql -%}
     select {{ ledger_value(layer) }} as layer, {{ ledger_value(model.name) }} as model, built.rows_in, built.rows_out,
-      built.rows_quarantined as quarantined, built.rows_dropped as dropped,
+      built.rows_quarantined as quarantined, coalesce(built.rows_dropped, 0) as dropped,
+      coalesce(built.rows_deduplicated, 0) as deduplicated, coalesce(built.rows_deleted, 0) as deleted,
       {% if quarantine is none %}0{% else %}(select count(*) from {{ quarantine }} where _status = 'open'){% endif %} as open,
-      published.to_version as version, strftime(published.recorded_at, '%Y-%m-%d %H:%M:%S') as published_at,
-      last.state as last_attempt
+      {{ fresh_until(existing) }} as fresh_until, published.to_version as version,
+      strftime(coalesce(published.recorded_at, built.recorded_at), '%Y-%m-%d %H:%M:%S') as published_at, last.state as last_attempt
     from (select 1) as one
     left join (select * from {{ ledger_relation('nodes') }} where model = {{ id }} and status = 'success' order by recorded_at desc limit 1) as built on true
     left join (select * from {{ ledger_relation('publications') }} where model = {{ id }} and state in ('published', 'rolled_back') order by recorded_at desc limit 1) as published on true

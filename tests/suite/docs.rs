@@ -1,5 +1,5 @@
 //! Pages of the docs that have a project in them show what medal prints for it: blocks fenced as `file PATH`, and
-//! `console` blocks with commands. Set `UPDATE_DOCS=1` to write what medal prints now; read it before you commit.
+//! `console` blocks with commands of medal, and `cp` for what lands. Set `UPDATE_DOCS=1` to write what medal prints now; read it before you commit.
 
 use crate::suite::cli::{shown_by, with_outputs, without_times, words};
 use crate::suite::support::{Project, repository};
@@ -30,7 +30,7 @@ fn pages_with_a_project_show_what_medal_prints() {
     for path in pages {
         let page = std::fs::read_to_string(&path).expect("the page can be read");
         let files = files(&page);
-        if files.is_empty() {
+        if files.is_empty() && !page.contains("\n$ medal init ") {
             continue;
         }
         let project = Project::of(&[]);
@@ -42,7 +42,13 @@ fn pages_with_a_project_show_what_medal_prints() {
             let words = words(command);
             match words[0].as_str() {
                 "medal" => shown_by(&project, &words[1..].iter().map(String::as_str).collect::<Vec<_>>()),
-                other => panic!("`{other}` is not medal's"),
+                "cp" => {
+                    let copied =
+                        std::process::Command::new("cp").args(&words[1..]).current_dir(project.path()).status();
+                    assert!(copied.expect("`cp` can be started").success(), "{command}");
+                    String::new()
+                }
+                other => panic!("`{other}` is neither medal nor cp"),
             }
         });
         if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -3,6 +3,7 @@
 mod artifacts;
 mod catalog;
 mod cdc;
+mod contract;
 mod check;
 mod compare;
 mod configuration;

@@ -1,0 +1,58 @@
+//! What layers ask of models, and personal data.
+
+use crate::suite::support::Project;
+
+/// The project that `medal init --template commerce` writes.
+fn commerce() -> Project {
+    let project = Project::of(&[]);
+    project.ends(0, &["init", "shop", "--template", "commerce"]);
+    let ran = project.ends(0, &["build", "--project-dir", "shop"]);
+    assert!(ran.stderr.contains("ERROR=0 SKIP=0"), "{}", ran.all());
+    project
+}
+
+#[test]
+fn what_is_personal_is_not_shown_from_quarantine() {
+    let project = commerce();
+    let shown = project.ends(0, &["quarantine", "show", "--project-dir", "shop", "--select", "customers"]);
+    assert!(shown.stdout.contains("Nobody") && shown.stdout.contains("***"), "{}", shown.all());
+    assert!(!shown.stdout.contains("lost@nowhere.example"), "{}", shown.all());
+}
+
+#[test]
+fn personal_data_is_stopped_before_anything_runs() {
+    let project = commerce();
+    let mart = "shop/models/gold/customer_360.sql";
+    let sql = project.read(mart).replace("{{ medal.mask('customers.email') }}", "lower(customers.email)");
+    project.write(mart, &sql);
+    let ran = project.ends(1, &["build", "--project-dir", "shop"]);
+    let way = "customers.email → bronze_customers.email → customers.email → customer_360.email_hash";
+    assert!(ran.stderr.contains("error[pii-reaches]") && ran.stderr.contains(way), "{}", ran.all());
+}
+
+#[test]
+fn the_rows_of_every_model_of_a_layer_add_up() {
+    let project = commerce();
+    let landing = project.path().join("shop/landing");
+    for delivery in ["second_landing", "third_landing"] {
+        let from = project.path().join("shop").join(delivery).join(".");
+        let copied = std::process::Command::new("cp").arg("-R").arg(from).arg(&landing).status();
+        assert!(copied.expect("`cp` can be started").success());
+        project.medal(&["build", "--project-dir", "shop"]);
+    }
+    let wrong = project.ends(
+        0,
+        &[
+            "show",
+            "--quiet",
+            "--project-dir",
+            "shop",
+            "--inline",
+            "select count(*) as built, count(*) filter (where rows_in is distinct from rows_out + coalesce(rows_quarantined, 0)
+             + coalesce(rows_dropped, 0) + coalesce(rows_deduplicated, 0) + coalesce(rows_deleted, 0)) as wrong
+             from medal_meta.nodes where status = 'success'",
+        ],
+    );
+    let figures = wrong.stdout.lines().last().unwrap_or_default();
+    assert!(figures.trim_end().ends_with("|     0 |"), "{}", wrong.all());
+}
