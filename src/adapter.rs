@@ -79,7 +79,7 @@ pub struct SeedLoad {
 pub const KINDS: [&str; 1] = ["duckdb"];
 
 /// The keys that a target may have.
-pub const TARGET_KEYS: [&str; 22] = [
+pub const TARGET_KEYS: [&str; 14] = [
     "type",
     "threads",
     "path",
@@ -92,6 +92,12 @@ pub const TARGET_KEYS: [&str; 22] = [
     "attach",
     "disable_transactions",
     "retries",
+    "external_root",
+    "keep_open",
+];
+
+/// Keys of dbt-duckdb that stand for something that is not here. They may be empty.
+pub const UNSUPPORTED_KEYS: [&str; 8] = [
     "plugins",
     "filesystems",
     "remote",
@@ -100,8 +106,6 @@ pub const TARGET_KEYS: [&str; 22] = [
     "is_ducklake",
     "motherduck_token",
     "use_credential_provider",
-    "external_root",
-    "keep_open",
 ];
 
 /// The databases of a target that DuckLake keeps: some statements are written in another way there.

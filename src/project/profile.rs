@@ -177,7 +177,7 @@ fn check(target: &Yaml, settings: &Map<String, Json>, sink: &mut Diagnostics) ->
                 wrong("a whole number from 1")
             }
             ("schema" | "database" | "path", Some(value)) if !value.is_string() && !value.is_null() => wrong("a text"),
-            (name, _) if !adapter::TARGET_KEYS.contains(&name) => {
+            (name, _) if !adapter::TARGET_KEYS.contains(&name) && !adapter::UNSUPPORTED_KEYS.contains(&name) => {
                 let message = format!("`{name}` is not a key of a target");
                 let problem = Diagnostic::warning(Code::UnknownKey, key.span, message);
                 let near = nearest(name, adapter::TARGET_KEYS);

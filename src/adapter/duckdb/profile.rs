@@ -5,11 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use crate::adapter::relation::{identifier, literal};
-use crate::adapter::{AdapterError, Target};
-
-/// Keys of dbt-duckdb that stand for something that is not here.
-const UNSUPPORTED: [&str; 7] =
-    ["plugins", "filesystems", "remote", "module_paths", "flights", "motherduck_token", "use_credential_provider"];
+use crate::adapter::{AdapterError, Target, UNSUPPORTED_KEYS};
 
 /// A profile's output, read.
 #[derive(Debug, Default)]
@@ -46,7 +42,7 @@ pub struct Statement {
 impl Profile {
     pub fn read(target: &Target) -> Result<Profile, AdapterError> {
         let settings = &target.settings;
-        if let Some(key) = UNSUPPORTED.into_iter().find(|key| settings.get(*key).is_some_and(is_set)) {
+        if let Some(key) = UNSUPPORTED_KEYS.into_iter().find(|key| settings.get(*key).is_some_and(is_set)) {
             return Err(refuse(key, "is not supported"));
         }
         let mut profile = Profile {
