@@ -29,6 +29,7 @@ pub mod report;
 pub mod retry;
 pub mod rollback;
 pub mod runs;
+pub mod schema;
 pub mod show;
 pub mod state;
 pub mod site;
@@ -150,6 +151,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Vacuum(options) => lakehouse::vacuum(context, options),
         Command::Rollback(options) => rollback::rollback(context, options),
         Command::Hold(options) => hold::hold(context, options),
+        Command::Schema(command) => schema::schema(context, command),
         Command::Deps(options) => deps::deps(context, options),
         Command::Clean(_) => clean::clean(context),
         Command::Seed(options) => execute::seed(context, options),

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod catalog;
 pub mod diff;
+mod drift;
 pub mod exposures;
 pub mod freshness;
 pub mod hooks;

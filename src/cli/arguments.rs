@@ -26,7 +26,8 @@ use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
 use crate::cli::arguments::lakehouse::{HistoryOptions, OptimizeOptions, VacuumOptions};
 use crate::cli::arguments::publish::{
-    DiffOptions, HoldOptions, PublishOptions, QuarantineCommand, RollbackOptions, RunsCommand, StatusOptions,
+    DiffOptions, HoldOptions, PublishOptions, QuarantineCommand, RollbackOptions, RunsCommand, SchemaCommand,
+    StatusOptions,
 };
 use crate::cli::arguments::sample::SampleOptions;
 use crate::manifest::microbatch::moment;
@@ -114,6 +115,9 @@ pub enum Command {
     Vacuum(VacuumOptions),
     /// Keep what is published of models as it is
     Hold(HoldOptions),
+    /// Look at how the columns of models have changed, and approve what was refused
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Install the packages that `packages.yml` lists
     Deps(DepsOptions),
     /// Make views that point to what another run has built
@@ -175,6 +179,7 @@ impl Command {
             Command::Vacuum(_) => "vacuum",
             Command::Rollback(_) => "rollback",
             Command::Hold(_) => "hold",
+            Command::Schema(_) => "schema",
             Command::Deps(_) => "deps",
             Command::Clone(_) => "clone",
             Command::Clean(_) => "clean",

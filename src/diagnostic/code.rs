@@ -378,13 +378,15 @@ codes! {
     ///
     /// With `on_bad_file: quarantine` (the default) it goes to quarantine, and the others land.
     BadFile => "bad-file",
-    /// Landed files have a column that the table has not, and `on_schema_change: fail` asks to stop then.
+    /// Landed files, or a model that is built anew, have other columns than before, and `on_schema_change` asks to stop.
     ///
-    /// Nothing was ingested. `append_new_columns` (the default of ingest models) adds it.
+    /// Nothing was ingested or published. For files `append_new_columns` (the default of ingest models) adds new columns.
+    /// For a model of a layer `medal schema approve --select MODEL` lets the next build publish it.
     SchemaDrift => "schema-drift",
     /// A column has another type than the table, and a value could be lost in it.
     ///
-    /// Nothing was written. Cast the column in the query to the type of the table.
+    /// Nothing was written. Cast the column in the query to the type of the table, or let the table follow:
+    /// `on_schema_change: sync_all_columns`.
     LossyType => "lossy-type",
     /// A `cdc` model lacks what its events are told apart and ordered by, or says what contradicts itself.
     ///

@@ -18,6 +18,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::warnings::Verdict;
 use crate::files::Span;
 use crate::jinja::{MacroInfo, RenderError, ScopeValue};
+use crate::layer::publishing::publishing;
 use crate::manifest::{Kind, Node, materializations, microbatch, names, refable};
 use crate::run::ledger;
 use crate::run::outcome::{self, Timer};
@@ -177,6 +178,7 @@ impl Worker {
         // What is published is written down with its publication.
         let is_kept = ledger::remembers(node) && part.batch.is_none();
         put("ledger_entry", if is_kept { json!({"layer": node.layer}) } else { Json::Null });
+        put("refuses_loss", json!(publishing(node, &self.session.project.layers).is_some()));
         let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
         put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });

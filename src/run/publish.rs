@@ -14,6 +14,7 @@ use crate::layer::actions::{self, Action};
 use crate::layer::publishing::publishing;
 use crate::manifest::{Node, microbatch, refable};
 use crate::project::layers::Publishing;
+use crate::run::drift;
 use crate::run::ledger;
 use crate::run::node::Worker;
 use crate::run::outcome::Timer;
@@ -30,6 +31,8 @@ struct Member<'a> {
     rows: Json,
     /// The model adds rows to what is there.
     adds: bool,
+    /// How its columns have changed, as `schema_drift` says.
+    drift: Json,
     outcome: Outcome,
 }
 
@@ -83,7 +86,7 @@ impl Shared<'_> {
             match worker.build_member(node, *step, index, several) {
                 Ok(member) => {
                     let problem = worker.unbalanced(node).or_else(|| worker.lost_history(&member));
-                    let problem = problem.or_else(|| worker.shrunk(&member));
+                    let problem = problem.or_else(|| worker.shrunk(&member)).or_else(|| worker.drifted(&member));
                     guards.extend(problem.map(|problem| (node.name.clone(), problem)));
                     members.push(member);
                 }
@@ -238,8 +241,9 @@ impl Worker {
         if outcome.status.is_bad() {
             return Err(Box::new(outcome));
         }
-        match self.ask(node, "built_rows", &[]) {
-            Ok(rows) => Ok(Member { node, step, index, publishing, before, rows, adds, outcome }),
+        let drift = self.ask(node, "schema_drift", &[&before]);
+        match self.ask(node, "built_rows", &[]).and_then(|rows| Ok((rows, drift?))) {
+            Ok((rows, drift)) => Ok(Member { node, step, index, publishing, before, rows, adds, drift, outcome }),
             Err(problem) => Err(Box::new(not_published(outcome, problem))),
         }
     }
@@ -289,6 +293,11 @@ impl Worker {
         Some(Diagnostic::error(Code::Shrink, refable::place(member.node), message).help(help))
     }
 
+    /// What is wrong if a model that was built anew has other columns than it may.
+    fn drifted(&self, member: &Member<'_>) -> Option<Diagnostic> {
+        if member.adds || !member.publishing.audited { None } else { drift::refused(member.node, &member.drift) }
+    }
+
     /// What the ledger says of a model and its tests.
     fn entry(&self, member: &Member<'_>, state: &str, note: Option<String>, checks: &[Check<'_>]) -> Json {
         let attached = |check: &&Check<'_>| match check.test.generic_test().and_then(|test| test.attached.as_ref()) {
@@ -305,7 +314,7 @@ impl Worker {
             "version": self.version(), "state": state, "note": note, "layer": member.node.layer, "rows": member.rows,
             "rows_in": rows_in, "rows_quarantined": sifted.as_ref().map_or(0, |sifted| sifted.quarantined),
             "rows_dropped": sifted.map_or(0, |sifted| sifted.dropped),
-            "mode": if member.adds { "incremental" } else { "full" },
+            "mode": if member.adds { "incremental" } else { "full" }, "drift": member.drift,
             "checks": checks.iter().filter(attached).map(check).collect::<Vec<_>>(),
         })
     }

@@ -83,6 +83,7 @@
     'layer': entry.layer, 'status': status, 'mode': entry.mode, 'rows_in': entry.rows_in, 'rows_out': entry.rows,
     'rows_quarantined': entry.rows_quarantined, 'rows_dropped': entry.rows_dropped
   }) -%}
+  {%- do record_drift(entry.drift, status) -%}
   {%- for check in entry.checks -%}
     {%- do add_to_ledger('checks', dict({'rows': entry.rows_in}, **check)) -%}
   {%- endfor -%}

@@ -46,6 +46,7 @@ fn help_names_every_command_and_fits_80_columns() {
         "optimize",
         "vacuum",
         "hold",
+        "schema",
         "deps",
         "clone",
         "clean",

@@ -13,6 +13,7 @@ mod freshness;
 mod governance;
 mod hooks;
 mod ingest;
+mod losses;
 mod logs;
 mod macros;
 mod materializations;

@@ -79,6 +79,24 @@ pub struct StatusOptions {
     pub selection: SelectOptions,
 }
 
+/// What to do with changes of columns.
+#[derive(Debug, Subcommand)]
+pub enum SchemaCommand {
+    /// Show every change, the oldest first
+    Diff(StatusOptions),
+    /// Let the change that was refused last be published by the next build
+    Approve(ApproveOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct ApproveOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    /// Who says so, or why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
 /// What to tell of runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {

@@ -1,0 +1,81 @@
+//! What gets lost in silence elsewhere, and is kept or refused here: values, columns, places of columns.
+
+use crate::suite::support::{Project, dbt};
+
+const MEDAL: &str = "name: shop
+target: dev
+targets: {dev: {type: duckdb, path: shop.duckdb}}
+layers:
+  silver: {paths: [models/silver], reads: [silver], defaults: {materialized: table, on_schema_change: fail}}
+";
+
+fn silver(model: &str) -> Project {
+    Project::of(&[("medal.yml", MEDAL), ("models/silver/orders.sql", model)])
+}
+
+#[test]
+fn a_fraction_is_not_stored_as_a_whole_number() {
+    let project = silver(
+        "{{ config(materialized='incremental', on_schema_change='ignore') }}
+         select 1 as id, {{ var('amount', '12') }} as amount",
+    );
+    project.ends(0, &["build"]);
+    let ran = project.ends(1, &["build", "--vars", "amount: 12.75"]);
+    assert!(ran.all().contains("lossy-type"), "{}", ran.all());
+    assert!(ran.all().contains("`amount` of `orders` is INTEGER, and 12.75 would be stored as 13"), "{}", ran.all());
+    assert_eq!(project.query("select amount from orders"), "12");
+    project.ends(0, &["build", "--vars", "amount: '13.00'"]);
+    assert_eq!(project.query("select amount from orders order by 1"), "12\n13");
+}
+
+#[test]
+fn a_model_without_a_layer_stores_what_dbt_stores() {
+    let project = dbt(&[(
+        "models/orders.sql",
+        "{{ config(materialized='incremental') }} select {{ var('amount', '12') }} as amount",
+    )]);
+    project.ends(0, &["build"]);
+    project.ends(0, &["build", "--vars", "amount: 12.75"]);
+    assert_eq!(project.query("select amount from orders order by 1"), "12\n13");
+}
+
+#[test]
+fn other_columns_are_published_once_somebody_approves() {
+    let project =
+        silver("select 1 as id{% if var('more', false) %}, 'EUR' as currency{% else %}, 5 as amount{% endif %}");
+    project.ends(0, &["build"]);
+    for _ in 0..2 {
+        let ran = project.ends(1, &["build", "--vars", "more: true"]);
+        let said = "the columns of `orders` have changed: `currency` is new (VARCHAR), `amount` is gone";
+        assert!(ran.all().contains(said), "{}", ran.all());
+    }
+    assert_eq!(project.query("select * from orders"), "1|5");
+    let ran = project.ends(0, &["schema", "approve", "--select", "orders", "--reason", "INC-12"]);
+    assert!(ran.all().contains("orders: 2 changes of columns are approved"), "{}", ran.all());
+    project.ends(0, &["build", "--vars", "more: true"]);
+    assert_eq!(project.query("select * from orders"), "1|EUR");
+    let ran = project.ends(0, &["schema", "diff"]);
+    assert!(ran.stdout.contains("refused") && ran.stdout.contains("breaking"), "{}", ran.all());
+    assert!(project.ends(0, &["schema", "approve"]).all().contains("no change was refused"));
+    // What was approved is the new state; another change is refused again.
+    project.ends(1, &["build"]);
+}
+
+#[test]
+fn columns_may_widen_where_new_ones_may_come() {
+    let project =
+        silver("{{ config(on_schema_change='append_new_columns') }} select 1::{{ var('type', 'integer') }} as id");
+    project.ends(0, &["build"]);
+    project.ends(0, &["build", "--vars", "type: bigint"]);
+    let ran = project.ends(1, &["build", "--vars", "type: varchar"]);
+    assert!(ran.all().contains("`id` was BIGINT and is VARCHAR"), "{}", ran.all());
+}
+
+#[test]
+fn a_seed_is_loaded_by_the_names_of_its_columns() {
+    let project = Project::of(&[("medal.yml", MEDAL), ("seeds/rates.csv", "id,val\n1,100\n")]);
+    project.ends(0, &["seed"]);
+    project.write("seeds/rates.csv", "val,id\n100,1\n");
+    project.ends(0, &["seed"]);
+    assert_eq!(project.query("select id, val from rates"), "1|100");
+}
