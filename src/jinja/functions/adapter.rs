@@ -135,6 +135,11 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
                 None => Ok(Value::from(true)),
             }
         }
+        "list_schemas" if !host.execute() => List::value(Vec::new()),
+        "list_schemas" => {
+            let table = call_macro(state, render, "list_schemas", args.all)?.unwrap_or_default();
+            List::value(table.try_iter()?.map(|row| row.get_item_by_index(0)).collect::<Result<_, _>>()?)
+        }
         "cache_added" => {
             host.relation_added(&relation(&args, 0, "relation")?);
             Ok(Value::from(""))
@@ -173,7 +178,7 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
             host.warn_once(&args.shown(0, "msg")?);
             Ok(nothing())
         }
-        "is_motherduck" => Ok(Value::from(false)),
+        "is_motherduck" | "use_ducklake_table_workarounds" => Ok(Value::from(false)),
         "is_ducklake" => {
             let database = relation(&args, 0, "relation")?.database;
             let answer = host.adapter_method(name, &[json!(database)]).and_then(Result::ok);

@@ -11,8 +11,9 @@ use crate::jinja::functions::{Arguments, Body, Group};
 use crate::jinja::python;
 use crate::jinja::render::render;
 
-const FUNCTIONS: [(&str, Body); 22] = [
+const FUNCTIONS: [(&str, Body); 23] = [
     ("warn", warn),
+    ("warn_snapshot_timestamp_data_types", warn_of_types),
     ("raise_compiler_error", raise),
     ("raise_database_error", raise_database),
     ("raise_not_implemented", raise),
@@ -42,6 +43,13 @@ pub fn object() -> Value {
 
 fn warn(state: &mut State, args: Arguments) -> Result<Value, Error> {
     render(state)?.host.warn(&args.shown(0, "msg")?).map_err(error::from_host)?;
+    Ok(Value::from(""))
+}
+
+fn warn_of_types(state: &mut State, args: Arguments) -> Result<Value, Error> {
+    let (ours, theirs) = (args.shown(0, "snapshot_time_data_type")?, args.shown(1, "updated_at_data_type")?);
+    let message = format!("the times of the snapshot are of type {ours}, and `updated_at` is of type {theirs}");
+    render(state)?.host.warn(&message).map_err(error::from_host)?;
     Ok(Value::from(""))
 }
 

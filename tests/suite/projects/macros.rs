@@ -161,3 +161,14 @@ fn a_model_sees_how_it_was_called() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(project.query("select * from told"), "monday False shop True");
 }
+
+#[test]
+fn schemas_are_listed_and_snapshots_warn_of_types() {
+    let model = "{% do exceptions.warn_snapshot_timestamp_data_types('date', 'time') if execute %}\
+                 {% set schemas = adapter.list_schemas(target.database) %}\
+                 select {{ 'main' in schemas }} as found, {{ adapter.use_ducklake_table_workarounds(this) }} as lake";
+    let project = dbt(&[("models/a.sql", model)]);
+    let told = project.ends(0, &["run"]).all();
+    assert!(told.contains("the times of the snapshot are of type date, and `updated_at` is of type time"), "{told}");
+    assert_eq!(project.query("select * from a"), "true|false");
+}
