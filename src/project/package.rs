@@ -125,6 +125,9 @@ pub fn load(
     for found in python {
         reader.refuse_python(found);
     }
+    for found in reader.found(&paths.functions).iter().filter(|found| found.has_extension(&["sql"])) {
+        reader.pass_over_function(found);
+    }
     let package = Package {
         name: settings.name.clone(),
         dir: dir.to_path_buf(),
@@ -223,6 +226,12 @@ impl Reader<'_> {
         let message = format!("`{}` is a Python model, which medal does not run", found.path);
         let help = "write it as SQL, or build it beside medal and declare its table as a source";
         self.sink.push(Diagnostic::error(Code::Unsupported, None, message).help(help));
+    }
+
+    fn pass_over_function(&mut self, found: &Found) {
+        let message = format!("`{}` is a function, which medal does not make", found.path);
+        let help = "write it as a macro, or make it in a hook: `create or replace macro …`";
+        self.sink.push(Diagnostic::warning(Code::Unsupported, None, message).help(help));
     }
 
     fn macro_files<'f>(&mut self, found: impl Iterator<Item = &'f Found>) -> Vec<MacroFile> {

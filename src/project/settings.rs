@@ -73,12 +73,14 @@ pub struct Paths {
     pub analyses: Vec<String>,
     pub macros: Vec<String>,
     pub snapshots: Vec<String>,
+    /// Functions are not built; they are looked for, to say so.
+    pub functions: Vec<String>,
     pub docs: Vec<String>,
 }
 
 impl Paths {
     pub fn all(&self) -> impl Iterator<Item = &String> {
-        let Paths { models, seeds, tests, analyses, macros, snapshots, docs } = self;
+        let Paths { models, seeds, tests, analyses, macros, snapshots, docs, .. } = self;
         [models, seeds, tests, analyses, macros, snapshots, docs].into_iter().flatten()
     }
 }
@@ -180,7 +182,6 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
         "dbt-cloud",
         "log-path",
         "asset-paths",
-        "function-paths",
         "test-paths",
         "check-paths",
         "skill-paths",
@@ -276,11 +277,12 @@ fn paths(fields: &mut Fields<'_, '_>) -> Paths {
     let analyses = paths("analysis-paths", "", &["analyses"]);
     let macros = paths("macro-paths", "", &["macros"]);
     let snapshots = paths("snapshot-paths", "", &["snapshots"]);
+    let functions = paths("function-paths", "", &["functions"]);
     let mut docs = paths("docs-paths", "", &[]);
     if docs.is_empty() {
         docs = [&models, &seeds, &tests, &analyses, &macros, &snapshots].into_iter().flatten().cloned().collect();
     }
-    Paths { models, seeds, tests, analyses, macros, snapshots, docs }
+    Paths { models, seeds, tests, analyses, macros, snapshots, functions, docs }
 }
 
 fn dispatch(fields: &mut Fields<'_, '_>) -> Vec<(String, Vec<String>)> {
