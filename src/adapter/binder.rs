@@ -38,6 +38,24 @@ pub struct Refusal {
     pub at: Option<usize>,
 }
 
+impl Refusal {
+    /// The function that does not take what it is given, and the types of that.
+    pub fn call(&self) -> Option<(&str, Vec<&str>)> {
+        signature(self.message.split_once("argument types '")?.1.split('\'').next()?)
+    }
+}
+
+/// The name and the types of `name(TYPE, TYPE(1,2))`.
+pub fn signature(text: &str) -> Option<(&str, Vec<&str>)> {
+    let (name, types) = text.trim().strip_suffix(')')?.split_once('(')?;
+    let mut depth = 0;
+    let at_top = |c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    };
+    Some((name, types.split(at_top).map(str::trim).collect()))
+}
+
 /// What a Refusal is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {

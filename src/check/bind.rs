@@ -259,6 +259,7 @@ fn blank(patched: &mut Patched, refusal: &Refusal) -> bool {
         Refused::UnknownColumn { name, .. } => patched.blank_column(at, name),
         Refused::UnknownFunction { name, .. } => patched.blank_call(at, name),
         Refused::UnknownType { name, .. } => patched.replace(at, name, "varchar"),
+        Refused::Type => refusal.call().is_some_and(|(function, _)| patched.blank_call(at, function)),
         _ => false,
     }
 }

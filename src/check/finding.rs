@@ -1,6 +1,6 @@
 //! Turns what the engine refuses into a Diagnostic at the place in the model's own source, with a way out.
 
-use crate::adapter::binder::{Refusal, Refused};
+use crate::adapter::binder::{Refusal, Refused, signature};
 use crate::adapter::relation::Relation;
 use crate::check::inputs::Inputs;
 use crate::check::patch::{find_word, only_word};
@@ -117,16 +117,28 @@ fn words(refusal: &Refusal) -> Words {
         }
         Refused::Union => (Code::TypeMismatch, first.to_string(), "these parts do not fit together", None),
         Refused::Type => {
-            let candidates: Vec<String> = said.lines().skip(2).map(|line| line.trim().to_string()).collect();
-            let help =
-                candidates.iter().filter(|line| !line.is_empty()).take(4).cloned().collect::<Vec<_>>().join(", ");
-            let help = (!help.is_empty()).then(|| format!("there is {help}"));
+            let forms = said.lines().skip(2).map(str::trim).filter(|line| !line.is_empty()).collect();
+            let likely = likely_forms(refusal.call(), forms);
+            let help = (!likely.is_empty()).then(|| format!("there is {}", likely.join(", ")));
             (Code::TypeMismatch, first.to_string(), "the types do not fit here", help)
         }
         Refused::Syntax | Refused::Other | Refused::World => {
             (Code::SqlError, said.trim().to_string(), "the engine stops here", None)
         }
     }
+}
+
+/// Four forms of a function at most, those first that take most of the types that were given, and as many.
+fn likely_forms<'a>(call: Option<(&str, Vec<&str>)>, mut forms: Vec<&'a str>) -> Vec<&'a str> {
+    let given = call.map_or_else(Vec::new, |(_, types)| types);
+    let distance = |form: &&str| {
+        let taken = signature(form.split(" -> ").next().unwrap_or(form)).map_or_else(Vec::new, |(_, types)| types);
+        let fits = given.iter().zip(&taken).filter(|(given, taken)| given == taken).count();
+        (given.len().abs_diff(taken.len()), given.len() - fits)
+    };
+    forms.sort_by_key(distance);
+    forms.truncate(4);
+    forms
 }
 
 /// The column that was meant, else those that are there.
