@@ -8,6 +8,7 @@ pub mod inputs;
 pub mod memory;
 pub mod outside;
 pub mod patch;
+pub mod received;
 pub mod render;
 pub mod told;
 pub mod types;
@@ -25,7 +26,7 @@ use crate::check::bind::Typed;
 use crate::check::memory::Memory;
 use crate::check::outside::Outside;
 use crate::check::render::Rendered;
-use crate::check::witness::{Columns, key, lock};
+use crate::check::witness::{Columns, lock};
 use crate::compile::CompiledNode;
 use crate::compile::session::Session;
 use crate::diagnostic::Diagnostics;
@@ -151,17 +152,18 @@ impl Checker<'_> {
 
     /// Notes that a relation is in the shadow.
     pub fn is_declared(&self, relation: &Relation) {
-        lock(&self.declared).insert(key(relation));
+        lock(&self.declared).insert(relation.key());
     }
 
     /// Puts relations into the shadow that are not there yet.
     pub fn declare(&self, binder: &mut dyn Binder, relations: &[(&Relation, &Schema)]) -> Result<(), Refusal> {
-        for (relation, schema) in relations {
+        // SQL that stands for a name, for instance a file, is bound as it is.
+        for (relation, schema) in relations.iter().filter(|(relation, _)| relation.expression.is_none()) {
             // Held while the engine works: no two sessions may create the same relation at once.
             let mut declared = lock(&self.declared);
-            if !declared.contains(&key(relation)) {
+            if !declared.contains(&relation.key()) {
                 binder.declare(relation, &schema.columns)?;
-                declared.insert(key(relation));
+                declared.insert(relation.key());
             }
         }
         Ok(())
@@ -194,7 +196,7 @@ impl Checker<'_> {
             }
             match schema {
                 Ok(schema) => {
-                    lock(&self.columns).insert(key(&node.relation), Some(schema.columns.clone()));
+                    lock(&self.columns).insert(node.relation.key(), Some(schema.columns.clone()));
                     checked.schemas.insert(node.id.clone(), schema);
                 }
                 Err(unknown) => drop(checked.unknown.insert(node.id.clone(), unknown)),

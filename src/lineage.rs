@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 
 use crate::adapter::relation::Relation;
 use crate::check::Checked;
-use crate::check::witness::key;
 use crate::manifest::{Kind, Manifest, Node};
 use crate::sql::lineage::{Origin, Relations, Uses, lineage as of_query};
 use crate::{adapter, parallel};
@@ -72,7 +71,7 @@ fn grows(node: &Node) -> bool {
 pub fn of(made: &[Made<'_>], database: &str) -> Lineage {
     let known = Known {
         // A seed that stands for a source is the source to those that read it: the later name wins.
-        relations: made.iter().filter(|it| it.relation.database.is_some()).map(|it| (key(it.relation), it)).collect(),
+        relations: made.iter().filter(|it| it.relation.database.is_some()).map(|it| (it.relation.key(), it)).collect(),
         database,
     };
     let columns = parallel::map(made, |it| columns(it, &known));
@@ -129,7 +128,7 @@ impl Relations for Known<'_> {
             [name] => Relation::new(self.database, "main", name),
             _ => Relation::new("", "", ""),
         };
-        match self.relations.get(&key(&relation)) {
+        match self.relations.get(&relation.key()) {
             Some(made) => {
                 let names = |columns: &[adapter::relation::Column]| columns.iter().map(|it| it.name.clone()).collect();
                 (made.id.to_string(), made.columns.map(names))

@@ -101,6 +101,12 @@ impl Relation {
         relation
     }
 
+    /// The same for all spellings of a name: names are the same whatever their case, as DuckDB has it.
+    pub fn key(&self) -> String {
+        let part = |name: &Option<String>| name.as_deref().unwrap_or_default().to_lowercase();
+        format!("{}\0{}\0{}", part(&self.database), part(&self.schema), part(&self.identifier))
+    }
+
     /// As SQL: the name, or a subquery if not all rows are asked for.
     pub fn render(&self) -> String {
         let limited = self.render_limited();

@@ -8,8 +8,9 @@ use crate::adapter::relation::{Column, Relation, identifier};
 use crate::check::finding::{self, Basis};
 use crate::check::memory;
 use crate::check::patch::{Patched, find_word};
+use crate::check::received;
 use crate::check::render::Rendered;
-use crate::check::witness::{key, lock};
+use crate::check::witness::lock;
 use crate::check::{Checked, Checker, Schema, Unknown};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -28,8 +29,8 @@ impl Typed {
     }
 }
 
-/// What medal builds by itself, so that the columns of the query are those of the relation.
-const BUILT_IN: [&str; 5] = ["view", "table", "incremental", "ephemeral", "external"];
+/// What medal builds by itself, so that the columns of the relation follow from those of the query.
+const BUILT_IN: [&str; 6] = ["view", "table", "incremental", "ephemeral", "external", "cdc"];
 
 /// A query is corrected and bound again at most so many times.
 const ATTEMPTS: usize = 20;
@@ -65,6 +66,10 @@ pub fn node(
             Err(why) => return Typed::unknown(why, None),
         },
     };
+    if node.materialized() == "ingest" && checker.builds_plainly(node, &["ingest"]) {
+        let schema = received::of_ingest(checker, binder, node, &compiled.sql, known);
+        return Typed { schema, compiled: Some(compiled), problems: Vec::new() };
+    }
     match above(node, known).or_else(|| cannot_be_bound(checker, node, &compiled)) {
         Some(why) => Typed::unknown(why, Some(compiled)),
         None => bind(checker, binder, node, compiled, asks, known),
@@ -180,7 +185,7 @@ fn bind(
             let relation = relation_at(&basis, &patched.text, &refusal, name);
             let is_new = !looked_for.iter().any(|other| other.same_as(&relation));
             looked_for.push(relation.clone());
-            let of_project = lock(&checker.columns).get(&key(&relation)).cloned();
+            let of_project = lock(&checker.columns).get(&relation.key()).cloned();
             if let Some(Some(columns)) = of_project.as_ref().filter(|_| is_new) {
                 let schema = Schema { columns: columns.clone(), certain: true };
                 if checker.declare(binder, &[(&relation, &schema)]).is_ok() {
@@ -271,13 +276,16 @@ fn is_about_a_name(kind: &Refused) -> bool {
 
 /// The columns that the relation of a node has after a run.
 fn leaves(checker: &Checker<'_>, node: &Node, columns: Vec<Column>, certain: bool) -> Schema {
-    let mut schema = Schema { columns, certain };
+    let mut schema = match node.materialized() {
+        "cdc" => received::of_events(checker, node, columns, certain),
+        _ => Schema { columns, certain },
+    };
     let is_snapshot = matches!(node.kind, Kind::Snapshot);
     if is_snapshot {
         add_snapshot_columns(node, &mut schema);
     }
     // What is there already keeps its columns.
-    if is_snapshot || node.materialized() == "incremental" {
+    if is_snapshot || ["incremental", "cdc"].contains(&node.materialized()) {
         for column in checker.outside.columns(&node.relation) {
             if schema.column(&column.name).is_none() {
                 schema.columns.push(column);

@@ -6,7 +6,7 @@ use crate::adapter::SeedFile;
 use crate::adapter::binder::{Binder, Refusal};
 use crate::adapter::relation::{Column, Relation, literal};
 use crate::adapter::{AdapterError, Connection};
-use crate::check::witness::{key, lock};
+use crate::check::witness::lock;
 use crate::check::{Before, Checked, Checker, Request, Schema, Unknown};
 use crate::manifest::{Kind, Manifest, Node, Source};
 
@@ -82,7 +82,7 @@ impl Checker<'_> {
     pub fn declare_sources(&self, nodes: &[&Node], checked: &mut Checked) -> Result<(), AdapterError> {
         let manifest = &self.request.session.manifest;
         for node in nodes.iter().filter(|node| node.is_refable()) {
-            lock(&self.columns).insert(key(&node.relation), None);
+            lock(&self.columns).insert(node.relation.key(), None);
         }
         let read = |source: &&Source| nodes.iter().any(|node| node.depends_on.contains(&source.id));
         let mut binder = self.binder()?;

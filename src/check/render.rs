@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::AdapterError;
-use crate::check::witness::{Witness, key, lock, reads_nothing};
+use crate::check::witness::{Witness, lock, reads_nothing};
 use crate::check::{Before, Checker};
 use crate::compile::session::{Asked, Warehouse};
 use crate::compile::{CompiledNode, compile};
@@ -74,7 +74,7 @@ impl Checker<'_> {
     pub fn depends_on_data(&self, node: &Node, asked: &Asked) -> bool {
         let built = |relation: &crate::adapter::relation::Relation| {
             let known = lock(&self.columns);
-            !relation.same_as(&node.relation) && known.get(&key(relation)).is_some()
+            !relation.same_as(&node.relation) && known.get(&relation.key()).is_some()
         };
         asked.existing.iter().any(|relation| relation.identifier.is_none() || built(relation))
             || !asked.statements.iter().all(|query| reads_nothing(query))

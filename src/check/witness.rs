@@ -10,15 +10,9 @@ use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
 use crate::sql;
 
-/// What is known of relations, by `key`: their columns, or none for those that the project builds and that are not
+/// What is known of relations, by `Relation::key`: their columns, or none for those that the project builds and that are not
 /// typed (yet).
 pub type Columns = Arc<Mutex<BTreeMap<String, Option<Vec<Column>>>>>;
-
-/// The name of a relation, the same for all spellings.
-pub fn key(relation: &Relation) -> String {
-    let part = |name: &Option<String>| name.as_deref().unwrap_or_default().to_lowercase();
-    format!("{}\0{}\0{}", part(&relation.database), part(&relation.schema), part(&relation.identifier))
-}
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics while holding the lock")
@@ -89,7 +83,7 @@ impl Connection for Witness {
     }
 
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
-        let known = lock(&self.columns).get(&key(relation)).cloned();
+        let known = lock(&self.columns).get(&relation.key()).cloned();
         match (known, self.warehouse.as_mut()) {
             (Some(Some(columns)), _) => Ok(columns),
             (None, Some(warehouse)) => warehouse.columns(relation),

@@ -205,3 +205,43 @@ fn names_that_nobody_knows_do_not_hide_others() {
     line=6,col=3,endColumn=6,title=unknown-column::the column `idd` does not exist
     ");
 }
+
+#[test]
+fn models_that_receive_files_and_events_are_typed_from_what_is_known_of_them() {
+    let project = Project::of(&[
+        ("medal.yml", "name: shop\ntarget: dev\ntargets: {dev: {type: duckdb, path: shop.duckdb}}\n"),
+        (
+            "models/sources.yml",
+            "sources:\n  - name: landing\n    tables:\n      - name: orders\n        columns: [{name: amount, data_type: 'decimal(9,2)'}]\n        meta: {medal: {location: 'landing/*.csv'}}\n",
+        ),
+        ("landing/1.csv", "op,seq,id,amount\nI,1,7,1.50\n"),
+        (
+            "models/bronze_orders.sql",
+            "{{ config(materialized='ingest') }} select *, id + 1 as next from {{ source('landing', 'orders') }}",
+        ),
+        (
+            "models/orders.sql",
+            "{{ config(materialized='cdc', unique_key='id', sequence_by=['seq', '_source_row'], delete_when=\"op = 'D'\") }}
+             select * from {{ ref('bronze_orders') }}",
+        ),
+        ("models/history.sql", "{{ config(materialized='cdc', unique_key='id', sequence_by='seq', scd=2) }} select id, seq from {{ ref('bronze_orders') }}"),
+        ("models/sums.sql", "select sum(amount) as total, max(_seq.seq) as last from {{ ref('orders') }}"),
+        ("models/wrong.sql", "select amuont from {{ ref('orders') }}"),
+    ]);
+    let ran = project.ends(0, &["check", "--output", "json"]);
+    assert!(ran.stdout.contains("did you mean `amount`?"), "{}", ran.all());
+    project.write("models/wrong.sql", "select amount from {{ ref('orders') }}");
+    project.ends(0, &["build"]);
+    let checked: serde_json::Value = serde_json::from_str(ran.stdout.lines().next().unwrap()).unwrap();
+    for name in ["bronze_orders", "orders", "history", "sums"] {
+        let columns = checked["columns"][format!("model.shop.{name}")].as_array().cloned().unwrap_or_default();
+        let text = |column: &serde_json::Value, key: &str| column[key].as_str().unwrap_or_default().to_string();
+        let mut expected: Vec<String> =
+            columns.iter().map(|column| format!("{} {}", text(column, "name"), text(column, "data_type"))).collect();
+        expected.sort();
+        let built = project.query(&format!(
+            "select column_name || ' ' || data_type from duckdb_columns() where table_name = '{name}' order by 1"
+        ));
+        assert_eq!(built, expected.join("\n").replace('"', ""), "what a check expects is what a run builds");
+    }
+}
