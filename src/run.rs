@@ -1,5 +1,6 @@
 //! Turns a Plan into RunResults: runs every node in dependency order on several workers, and tells what happens.
 
+mod balance;
 pub mod batch;
 pub mod catalog;
 pub mod diff;

@@ -4,16 +4,11 @@
 //! has no shape, and nothing fails for that reason.
 
 mod aggregates;
+pub mod flow;
 pub mod lineage;
 mod reader;
 
-use std::ops::ControlFlow;
-
-use sqlparser::ast::{Statement, Visit};
-use sqlparser::dialect::DuckDbDialect;
-use sqlparser::parser::Parser;
-
-use crate::sql::reader::Reader;
+use crate::sql::reader::read;
 
 /// A place in SQL; line and column count characters from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +55,7 @@ const LARGE_STACK: usize = 256 * 1024 * 1024;
 
 /// The shape of one query; `None` if it is something else or cannot be read.
 pub fn shape(sql: &str) -> Option<Shape> {
-    on_enough_stack(sql, || read(sql))
+    on_enough_stack(sql, || read(sql).map(|reader| reader.shape))
 }
 
 /// Reads SQL where there is room: a chain of operators becomes a tree as deep as the chain is long, and dropping that
@@ -74,14 +69,6 @@ fn on_enough_stack<T: Send>(sql: &str, work: impl FnOnce() -> Option<T> + Send) 
         }),
         _ => None,
     }
-}
-
-fn read(sql: &str) -> Option<Shape> {
-    let statements = Parser::parse_sql(&DuckDbDialect {}, sql).ok()?;
-    let [statement @ Statement::Query(_)] = statements.as_slice() else { return None };
-    let mut reader = Reader::default();
-    let ControlFlow::Continue(()) = statement.visit(&mut reader) else { return None };
-    Some(reader.shape)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::layer::classification::Tagged;
 use crate::manifest::Node;
 use crate::run::ledger;
 
@@ -61,9 +62,7 @@ impl<'c> Desk<'c> {
 
     /// The columns of a model that hold personal data: their names, or `*` for any of them.
     pub fn personal(&self, node: &Node) -> Vec<String> {
-        let Some(tagged) = self.workspace.classified.of(&node.id) else { return Vec::new() };
-        let any = tagged.any.iter().map(|_| "*".to_string());
-        tagged.columns.keys().cloned().chain(any).collect()
+        self.workspace.classified.of(&node.id).map(Tagged::names).unwrap_or_default()
     }
 
     /// Tells of a problem.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::adapter::rows::Rows;
+use crate::adapter::rows::{Cell, Rows};
 use crate::cli::arguments::{Output, ShowOptions};
 use crate::cli::report;
 use crate::cli::report::told::EventName;
@@ -70,6 +70,18 @@ fn refuse(context: &Context, problem: crate::diagnostic::Diagnostic) -> Exit {
     Exit::Failed
 }
 
+/// Rows that say of what is personal no more than whether it is there.
+fn veiled(mut rows: Rows, personal: &[String]) -> Rows {
+    let is_hidden = |name: &str| personal.iter().any(|one| one == "*" || one == &name.to_lowercase());
+    let hidden: Vec<bool> = rows.columns.iter().map(|column| is_hidden(&column.name)).collect();
+    for row in &mut rows.rows {
+        for (cell, _) in row.iter_mut().zip(&hidden).filter(|(cell, hidden)| **hidden && **cell != Cell::Null) {
+            *cell = Cell::Text("***".to_string());
+        }
+    }
+    rows
+}
+
 fn print(
     context: &Context,
     session: &Session,
@@ -94,6 +106,10 @@ fn print(
             return Err(Exit::Failed);
         }
         Err(error) => return Err(refuse(context, sql_problem(session, node, Some(compiled), &error, &limited))),
+    };
+    let rows = match node.is_test() {
+        true => veiled(rows, &session.personal(node, &compiled.sql)),
+        false => rows,
     };
     let named = options.inline.is_none().then_some(node);
     let (text, preview) = match options.output {

@@ -107,7 +107,7 @@ pub struct Workspace {
     pub target_dir: PathBuf,
     pub deferral: Deferral,
     /// The columns that hold personal data.
-    pub classified: Classified,
+    pub classified: Arc<Classified>,
 }
 
 /// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
@@ -126,9 +126,9 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     context.reporter.add_secrets(secrets_of(&project));
     let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
     let (project, manifest) = (Arc::new(project), Arc::new(manifest));
-    let mut workspace = Workspace { project, manifest, target_dir, deferral, classified: Classified::default() };
+    let mut workspace = Workspace { project, manifest, target_dir, deferral, classified: Arc::default() };
     if !sink.has_errors() {
-        workspace.classified = judge_queries(context, &workspace, &mut sink);
+        workspace.classified = Arc::new(judge_queries(context, &workspace, &mut sink));
     }
     match tell(context, sink) {
         true => Err(Exit::Failed),
@@ -243,6 +243,7 @@ pub fn session(context: &Context, workspace: &Workspace, selected: &NodeSet) -> 
     );
     session.deferral = workspace.deferral.clone();
     session.warnings = context.warnings.clone();
+    session.classified = workspace.classified.clone();
     Arc::new(session.with_batches(context.batches.clone()))
 }
 

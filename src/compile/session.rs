@@ -14,7 +14,8 @@ use crate::compile::microbatch::Request;
 use crate::diagnostic::warnings::Warnings;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
-use crate::manifest::Manifest;
+use crate::layer::classification::Classified;
+use crate::manifest::{Manifest, Node};
 use crate::project::Project;
 
 /// Where a template's `log`, `print` and `exceptions.warn` go.
@@ -50,6 +51,8 @@ pub struct Session {
     pub deferral: Deferral,
     /// What becomes of warnings.
     pub warnings: Warnings,
+    /// The columns that hold personal data.
+    pub classified: Arc<Classified>,
     graph: OnceLock<Json>,
     /// What was told and need not be told again.
     told: Mutex<BTreeSet<String>>,
@@ -70,6 +73,8 @@ pub struct Sifted {
     pub rows_out: u64,
     pub quarantined: u64,
     pub dropped: u64,
+    /// Those of the rows that come out of quarantine.
+    pub released: u64,
     /// How many rows break each test that takes rows out, by its unique id.
     pub broken: BTreeMap<String, u64>,
 }
@@ -130,6 +135,7 @@ impl Session {
             batches: Request::default(),
             deferral: Deferral::default(),
             warnings: Warnings::default(),
+            classified: Arc::default(),
             graph: OnceLock::new(),
             told: Mutex::default(),
             inlined: Mutex::default(),
@@ -144,7 +150,14 @@ impl Session {
         Session { batches, ..self }
     }
 
-    /// What became of the rows of a model, if tests take rows out of it.
+    /// The columns that a query of a node gives and that hold personal data: their names in lower case, or `*` for any.
+    pub fn personal(&self, node: &Node, sql: &str) -> Vec<String> {
+        let target = &self.project.target;
+        let home = [target.database.as_str(), target.schema.as_str()];
+        self.classified.names_in(&self.manifest, &self.project.layers, home, node, sql)
+    }
+
+    /// What its materialization says of the rows that a model was given.
     pub fn sifted(&self, id: &str) -> Option<Sifted> {
         self.sifted.lock().expect("nobody panics while holding the lock").get(id).cloned()
     }
@@ -157,6 +170,7 @@ impl Session {
         sum.rows_out += part.rows_out;
         sum.quarantined += part.quarantined;
         sum.dropped += part.dropped;
+        sum.released += part.released;
         part.broken.iter().for_each(|(test, rows)| *sum.broken.entry(test.clone()).or_default() += rows);
     }
 
@@ -289,7 +303,7 @@ impl Existing {
     pub fn find(&self, warehouse: &Warehouse, wanted: &Relation) -> Result<Option<Relation>, AdapterError> {
         let mut relations = self.lock();
         Existing::load(&mut relations, warehouse)?;
-        Ok(relations.as_ref().and_then(|known| known.get(&key(wanted)).cloned()))
+        Ok(relations.as_ref().and_then(|known| known.get(&wanted.key()).cloned()))
     }
 
     /// Everything in one schema.
@@ -301,20 +315,20 @@ impl Existing {
     ) -> Result<Vec<Relation>, AdapterError> {
         let mut relations = self.lock();
         Existing::load(&mut relations, warehouse)?;
-        let start = key(&Relation::new(database, schema, ""));
+        let start = Relation::new(database, schema, "").key();
         let known = relations.iter().flatten();
         Ok(known.filter(|(key, _)| key.starts_with(&start)).map(|(_, relation)| relation.clone()).collect())
     }
 
     pub fn add(&self, relation: &Relation) {
         if let Some(known) = self.lock().as_mut() {
-            known.insert(key(relation), relation.clone());
+            known.insert(relation.key(), relation.clone());
         }
     }
 
     pub fn remove(&self, relation: &Relation) {
         if let Some(known) = self.lock().as_mut() {
-            known.remove(&key(relation));
+            known.remove(&relation.key());
         }
     }
 
@@ -326,7 +340,7 @@ impl Existing {
     fn load(known: &mut Option<BTreeMap<String, Relation>>, warehouse: &Warehouse) -> Result<(), AdapterError> {
         if known.is_none() {
             let relations = warehouse.with(|connection| connection.relations())?;
-            *known = Some(relations.into_iter().map(|relation| (key(&relation), relation)).collect());
+            *known = Some(relations.into_iter().map(|relation| (relation.key(), relation)).collect());
         }
         Ok(())
     }
@@ -334,10 +348,4 @@ impl Existing {
     fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<String, Relation>>> {
         self.relations.lock().expect("nobody panics while holding the lock")
     }
-}
-
-/// Names are the same whatever their case, as DuckDB has it.
-fn key(relation: &Relation) -> String {
-    let part = |name: &Option<String>| name.as_deref().unwrap_or_default().to_lowercase();
-    format!("{}\0{}\0{}", part(&relation.database), part(&relation.schema), part(&relation.identifier))
 }

@@ -425,9 +425,11 @@ codes! {
     /// So many bad rows are no single mistakes: something above is wrong. Nothing was published. The rows are in the
     /// quarantine of the model: `medal quarantine show --select MODEL`.
     QuarantineBudget => "quarantine-budget",
-    /// The rows that a model was given are not the rows that it has, that are in quarantine and that were dropped.
+    /// The rows that a model reads are not those that it has, and those that were taken out of them.
     ///
-    /// Nothing was published. This is a mistake of medal, or of a materialization that the project has written itself.
+    /// Nothing was published. A query that only chooses columns gives a row for each that it reads, and one that filters not
+    /// more: look for a function that makes several rows of one. Otherwise this is a mistake of medal, or of a materialization
+    /// that the project has written itself.
     UnbalancedRows => "unbalanced-rows",
     /// A model cannot be rolled back: the version is not kept any more, or was never there.
     ///

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use crate::adapter::relation::Relation;
 use crate::layer::reads::Reading;
 use crate::manifest::{Kind, Manifest, Node};
-use crate::project::layers::medal_key;
+use crate::project::layers::{Layers, medal_key};
 use crate::project::properties::{ColumnInfo, ColumnMap};
 use crate::sql::lineage::{Relations, lineage};
 use crate::sql::{self, Location};
@@ -28,6 +28,14 @@ pub struct Tagged {
     pub columns: BTreeMap<String, Mark>,
     /// Any column may be one: the query cannot be followed.
     pub any: Option<Mark>,
+}
+
+impl Tagged {
+    /// The names of the columns in lower case, or `*` for any of them.
+    pub fn names(&self) -> Vec<String> {
+        let any = self.any.iter().map(|_| "*".to_string());
+        self.columns.keys().cloned().chain(any).collect()
+    }
 }
 
 /// Why a column counts as personal.
@@ -52,6 +60,22 @@ enum Said {
 impl Classified {
     pub fn of(&self, id: &str) -> Option<&Tagged> {
         self.0.get(id)
+    }
+
+    /// The columns that a query of a node, for instance of a test, gives and that are personal, by `Tagged::names`.
+    pub fn names_in(
+        &self,
+        manifest: &Manifest,
+        layers: &Layers,
+        home: [&str; 2],
+        node: &Node,
+        sql: &str,
+    ) -> Vec<String> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let reading = Reading::new(&manifest.nodes, &manifest.sources, layers);
+        follow(&Query { reading: &reading, found: self, home, node }, sql).names()
     }
 }
 

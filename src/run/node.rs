@@ -178,7 +178,13 @@ impl Worker {
         // What is published is written down with its publication.
         let is_kept = ledger::remembers(node) && part.batch.is_none();
         put("ledger_entry", if is_kept { json!({"layer": node.layer}) } else { Json::Null });
-        put("refuses_loss", json!(publishing(node, &self.session.project.layers).is_some()));
+        put("is_published", json!(publishing(node, &self.session.project.layers).is_some()));
+        if node.is_test() {
+            put("personal", json!(self.session.personal(node, sql)));
+        }
+        if node.materialized() == "cdc" {
+            put("read_from", self.read_from(node, sql));
+        }
         let hooks = |key: &str| node.config.get(key).cloned().unwrap_or(json!([]));
         put("pre_hooks", if part.is_first { hooks("pre-hook") } else { json!([]) });
         put("post_hooks", if part.is_last { hooks("post-hook") } else { json!([]) });

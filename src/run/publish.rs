@@ -14,11 +14,13 @@ use crate::layer::actions::{self, Action};
 use crate::layer::publishing::publishing;
 use crate::manifest::{Node, microbatch, refable};
 use crate::project::layers::Publishing;
+use crate::run::balance::{Balance, Read};
 use crate::run::drift;
 use crate::run::ledger;
 use crate::run::node::Worker;
 use crate::run::outcome::Timer;
 use crate::run::{Outcome, Shared, Status, node};
+use crate::sql::flow::Fate;
 
 /// A model of a unit that was built.
 struct Member<'a> {
@@ -29,6 +31,7 @@ struct Member<'a> {
     /// What `set_aside` said of what was there.
     before: Json,
     rows: Json,
+    balance: Balance,
     /// The model adds rows to what is there.
     adds: bool,
     /// How its columns have changed, as `schema_drift` says.
@@ -85,7 +88,8 @@ impl Shared<'_> {
             let index = self.begin(*step);
             match worker.build_member(node, *step, index, several) {
                 Ok(member) => {
-                    let problem = worker.unbalanced(node).or_else(|| worker.lost_history(&member));
+                    let problem = member.balance.problem(node).or_else(|| worker.over_budget(node));
+                    let problem = problem.or_else(|| worker.lost_history(&member));
                     let problem = problem.or_else(|| worker.shrunk(&member)).or_else(|| worker.drifted(&member));
                     guards.extend(problem.map(|problem| (node.name.clone(), problem)));
                     members.push(member);
@@ -243,9 +247,21 @@ impl Worker {
         }
         let drift = self.ask(node, "schema_drift", &[&before]);
         match self.ask(node, "built_rows", &[]).and_then(|rows| Ok((rows, drift?))) {
-            Ok((rows, drift)) => Ok(Member { node, step, index, publishing, before, rows, adds, drift, outcome }),
+            Ok((rows, drift)) => {
+                let balance = self.balance(node, &outcome, before["rows"].as_u64().filter(|_| adds), rows.as_u64());
+                Ok(Member { node, step, index, publishing, before, rows, balance, adds, drift, outcome })
+            }
             Err(problem) => Err(Box::new(not_published(outcome, problem))),
         }
+    }
+
+    /// What became of the rows that a model reads. Those of a view are counted if that costs little.
+    fn balance(&self, node: &Node, outcome: &Outcome, before: Option<u64>, after: Option<u64>) -> Balance {
+        let sql = outcome.compiled.as_ref().map(|compiled| &*compiled.sql);
+        let read = sql.and_then(|sql| self.rows_read(node, sql));
+        let is_cheap = |read: &&Read| matches!(read.fate, Fate::Kept | Fate::Filtered);
+        let after = after.or_else(|| read.as_ref().filter(is_cheap).and_then(|_| self.count(&node.relation)));
+        Balance::of(read, self.session.sifted(&node.id), before, after)
     }
 
     /// Why nothing of a model is to change, if `medal hold` has said so.
@@ -304,16 +320,13 @@ impl Worker {
             Some(id) => *id == member.node.id,
             None => check.test.depends_on.contains(&member.node.id),
         };
-        let sifted = self.session.sifted(&member.node.id);
-        let rows_in = sifted.as_ref().map_or(member.rows.clone(), |sifted| json!(sifted.rows_in));
         let check = |check: &Check<'_>| {
             let action = actions::action(check.test).map_or("fail", Action::name);
             json!({"test_id": check.test.id, "action": action, "status": check.status.name(), "failures": check.failures})
         };
         json!({
             "version": self.version(), "state": state, "note": note, "layer": member.node.layer, "rows": member.rows,
-            "rows_in": rows_in, "rows_quarantined": sifted.as_ref().map_or(0, |sifted| sifted.quarantined),
-            "rows_dropped": sifted.map_or(0, |sifted| sifted.dropped),
+            "counts": member.balance.counts(), "rows_given": member.balance.given(),
             "mode": if member.adds { "incremental" } else { "full" }, "drift": member.drift,
             "checks": checks.iter().filter(attached).map(check).collect::<Vec<_>>(),
         })

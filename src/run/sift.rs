@@ -59,10 +59,11 @@ impl Worker {
     /// Notes what a materialization says of the rows that it was given: `sifted` of what it returns.
     pub fn note_sifted(&self, model: &Node, rules: &Json, returned: &Json) -> Result<(), Diagnostic> {
         let rules = rules.as_array().map(Vec::as_slice).unwrap_or_default();
-        if rules.is_empty() {
+        let counts = returned.get("sifted").filter(|counts| counts.is_object());
+        if rules.is_empty() && counts.is_none() {
             return Ok(());
         }
-        let Some(counts) = returned.get("sifted").filter(|counts| counts.is_object()) else {
+        let Some(counts) = counts else {
             let message = format!(
                 "tests take rows out of `{}`, and its materialization `{}` leaves them in",
                 model.name,
@@ -81,6 +82,7 @@ impl Worker {
             rows_out: count("rows_out"),
             quarantined: count("rows_quarantined"),
             dropped: count("rows_dropped"),
+            released: count("rows_released"),
             broken: rules.iter().enumerate().map(of_rule).collect(),
         };
         self.session.note_sifted(&model.id, &sifted);
@@ -133,23 +135,12 @@ impl Worker {
     /// The rows of what a test is written on.
     fn rows_tested(&self, test: &Node) -> Option<u64> {
         let attached = test.generic_test()?.attached.as_deref()?;
-        let relation = &self.session.manifest.node(attached)?.relation;
-        let sql = format!("select count(*) from {}", relation.render());
-        let rows = self.warehouse.with(|connection| connection.query(&sql)).ok()?;
-        u64::try_from(rows.rows.first()?.first()?.as_int()?).ok()
+        self.count(&self.session.manifest.node(attached)?.relation)
     }
 
-    /// What is wrong with the rows of a model: too many were taken out, or they do not add up.
-    pub fn unbalanced(&self, model: &Node) -> Option<Diagnostic> {
-        let Sifted { rows_in, rows_out, quarantined, dropped, .. } = self.session.sifted(&model.id)?;
-        let place = refable::place(model);
-        if rows_in != rows_out + quarantined + dropped {
-            let message = format!(
-                "`{}` was given {rows_in} rows, and has {rows_out}, with {quarantined} in quarantine and {dropped} dropped",
-                model.name
-            );
-            return Some(Diagnostic::error(Code::UnbalancedRows, place, message));
-        }
+    /// What is wrong if tests have taken more rows out of a model than they may.
+    pub fn over_budget(&self, model: &Node) -> Option<Diagnostic> {
+        let Sifted { rows_in, quarantined, dropped, .. } = self.session.sifted(&model.id)?;
         let most = actions::budget(model)?;
         (rate(quarantined + dropped, rows_in) > most).then(|| {
             let message = format!(
@@ -157,7 +148,7 @@ impl Worker {
                 quarantined + dropped,
                 model.name
             );
-            Diagnostic::error(Code::QuarantineBudget, place, message)
+            Diagnostic::error(Code::QuarantineBudget, refable::place(model), message)
         })
     }
 }

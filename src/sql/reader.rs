@@ -5,11 +5,14 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Cte, Expr, Function, GroupByExpr, LimitClause, ObjectName, Query, Select, SelectItem, SetExpr, SetOperator,
-    SetQuantifier, Spanned, TableFactor, TableWithJoins, Visitor,
+    SetQuantifier, Spanned, Statement, TableFactor, TableWithJoins, Visit, Visitor,
 };
+use sqlparser::dialect::DuckDbDialect;
+use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 
 use crate::sql::aggregates::is_aggregate;
+use crate::sql::flow::Flow;
 use crate::sql::{Location, Shape};
 
 /// Names of common table expressions, in lower case.
@@ -18,6 +21,9 @@ type Names = Vec<String>;
 #[derive(Default)]
 pub struct Reader {
     pub shape: Shape,
+    pub flow: Flow,
+    /// How many subqueries of expressions are around the present place.
+    depth: usize,
     /// What every query around the present place can see.
     visible: Vec<Names>,
     /// What the query of a common table expression can see, by its address: those before it, not itself.
@@ -31,6 +37,7 @@ impl Visitor for Reader {
         self.open_scope(query);
         let limit = query.limit_clause.as_ref().and_then(limit);
         let fetch = query.fetch.as_ref().map(|_| Span::empty());
+        self.flow.filters |= self.depth == 0 && limit.or(fetch).is_some();
         note(&mut self.shape.filters, limit.or(fetch), start_of_body(&query.body));
         self.body(&query.body);
         ControlFlow::Continue(())
@@ -42,12 +49,16 @@ impl Visitor for Reader {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        let gives_rows = matches!(factor, TableFactor::Table { args: None, .. } | TableFactor::Derived { .. });
+        self.flow.is_unclear |= self.depth == 0 && !gives_rows;
         match factor {
             TableFactor::Table { name, args: None, sample, .. } => {
                 self.relation(name);
+                self.flow.filters |= self.depth == 0 && sample.is_some();
                 note(&mut self.shape.filters, sample.as_ref().map(|_| start_of_factor(factor)), Span::empty());
             }
             TableFactor::Derived { sample: Some(_), .. } => {
+                self.flow.filters |= self.depth == 0;
                 note(&mut self.shape.filters, Some(start_of_factor(factor)), Span::empty());
             }
             TableFactor::NestedJoin { table_with_joins, .. } => self.joins(table_with_joins),
@@ -61,6 +72,12 @@ impl Visitor for Reader {
         if let Expr::Function(function) = expr {
             self.function(function);
         }
+        self.depth += usize::from(holds_query(expr));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.depth -= usize::from(holds_query(expr));
         ControlFlow::Continue(())
     }
 }
@@ -87,13 +104,15 @@ impl Reader {
             SetExpr::Select(select) => self.select(select),
             SetExpr::SetOperation { op, set_quantifier, left, right } => {
                 let start = Some(start_of_body(body));
+                self.flow.is_unclear |= self.depth == 0;
                 note(&mut self.shape.set_operations, start, Span::empty());
                 let all = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
                 note(&mut self.shape.aggregates, start.filter(|_| *op != SetOperator::Union || !all), Span::empty());
                 self.body(left);
                 self.body(right);
             }
-            _ => {}
+            SetExpr::Query(_) => {}
+            _ => self.flow.is_unclear |= self.depth == 0,
         }
     }
 
@@ -116,6 +135,14 @@ impl Reader {
         note(&mut self.shape.computes, computed, whole);
         note(&mut self.shape.joins, select.from.get(1).map(|second| start_of_factor(&second.relation)), whole);
         select.from.iter().for_each(|from| self.joins(from));
+        if self.depth == 0 {
+            let filters = [&select.prewhere, &select.selection, &select.having];
+            self.flow.filters |= filters.into_iter().any(Option::is_some) || select.top.is_some();
+            self.flow.picks |= select.qualify.is_some() || select.distinct.is_some();
+            self.flow.folds |= grouped.is_some();
+            let is_plain = matches!(select.from.as_slice(), [one] if one.joins.is_empty());
+            self.flow.is_unclear |= !is_plain || !select.lateral_views.is_empty();
+        }
     }
 
     fn joins(&mut self, from: &TableWithJoins) {
@@ -125,9 +152,13 @@ impl Reader {
 
     fn function(&mut self, function: &Function) {
         let [.., last] = function.name.0.as_slice() else { return };
+        let name = last.as_ident().map(|name| name.value.to_lowercase()).unwrap_or_default();
+        let is_here = self.depth == 0;
+        self.flow.is_unclear |= is_here && MAKE_ROWS.contains(&name.as_str());
         if function.over.is_some() {
             note(&mut self.shape.windows, Some(function.name.span()), Span::empty());
-        } else if last.as_ident().is_some_and(|name| is_aggregate(&name.value)) {
+        } else if is_aggregate(&name) {
+            self.flow.folds |= is_here;
             note(&mut self.shape.aggregates, Some(function.name.span()), Span::empty());
         }
     }
@@ -137,11 +168,35 @@ impl Reader {
             name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.clone()).collect();
         let is_cte =
             parts.len() == 1 && self.visible.last().is_some_and(|names| names.contains(&parts[0].to_lowercase()));
+        // What a subquery of an expression reads by another name may be there for it alone.
+        self.flow.is_unclear |= is_cte && self.depth > 0;
+        if !is_cte && self.depth == 0 && !self.flow.relations.contains(&parts) {
+            self.flow.relations.push(parts.clone());
+        }
         if !is_cte && !self.shape.relations.contains(&parts) {
             self.shape.relations.push(parts);
             self.shape.places.push(Location::of(name.span().start).unwrap_or(Location { line: 1, column: 1 }));
         }
     }
+}
+
+/// The query of one statement, read; none if it is something else or cannot be read.
+pub fn read(sql: &str) -> Option<Reader> {
+    let statements = Parser::parse_sql(&DuckDbDialect {}, sql).ok()?;
+    let [statement @ Statement::Query(_)] = statements.as_slice() else { return None };
+    let mut reader = Reader::default();
+    let ControlFlow::Continue(()) = statement.visit(&mut reader) else { return None };
+    Some(reader)
+}
+
+/// Functions of a selected column that give a row for each of many values.
+const MAKE_ROWS: [&str; 4] = ["generate_subscripts", "regexp_split_to_table", "unnest", "string_split_to_table"];
+
+fn holds_query(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. }
+    )
 }
 
 /// The place of a selected item that is neither a column nor all of them.

@@ -12,9 +12,10 @@
   {%- call statement(name) -%}{{ sql }}{%- endcall -%}
 {%- endmacro %}
 
-{% macro cdc_value(sql) -%}
+{% macro cdc_value(sql, whole=false) -%}
   {%- call statement('cdc_value', fetch_result=true) -%}{{ sql }}{%- endcall -%}
-  {{ return(load_result('cdc_value')['data'][0][0]) }}
+  {%- set row = load_result('cdc_value')['data'][0] -%}
+  {{ return(row if whole else row[0]) }}
 {%- endmacro %}
 
 {# Columns as SQL: `a, b`; with a table, `t.a, t.b`. #}
@@ -85,9 +86,26 @@
     select *, ' ~ cdc_sequence(settings) ~ ' as medal__seq, ' ~ cdc_hash(payload) ~ ' as medal__hash,
       ((' ~ no_key ~ ') and not medal__truncates) or ' ~ no_sequence ~ ' as medal__lacks
     from judged') -%}
-  {%- do counts.update({'rows_in': cdc_value('select count(*) from ' ~ cdc_table('__events'))}) -%}
+  {%- do counts.update(cdc_read(names, is_anew, cdc_value('select count(*), count(*) filter (where medal__released) from ' ~ cdc_table('__events'), whole=true))) -%}
   {%- do counts.update({'batches': cdc_value('select cast(to_json(coalesce(list(distinct _batch_id) filter (where _batch_id is not null and not medal__released), [])) as varchar) from ' ~ cdc_table('__events')) if '_batch_id' in names else '[]'}) -%}
   {{ return(payload) }}
+{%- endmacro %}
+
+{# The rows that were read, and those that the query of the model has taken out; that is unknown if it selects from more
+   than one relation. #}
+{% macro cdc_read(names, is_anew, events) -%}
+  {%- set source = api.Relation.create(database=read_from['database'], schema=read_from['schema'], identifier=read_from['identifier']) if read_from else none -%}
+  {%- set in_batches = '_batch_id' in names and not is_anew -%}
+  {%- if not source or (in_batches and '_batch_id' not in adapter.get_columns_in_relation(source) | map(attribute='name')) -%}
+    {{ return({'rows_in': events[0], 'rows_filtered': none}) }}
+  {%- endif -%}
+  {%- set rows = events[1] + cdc_value('select count(*) from ' ~ source ~ (' where _batch_id is null or _batch_id not in (' ~ cdc_applied() ~ ')' if in_batches)) -%}
+  {%- set taken = {'kept': 0, 'filtered': 0, 'deduplicated': 0, 'merged': 0} -%}
+  {%- do taken.update({read_from['fate']: rows - events[0]}) -%}
+  {%- if taken['kept'] or taken.values() | min < 0 -%}
+    {%- do exceptions.refuse('unbalanced-rows', '`' ~ model.name ~ '` reads ' ~ rows ~ ' rows of ' ~ source ~ ', and its query gives ' ~ events[0], none) -%}
+  {%- endif -%}
+  {{ return({'rows_in': rows, 'rows_filtered': taken['filtered'], 'rows_merged': taken['merged'], 'rows_deduplicated': taken['deduplicated']}) }}
 {%- endmacro %}
 
 {# The same for two events that say the same. #}
@@ -290,7 +308,11 @@
 {# What was applied, and up to when: a part of the transaction. What neither stayed nor deleted was known or outdone. #}
 {% macro record_watermark(settings, is_anew, counts) -%}
   {%- set events = cdc_table('__events') -%}
-  {%- do counts.update({'rows_deduplicated': counts['rows_in'] - counts['rows_quarantined'] - counts['rows_out'] - counts['rows_deleted']}) -%}
+  {%- set known = counts['rows_quarantined'] + counts['rows_out'] + counts['rows_deleted'] + (counts['rows_filtered'] or 0) + (counts.get('rows_merged') or 0) -%}
+  {%- if known + (counts.get('rows_deduplicated') or 0) > counts['rows_in'] -%}
+    {%- do exceptions.refuse('unbalanced-rows', '`' ~ model.name ~ '` was given ' ~ counts['rows_in'] ~ ' rows, and has ' ~ known ~ ' to show for them', none) -%}
+  {%- endif -%}
+  {%- do counts.update({'rows_deduplicated': counts['rows_in'] - known}) -%}
   {%- set time = adapter.quote(settings['event_time']) if settings['event_time'] else none -%}
   {%- set high = cdc_value('select cast(max(cast(' ~ time ~ ' as timestamp with time zone)) as varchar) from ' ~ events) if time else none -%}
   {%- if time and not is_anew -%}

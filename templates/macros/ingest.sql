@@ -267,7 +267,7 @@
   {%- do record_shape(landed.shape) -%}
   {%- do record_in_ledger({
     'mode': 'full' if is_anew else 'incremental', 'rows_in': landed.rows + landed.bad_records,
-    'rows_out': landed.rows, 'rows_quarantined': landed.bad_records,
+    'rows_out': landed.rows, 'rows_quarantined': landed.bad_records, 'rows_filtered': 0,
   }) -%}
 {%- endmacro %}
 

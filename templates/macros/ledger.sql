@@ -9,7 +9,8 @@
       'run_id': 'varchar', 'model': 'varchar', 'layer': 'varchar', 'status': 'varchar',
       'recorded_at': 'timestamp with time zone', 'mode': 'varchar',
       'rows_in': 'bigint', 'rows_out': 'bigint', 'rows_quarantined': 'bigint', 'rows_dropped': 'bigint',
-      'rows_deduplicated': 'bigint', 'rows_deleted': 'bigint', 'rows_late': 'bigint',
+      'rows_deduplicated': 'bigint', 'rows_deleted': 'bigint', 'rows_late': 'bigint', 'rows_filtered': 'bigint',
+      'rows_merged': 'bigint',
     },
     'files': {
       'run_id': 'varchar', 'model': 'varchar', 'path': 'varchar', 'size': 'bigint', 'modified': 'bigint',

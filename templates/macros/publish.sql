@@ -79,13 +79,10 @@
   {%- do add_to_ledger('publications', {
     'from_version': before.version, 'to_version': entry.version, 'state': entry.state, 'rows': entry.rows, 'note': entry.note
   }) -%}
-  {%- do add_to_ledger('nodes', {
-    'layer': entry.layer, 'status': status, 'mode': entry.mode, 'rows_in': entry.rows_in, 'rows_out': entry.rows,
-    'rows_quarantined': entry.rows_quarantined, 'rows_dropped': entry.rows_dropped
-  }) -%}
+  {%- do add_to_ledger('nodes', dict({'layer': entry.layer, 'status': status, 'mode': entry.mode}, **entry.counts)) -%}
   {%- do record_drift(entry.drift, status) -%}
   {%- for check in entry.checks -%}
-    {%- do add_to_ledger('checks', dict({'rows': entry.rows_in}, **check)) -%}
+    {%- do add_to_ledger('checks', dict({'rows': entry.rows_given}, **check)) -%}
   {%- endfor -%}
 {%- endmacro %}
 

@@ -35,7 +35,7 @@
 
 {# Takes the broken rows out of a table that was made of `sifted_sql`, and says how many there were. #}
 {% macro sift(relation, is_anew) -%}
-  {%- if not is_sifted() -%}{{ return(none) }}{%- endif -%}
+  {%- if not is_sifted() -%}{{ return(unsifted(relation)) }}{%- endif -%}
   {%- set broken = sift_column() -%}
   {%- set held = '(' ~ broken ~ ' & ' ~ sift_mask('quarantine') ~ ') <> 0' -%}
   {%- set counted -%}
@@ -44,6 +44,7 @@
     from {{ relation }}
   {%- endset -%}
   {%- set counts = run_query(counted)[0].values() | list -%}
+  {%- set released = 0 if is_anew else released_rows() -%}
   {%- do settle_quarantine(relation, held, is_anew) -%}
   {%- if counts[1] -%}
     {%- do hold_back(relation, held) -%}
@@ -54,8 +55,21 @@
   {%- call statement('sift') -%}alter table {{ relation }} drop column {{ broken }}{%- endcall -%}
   {{ return({
     'rows_in': counts[0], 'rows_quarantined': counts[1], 'rows_dropped': counts[2] - counts[1],
-    'rows_out': run_query('select count(*) from ' ~ relation)[0][0], 'broken': counts[3:],
+    'rows_out': run_query('select count(*) from ' ~ relation)[0][0], 'broken': counts[3:], 'rows_released': released,
   }) }}
+{%- endmacro %}
+
+{# The rows of a table out of which no test takes any. Only layers ask for them. #}
+{% macro unsifted(relation) -%}
+  {%- if not (is_published is defined and is_published) -%}{{ return(none) }}{%- endif -%}
+  {%- set rows = run_query('select count(*) from ' ~ relation)[0][0] -%}
+  {{ return({'rows_in': rows, 'rows_out': rows}) }}
+{%- endmacro %}
+
+{# How many rows come out of quarantine with this build. #}
+{% macro released_rows() -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {{ return(run_query('select count(*) from ' ~ quarantine ~ " where _status = 'releasing'")[0][0] if quarantine is not none else 0) }}
 {%- endmacro %}
 
 {# What tells a row from others, whatever rules it breaks. #}
@@ -146,6 +160,13 @@
   {{ return(sql) }}
 {%- endmacro %}
 
+{# Reasons without the words of a reader, which may name a value. #}
+{% macro default__veiled_reasons() -%}
+  list_transform(_reasons, lambda reason: {{ quarantine_reason(
+    'reason.code', 'reason."column"', 'reason.test_id', "case when reason.message is not null then '***' end"
+  ) }}) as _reasons
+{%- endmacro %}
+
 {# The open rows; what is personal in them is not shown: `personal` has names in lower case, or `*`. #}
 {% macro quarantine_rows(condition=none, personal=[]) -%}
   {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
@@ -154,7 +175,10 @@
   {%- for column in adapter.get_columns_in_relation(quarantine) -%}
     {%- set is_ours = column.name in quarantine_columns() or column.name in ['_source_row', '_checksum', '_ingested_at', '_ingest_date'] -%}
     {%- set is_hidden = column.name | lower in personal or ((personal | length) > 0 and column.name == '_raw') or ('*' in personal and not is_ours) -%}
-    {%- do columns.append(("case when " ~ column.quoted ~ " is not null then '***' end as " ~ column.quoted) if is_hidden else column.quoted) -%}
+    {%- do columns.append(
+      veiled_column(column.quoted) if is_hidden
+      else adapter.dispatch('veiled_reasons', 'dbt')() if personal and column.name == '_reasons' else column.quoted
+    ) -%}
   {%- endfor -%}
   {{ return('select ' ~ columns | join(', ') ~ ' from ' ~ quarantine ~ " where _status = 'open'" ~ (' and (' ~ condition ~ ')' if condition else '')) }}
 {%- endmacro %}

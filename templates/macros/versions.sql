@@ -98,7 +98,9 @@
   {%- set sql -%}
     select {{ ledger_value(layer) }} as layer, {{ ledger_value(model.name) }} as model, built.rows_in, built.rows_out,
       built.rows_quarantined as quarantined, coalesce(built.rows_dropped, 0) as dropped,
-      coalesce(built.rows_deduplicated, 0) as deduplicated, coalesce(built.rows_deleted, 0) as deleted,
+      coalesce(built.rows_deduplicated, 0) as deduplicated,
+      case when built.rows_in is not null then coalesce(cast(built.rows_filtered as varchar), 'unknown') end as filtered,
+      coalesce(built.rows_merged, 0) as merged, coalesce(built.rows_deleted, 0) as deleted,
       {% if quarantine is none %}0{% else %}(select count(*) from {{ quarantine }} where _status = 'open'){% endif %} as open,
       {{ fresh_until(existing) }} as fresh_until, published.to_version as version,
       strftime(coalesce(published.recorded_at, built.recorded_at), '%Y-%m-%d %H:%M:%S') as published_at, last.state as last_attempt

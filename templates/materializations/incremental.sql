@@ -34,7 +34,7 @@
   {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change')) -%}
   {%- set dest_columns = process_schema_changes(on_schema_change, temp_relation, existing_relation)
       or adapter.get_columns_in_relation(existing_relation) -%}
-  {%- do refuse_loss(temp_relation, target_relation) if refuses_loss -%}
+  {%- do refuse_loss(temp_relation, target_relation) if is_published -%}
   {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
   {{ return(strategy({
     'target_relation': target_relation,

@@ -5,9 +5,9 @@
   {%- set failing_rows = get_limit_subquery_sql(sql, config.get('limit')) -%}
 
   {%- if should_store_failures() -%}
-    {%- set target_relation = store_test_failures(failing_rows, sql_header) -%}
+    {%- set target_relation = store_test_failures(veiled(failing_rows, personal), sql_header) -%}
     {%- do relations.append(target_relation) -%}
-    {%- set failing_rows = 'select * from ' ~ target_relation -%}
+    {%- set failing_rows = failing_rows if personal else 'select * from ' ~ target_relation -%}
   {%- endif -%}
 
   {%- call statement('main', fetch_result=true, auto_begin=false) -%}
@@ -17,6 +17,19 @@
 
   {{ return({'relations': relations}) }}
 {% endmaterialization %}
+
+{# A query whose personal columns say no more than whether there is a value: `personal` has names in lower case, or `*`. #}
+{% macro veiled(sql, personal) -%}
+  {%- if not personal -%}{{ return(sql) }}{%- endif -%}
+  {%- set parts = [] -%}
+  {%- for column in adapter.get_column_schema_from_query(sql) -%}
+    {%- set is_hidden = '*' in personal or column.name | lower in personal -%}
+    {%- do parts.append(veiled_column(column.quoted) if is_hidden else column.quoted) -%}
+  {%- endfor -%}
+  {{ return('select ' ~ parts | join(', ') ~ ' from (' ~ sql ~ ') as found') }}
+{%- endmacro %}
+
+{% macro veiled_column(quoted) -%}{{ return('case when ' ~ quoted ~ " is not null then '***' end as " ~ quoted) }}{%- endmacro %}
 
 {% macro store_test_failures(failing_rows, sql_header=none) -%}
   {%- set kept_as = config.get('store_failures_as') or 'table' -%}

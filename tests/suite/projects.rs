@@ -1,6 +1,7 @@
 //! What a project does to a warehouse, one behaviour a test, on small projects that are written in place.
 
 mod artifacts;
+mod balance;
 mod catalog;
 mod cdc;
 mod contract;

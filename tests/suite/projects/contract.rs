@@ -20,6 +20,29 @@ fn what_is_personal_is_not_shown_from_quarantine() {
 }
 
 #[test]
+fn what_is_personal_is_not_shown_of_rows_that_fail_a_test() {
+    let project = commerce();
+    let yaml = project.read("shop/models/silver/silver.yml");
+    let test = "      - {name: email, data_tests: [{accepted_values: {arguments: {values: ['x']}, config: {severity: warn, store_failures: true}}}]}\n";
+    project
+        .write("shop/models/silver/silver.yml", &yaml.replacen("    columns:\n", &format!("    columns:\n{test}"), 1));
+    project.ends(0, &["test", "--project-dir", "shop", "--select", "test_type:generic,customers"]);
+    let shown = project.ends(
+        0,
+        &[
+            "show",
+            "--project-dir",
+            "shop",
+            "--inline",
+            "select * from dbt_test__audit.accepted_values_customers_email__x",
+        ],
+    );
+    assert!(shown.stdout.contains("***") && !shown.stdout.contains('@'), "{}", shown.all());
+    let shown = project.ends(0, &["show", "--project-dir", "shop", "--select", "accepted_values_customers_email__x"]);
+    assert!(shown.stdout.contains("***") && !shown.stdout.contains('@'), "{}", shown.all());
+}
+
+#[test]
 fn personal_data_is_stopped_before_anything_runs() {
     let project = commerce();
     let mart = "shop/models/gold/customer_360.sql";
@@ -49,7 +72,8 @@ fn the_rows_of_every_model_of_a_layer_add_up() {
             "shop",
             "--inline",
             "select count(*) as built, count(*) filter (where rows_in is distinct from rows_out + coalesce(rows_quarantined, 0)
-             + coalesce(rows_dropped, 0) + coalesce(rows_deduplicated, 0) + coalesce(rows_deleted, 0)) as wrong
+             + coalesce(rows_dropped, 0) + coalesce(rows_deduplicated, 0) + coalesce(rows_deleted, 0)
+             + coalesce(rows_filtered, 0) + coalesce(rows_merged, 0)) as wrong
              from medal_meta.nodes where status = 'success'",
         ],
     );
