@@ -3,6 +3,7 @@
 //! A value becomes one of these where it is bound (`set`, arguments, `return`, …); see `bind`. A list or dict never
 //! contains itself, and never nests deeper than `MAX_DEPTH`, so that printing and comparing always end.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,6 +23,8 @@ pub type Entries = IndexMap<Value, Value>;
 pub struct List {
     items: Mutex<Vec<Value>>,
     depth: AtomicUsize,
+    /// Bytes of the texts that were added.
+    kept: AtomicUsize,
 }
 
 /// A dict of Python; also stands for a set, which prints differently.
@@ -29,7 +32,12 @@ pub struct List {
 pub struct Dict {
     entries: Mutex<Entries>,
     depth: AtomicUsize,
+    /// Bytes of the texts that were added.
+    kept: AtomicUsize,
 }
+
+/// Where a list, dict or tuple stands in memory.
+type Place = *const u8;
 
 /// How deep lists and dicts may nest.
 const MAX_DEPTH: usize = 200;
@@ -71,28 +79,25 @@ fn depth_above<'a>(values: impl Iterator<Item = &'a Value>) -> Result<AtomicUsiz
     if depth > MAX_DEPTH { Err(too_deep()) } else { Ok(AtomicUsize::new(depth)) }
 }
 
-/// Whether a container is reachable from a value.
-fn reaches(value: &Value, target: *const u8, depth: usize) -> Result<bool, Error> {
+/// Whether a container is reachable from a value. `seen` are those that need not be looked at again.
+fn reaches(value: &Value, target: Place, depth: usize, seen: &mut BTreeSet<Place>) -> Result<bool, Error> {
     if depth > MAX_DEPTH {
         return Err(too_deep());
     }
-    let children: Vec<Value> = if let Some(list) = value.downcast_object_ref::<List>() {
-        if std::ptr::from_ref(list).cast() == target {
-            return Ok(true);
-        }
-        list.items()
+    let (place, children): (Place, Vec<Value>) = if let Some(list) = value.downcast_object_ref::<List>() {
+        (std::ptr::from_ref(list).cast(), list.items())
     } else if let Some(dict) = value.downcast_object_ref::<Dict>() {
-        if std::ptr::from_ref(dict).cast() == target {
-            return Ok(true);
-        }
-        lock(&dict.entries).values().cloned().collect()
-    } else if value.is_tuple() {
-        value.try_iter()?.collect()
+        (std::ptr::from_ref(dict).cast(), lock(&dict.entries).values().cloned().collect())
+    } else if let Some(tuple) = value.downcast_object_ref::<Tuple>() {
+        (std::ptr::from_ref(tuple).cast(), tuple.to_vec())
     } else {
         return Ok(false);
     };
+    if place == target || !seen.insert(place) {
+        return Ok(place == target);
+    }
     for child in children.iter().filter(|child| child.as_object().is_some()) {
-        if reaches(child, target, depth + 1)? {
+        if reaches(child, target, depth + 1, seen)? {
             return Ok(true);
         }
     }
@@ -102,30 +107,35 @@ fn reaches(value: &Value, target: *const u8, depth: usize) -> Result<bool, Error
 impl List {
     pub fn value(items: Vec<Value>) -> Result<Value, Error> {
         let depth = depth_above(items.iter())?;
-        Ok(Value::from_object(List { items: Mutex::new(items), depth }))
+        Ok(Value::from_object(List { items: Mutex::new(items), depth, kept: AtomicUsize::new(0) }))
     }
 
     pub fn items(&self) -> Vec<Value> {
         lock(&self.items).clone()
     }
 
-    fn adopt(&self, value: &Value) -> Result<(), Error> {
-        if value.as_object().is_none() {
-            return Ok(());
-        }
-        if reaches(value, std::ptr::from_ref(self).cast(), 0)? {
-            return Err(Error::new(ErrorKind::InvalidOperation, "a list cannot contain itself"));
-        }
-        grow(&self.depth, value)
-    }
-
     pub fn change<T>(&self, added: &[&Value], change: impl FnOnce(&mut Vec<Value>) -> T) -> Result<T, Error> {
-        added.iter().try_for_each(|value| self.adopt(value))?;
+        adopt(std::ptr::from_ref(self).cast(), &self.depth, &self.kept, added)?;
         let mut items = lock(&self.items);
         let result = change(&mut items);
         limits::length(items.len())?;
         Ok(result)
     }
+}
+
+/// Checks what a list or dict at `place` is going to hold.
+fn adopt(place: Place, depth: &AtomicUsize, kept: &AtomicUsize, added: &[&Value]) -> Result<(), Error> {
+    for value in added {
+        if let Some(text) = value.as_str() {
+            limits::kept(kept.fetch_add(text.len(), Ordering::Relaxed))?;
+        } else if value.as_object().is_some() {
+            if reaches(value, place, 0, &mut BTreeSet::new())? {
+                return Err(Error::new(ErrorKind::InvalidOperation, "a list or dict cannot contain itself"));
+            }
+            grow(depth, value)?;
+        }
+    }
+    Ok(())
 }
 
 fn grow(depth: &AtomicUsize, child: &Value) -> Result<(), Error> {
@@ -140,7 +150,7 @@ fn grow(depth: &AtomicUsize, child: &Value) -> Result<(), Error> {
 impl Dict {
     pub fn value(entries: Entries) -> Result<Value, Error> {
         let depth = depth_above(entries.values())?;
-        Ok(Value::from_object(Dict { entries: Mutex::new(entries), depth }))
+        Ok(Value::from_object(Dict { entries: Mutex::new(entries), depth, kept: AtomicUsize::new(0) }))
     }
 
     pub fn entries(&self) -> Entries {
@@ -148,12 +158,7 @@ impl Dict {
     }
 
     pub fn change<T>(&self, added: &[&Value], change: impl FnOnce(&mut Entries) -> T) -> Result<T, Error> {
-        for value in added.iter().filter(|value| value.as_object().is_some()) {
-            if reaches(value, std::ptr::from_ref(self).cast(), 0)? {
-                return Err(Error::new(ErrorKind::InvalidOperation, "a dict cannot contain itself"));
-            }
-            grow(&self.depth, value)?;
-        }
+        adopt(std::ptr::from_ref(self).cast(), &self.depth, &self.kept, added)?;
         let mut entries = lock(&self.entries);
         let result = change(&mut entries);
         limits::length(entries.len())?;

@@ -23,9 +23,12 @@ use crate::jinja::python;
 use crate::jinja::render::render;
 
 /// Writes a value into the output as Python's `str` would.
-pub fn write_value(out: &mut Output, _state: &mut State, value: &Value) -> Result<(), Error> {
+pub fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     match value.as_str() {
-        Some(text) => out.write_str(text).map_err(Error::from),
+        Some(text) => {
+            render(state)?.emitted(text.len())?;
+            out.write_str(text).map_err(Error::from)
+        }
         None => python::write_text(&mut Writer(out), value).map_err(Error::from),
     }
 }
@@ -41,7 +44,11 @@ impl std::fmt::Write for Writer<'_, '_> {
 pub fn register(engine: &mut Environment<'static>) {
     engine.add_filter("string", |value: &Value| python::text(value));
     engine.add_filter("safe", Value::clone);
-    engine.add_filter("list", |value: &Value| List::value(items(value)?));
+    engine.add_filter("list", |state: &mut State, value: &Value| {
+        let items = items(value)?;
+        render(state)?.copied(items.len())?;
+        List::value(items)
+    });
     engine.add_filter("tojson", to_json);
     engine.add_filter("join", join);
     engine.add_filter("sort", sort);

@@ -24,6 +24,7 @@ use crate::jinja::modules;
 use crate::jinja::objects::view;
 use crate::jinja::operators;
 use crate::jinja::python;
+use crate::jinja::render::weigh;
 
 /// The arguments of a call, by position and by name.
 pub struct Arguments<'a> {
@@ -140,7 +141,9 @@ impl Object for Function {
     }
 
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        (self.body)(state, Arguments::new(self.name, args)).map_err(settled)
+        let value = (self.body)(state, Arguments::new(self.name, args)).map_err(settled)?;
+        weigh(state, &value)?;
+        Ok(value)
     }
 }
 
@@ -252,6 +255,7 @@ pub fn globals() -> IndexMap<&'static str, Value> {
     globals.insert("__install", Function::value("__install", dbt::install));
     globals.insert("__reg", Function::value("__reg", dbt::register));
     globals.insert("__mark", Function::value("__mark", dbt::mark));
+    globals.insert("__data", Function::value("__data", dbt::data));
     globals.insert("__yield", Function::value("__yield", dbt::keep));
     globals.insert("var", Function::with_attributes("var", config::var, &[("has_var", config::has_var)]));
     globals.insert("config", config::object());

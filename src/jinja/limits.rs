@@ -25,6 +25,15 @@ pub const LENGTH: usize = 10_000_000;
 /// Entries that all additions of lists of one render may copy.
 pub const COPIES: usize = 50_000_000;
 
+/// Bytes of text that all calls of one render may make together: in a loop, a large text adds up.
+pub const WORK: usize = 8 * 1024 * 1024 * 1024;
+
+/// Bytes that one render may put out, into its text or into values. A text that macros hand up counts once for each.
+pub const EMITTED: usize = 1024 * 1024 * 1024;
+
+/// Bytes of all texts that a template may put into one list or dict.
+pub const KEPT: usize = 1024 * 1024 * 1024;
+
 /// Characters to which a text may be padded.
 pub const WIDTH: usize = 1_000_000;
 
@@ -34,6 +43,10 @@ pub fn error(message: impl Into<String>) -> Error {
 
 pub fn text(bytes: usize) -> Result<(), Error> {
     if bytes > TEXT { Err(error(format!("a text has more than {} MB", TEXT / 1024 / 1024))) } else { Ok(()) }
+}
+
+pub fn kept(bytes: usize) -> Result<(), Error> {
+    if bytes > KEPT { Err(error("the texts in a list or dict are more than 1 GB")) } else { Ok(()) }
 }
 
 pub fn length(entries: usize) -> Result<(), Error> {

@@ -5,11 +5,13 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::jinja::collections::{Dict, List, bind};
 use crate::jinja::error::runtime;
+use crate::jinja::filters::texts::replaced;
 use crate::jinja::format;
 use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
 use crate::jinja::objects::view::{View, ViewKind};
 use crate::jinja::python;
+use crate::jinja::render::weigh;
 
 fn none() -> Value {
     Value::from(())
@@ -203,6 +205,13 @@ fn mapping(entries: Vec<(Value, Value)>, name: &str, args: &Arguments) -> Result
 
 /// Methods of values that have none of their own: texts, constants, and what filters make.
 pub fn unknown(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    weigh(state, value)?;
+    let result = method(state, value, name, args)?;
+    weigh(state, &result)?;
+    Ok(result)
+}
+
+fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => text(value.as_str().unwrap_or_default(), name, args).or_else(|error| match error.kind() {
             ErrorKind::UnknownMethod => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args),
@@ -261,6 +270,10 @@ fn text(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
             limits::text(parts.iter().map(|part| part.len() + text.len()).sum())?;
             Value::from(parts.join(text))
         }
+        "replace" => {
+            let count = usize::try_from(args.int(2, -1)?).unwrap_or(usize::MAX);
+            Value::from(replaced(text, &args.text(0)?, &args.text(1)?, count)?)
+        }
         "title" => Value::from(title(text)),
         "capitalize" => Value::from(capitalize(text)),
         "casefold" => Value::from(text.to_lowercase()),
@@ -276,7 +289,10 @@ fn text(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
             let at = found.ok_or_else(|| runtime("the text has no such part"))?;
             Value::from(text[..at].chars().count())
         }
-        "expandtabs" => Value::from(text.replace('\t', &" ".repeat(limits::width(args.int(0, 8)?.max(0) as usize)?))),
+        "expandtabs" => {
+            let width = args.int(0, 8)?.max(0) as usize;
+            Value::from(replaced(text, "\t", &" ".repeat(limits::width(width)?), usize::MAX)?)
+        }
         "isdecimal" => Value::from(!text.is_empty() && text.chars().all(|char| char.is_numeric())),
         "isidentifier" => Value::from(is_identifier(text)),
         "istitle" => Value::from(text.chars().any(char::is_alphabetic) && title(text) == text),
@@ -390,6 +406,9 @@ fn zero_fill(text: &str, width: usize) -> String {
 fn justify(text: &str, name: &str, args: &Arguments) -> Result<String, Error> {
     let width = args.width(0)?;
     let fill = args.get(1, "fillchar").map_or(" ".to_string(), |fill| python::text(&fill));
+    if fill.chars().count() != 1 {
+        return Err(runtime("a text is filled up with exactly one character"));
+    }
     let missing = width.saturating_sub(text.chars().count());
     let left = match name {
         "ljust" => 0,

@@ -100,6 +100,7 @@ pub fn add(state: &mut State, args: Arguments) -> Result<Value, Error> {
         let items: Vec<Value> = left.try_iter()?.chain(right.try_iter()?).collect();
         limits::length(items.len())?;
         render(state)?.copied(items.len())?;
+        limits::kept(items.iter().filter_map(Value::as_str).map(str::len).sum())?;
         let items = items.into_iter().map(collections::bind).collect::<Result<Vec<_>, _>>()?;
         return if left.is_tuple() { Ok(Value::from(Tuple::from(items))) } else { List::value(items) };
     }

@@ -180,30 +180,34 @@ pub fn from_map(map: &JsonMap) -> Value {
 
 /// A value as JSON; what JSON does not know becomes its text.
 pub fn to_json(value: &Value) -> Json {
-    to_json_at(value, &mut |other| Ok(Json::String(text(other))), 0).unwrap_or(Json::Null)
+    to_json_at(value, &mut |other| Ok(Json::String(text(other))), 0, &mut 0).unwrap_or(Json::Null)
 }
 
 /// A value as JSON, if Python's `json.dumps` would take it.
 pub fn to_strict_json(value: &Value) -> Result<Json, Error> {
     let mut refuse = |other: &Value| Err(runtime(format!("a value of type {} cannot become JSON", type_name(other))));
-    to_json_at(value, &mut refuse, 0)
+    to_json_at(value, &mut refuse, 0, &mut 0)
 }
 
 fn to_json_at(
     value: &Value,
     other: &mut dyn FnMut(&Value) -> Result<Json, Error>,
     depth: usize,
+    count: &mut usize,
 ) -> Result<Json, Error> {
     if depth > 250 {
         return Err(runtime("this value is nested too deeply"));
     }
+    // A list that is in itself many times is small until it is written out.
+    *count += 1;
+    limits::length(*count)?;
     match value.kind() {
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
         ValueKind::Number => number_to_json(value).map_or_else(|| other(value), Ok),
         ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_string())),
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter()?.map(|item| to_json_at(&item, other, depth + 1));
+            let items = value.try_iter()?.map(|item| to_json_at(&item, other, depth + 1, count));
             Ok(Json::Array(items.collect::<Result<_, _>>()?))
         }
         ValueKind::Map => {
@@ -212,7 +216,7 @@ fn to_json_at(
             }
             let mut map = JsonMap::new();
             for key in value.try_iter()? {
-                let entry = to_json_at(&value.get_item(&key)?, other, depth + 1)?;
+                let entry = to_json_at(&value.get_item(&key)?, other, depth + 1, count)?;
                 map.insert(json_key(&key), entry);
             }
             Ok(Json::Object(map))

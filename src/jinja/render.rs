@@ -51,6 +51,10 @@ pub struct Render {
     written: AtomicUsize,
     /// Entries that additions of lists have copied.
     copied: AtomicUsize,
+    /// Bytes of text that calls have made.
+    worked: AtomicUsize,
+    /// Bytes that were put out, into the text or into values.
+    emitted: AtomicUsize,
     /// Texts that `render(…)` is rendering inside of each other.
     nesting: AtomicUsize,
     /// (offset in the output, number of the mark).
@@ -79,6 +83,13 @@ pub fn link<'a>(state: &'a mut State) -> Result<&'a mut Link, Error> {
 pub fn render(state: &State) -> Result<Arc<Render>, Error> {
     let link = state.get_extension::<Link>();
     link.map(|link| link.render.clone()).ok_or_else(|| runtime("this template was started without its prelude"))
+}
+
+/// Counts a text that a call has made, or works on.
+pub fn weigh(state: &State, value: &Value) -> Result<(), Error> {
+    let bytes = value.as_str().map_or(0, str::len);
+    // The prelude of a template has no render yet.
+    state.get_extension::<Link>().map_or(Ok(()), |link| link.render.worked(bytes))
 }
 
 /// A value of the scope, converted when a template first looks at it.
@@ -112,6 +123,8 @@ impl Render {
             kept: Mutex::default(),
             written: AtomicUsize::new(0),
             copied: AtomicUsize::new(0),
+            worked: AtomicUsize::new(0),
+            emitted: AtomicUsize::new(0),
             nesting: AtomicUsize::new(0),
             marks: Mutex::default(),
         })
@@ -156,6 +169,22 @@ impl Render {
     pub fn copied(&self, entries: usize) -> Result<(), Error> {
         match self.copied.fetch_add(entries, Ordering::Relaxed) > limits::COPIES {
             true => Err(limits::error("lists are added up again and again: `append` copies nothing")),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts the text that a call makes.
+    fn worked(&self, bytes: usize) -> Result<(), Error> {
+        match self.worked.fetch_add(bytes, Ordering::Relaxed) > limits::WORK {
+            true => Err(limits::error("this template makes large texts again and again")),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts what is put out.
+    pub fn emitted(&self, bytes: usize) -> Result<(), Error> {
+        match self.emitted.fetch_add(bytes, Ordering::Relaxed) > limits::EMITTED {
+            true => Err(limits::error("this template puts out large texts again and again")),
             false => Ok(()),
         }
     }

@@ -294,9 +294,18 @@ fn what_never_ends_or_grows_without_end_is_an_error() {
         "{{ odd(100000) }}",
         "{{ range(1000000000) }}",
         "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = ns.l + [1] * 100 %}{% endfor %}",
+        "{% set l = [] %}{% for i in range(99999) %}{% do l.append('x' * 9999999) %}{% endfor %}",
+        "{% set b = 'x' * 59999999 %}{% set c %}{% for i in range(99999) %}{{ b }}{% endfor %}{% endset %}",
+        "{% set b = 'x' * 9999999 %}{{ ([b] * 99999) | join }}{{ b }}",
+        "{% set b = '\n' * 9999999 %}{{ b | indent(999999) }}",
+        "{{ ('x' * 9999999).replace('x', 'y' * 9999999) }}",
+        "{{ ('x' * 9999999) | replace('x', 'y' * 9999999) }}",
+        "{% set c %}{% for i in range(99999) %}LONG{% endfor %}{% endset %}",
+        "{{ modules.re.sub('x', 'y' * 99999, 'x' * 99999) }}",
     ];
     for text in hostile {
-        let template = Template::new(FileId(0), Arc::from(text)).unwrap();
+        let text = text.replace("LONG", &"long ".repeat(99_999));
+        let template = Template::new(FileId(0), Arc::from(text.as_str())).unwrap();
         let error = library.render(&template, &scope(), world()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Limit, "{text}: {}", error.message);
     }

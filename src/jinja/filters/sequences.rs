@@ -7,6 +7,7 @@ use crate::jinja::checks::hashable;
 use crate::jinja::collections::List;
 use crate::jinja::error::runtime;
 use crate::jinja::functions::Arguments;
+use crate::jinja::limits;
 use crate::jinja::methods;
 use crate::jinja::python;
 
@@ -42,10 +43,15 @@ fn key_of(value: &Value, by: Option<&Value>, case_sensitive: bool) -> Value {
 pub fn join(value: &Value, joiner: Option<Value>, by: Option<Value>, kwargs: Kwargs) -> Result<String, Error> {
     let joiner = joiner.or_else(|| kwargs.get("d").ok()).map(|joiner| python::text(&joiner)).unwrap_or_default();
     let by: Option<Value> = by.or_else(|| kwargs.get("attribute").ok());
-    let parts = items(value)?;
-    let parts =
-        parts.iter().map(|item| python::text(&by.as_ref().map_or_else(|| item.clone(), |path| attribute(item, path))));
-    Ok(parts.collect::<Vec<_>>().join(&joiner))
+    let mut joined = String::new();
+    for (at, item) in items(value)?.iter().enumerate() {
+        if at > 0 {
+            joined.push_str(&joiner);
+        }
+        joined.push_str(&python::text(&by.as_ref().map_or_else(|| item.clone(), |path| attribute(item, path))));
+        limits::text(joined.len())?;
+    }
+    Ok(joined)
 }
 
 pub fn sort(
@@ -186,7 +192,7 @@ pub fn batch(value: &Value, count: i64, fill: Option<Value>) -> Result<Value, Er
     let row = |chunk: &[Value]| {
         let mut row = chunk.to_vec();
         if let Some(fill) = &fill {
-            row.resize(crate::jinja::limits::width(count)?, fill.clone());
+            row.resize(limits::width(count)?, fill.clone());
         }
         List::value(row)
     };
@@ -194,7 +200,7 @@ pub fn batch(value: &Value, count: i64, fill: Option<Value>) -> Result<Value, Er
 }
 
 pub fn slice(value: &Value, count: i64, fill: Option<Value>) -> Result<Value, Error> {
-    let count = crate::jinja::limits::width(count_of(count)?)?;
+    let count = limits::width(count_of(count)?)?;
     let items = items(value)?;
     let (size, larger) = (items.len() / count, items.len() % count);
     let mut out = Vec::new();

@@ -7,9 +7,11 @@ use crate::jinja::error::runtime;
 use crate::jinja::filters::links::link;
 use crate::jinja::filters::sequences;
 use crate::jinja::functions::Arguments;
+use crate::jinja::limits;
 use crate::jinja::methods;
 use crate::jinja::operators;
 use crate::jinja::python;
+use crate::jinja::render::weigh;
 
 /// The filters of this file that `text_filter` knows.
 pub const TEXT_FILTERS: [&str; 20] = [
@@ -45,6 +47,7 @@ pub fn format(template: &Value, args: Rest<Value>) -> Result<String, Error> {
 pub fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Value, Error> {
     let args = Arguments::new(name, args);
     let value = args.required(0)?;
+    weigh(state, &value)?;
     let text = python::text(&value);
     let method =
         |state: &mut State, name: &str, rest: &[Value]| Value::from(text.as_str()).call_method(state, name, rest);
@@ -57,8 +60,7 @@ pub fn text_filter(state: &mut State, name: &str, args: &[Value]) -> Result<Valu
         "replace" => {
             let (old, new) = (args.shown(1, "old")?, args.shown(2, "new")?);
             let count = args.get(3, "count").and_then(|count| count.as_usize()).unwrap_or(usize::MAX);
-            crate::jinja::limits::text(text.len().saturating_mul(1 + new.len() / old.len().max(1)))?;
-            Value::from(text.replacen(&old, &new, count))
+            Value::from(replaced(&text, &old, &new, count)?)
         }
         "wordcount" => {
             let is_word = |char: char| char == '_' || char.is_alphanumeric();
@@ -106,15 +108,23 @@ fn truncate(value: &Value, text: &str, args: &Arguments) -> Result<String, Error
     Ok(cut + &end)
 }
 
+/// The text with the first `count` places of `old` replaced.
+pub fn replaced(text: &str, old: &str, new: &str, count: usize) -> Result<String, Error> {
+    let places = text.matches(old).take(count).count();
+    limits::text(text.len().saturating_add(places.saturating_mul(new.len())))?;
+    Ok(text.replacen(old, new, count))
+}
+
 fn indent(value: &Value, text: &str, args: &Arguments) -> Result<String, Error> {
     if value.as_str().is_none() {
         return Err(runtime(format!("a value of type {} cannot be indented", python::type_name(value))));
     }
     let pad = match args.get(1, "width") {
         Some(width) if width.as_str().is_some() => python::text(&width),
-        Some(width) => " ".repeat(crate::jinja::limits::width(usize::try_from(width)?)?),
+        Some(width) => " ".repeat(limits::width(usize::try_from(width)?)?),
         None => " ".repeat(4),
     };
+    limits::text(text.len().saturating_add(text.matches('\n').count().saturating_mul(pad.len())))?;
     let (first, blank) = (args.flag(2, "first", false), args.flag(3, "blank", false));
     let lines: Vec<String> = text
         .split('\n')

@@ -62,6 +62,9 @@ pub struct Rewriter<'a> {
     only_plain_calls: bool,
 }
 
+/// Bytes of a text between tags that are worth counting.
+const LONG: usize = 1000;
+
 /// Tags that open a block, and the tags that close it.
 const BLOCKS: [(&str, &str); 9] = [
     ("for", "endfor"),
@@ -108,6 +111,8 @@ impl<'a> Rewriter<'a> {
             let segment = &self.lexed.segments[index];
             if marks == Marks::Yes && !self.captures() {
                 self.mark(index);
+            } else if segment.kind == SegmentKind::Data && segment.range.len() > LONG {
+                self.count(index);
             }
             match segment.kind {
                 SegmentKind::Expression => self.output(segment)?,
@@ -137,10 +142,9 @@ impl<'a> Rewriter<'a> {
         let segments = &self.lexed.segments;
         let segment = &segments[index];
         let before = index.checked_sub(1).map(|at| &segments[at]);
-        let next_trims = segments.get(index + 1).is_some_and(|next| next.trims_before);
         let (at, range, own) = match segment.kind {
             SegmentKind::Data => {
-                let range = trimmed(self.source, segment, before.is_some_and(|tag| tag.trims_after), next_trims);
+                let range = self.kept(index);
                 if range.is_empty() {
                     return;
                 }
@@ -160,6 +164,22 @@ impl<'a> Rewriter<'a> {
         };
         self.edits.insert(at, format!("{{% do __mark({}) %}}", self.marks.len()));
         self.marks.push(Mark { range, own });
+    }
+
+    /// Counts a long text that goes into a value: in a loop it adds up, and the output knows nothing of it.
+    fn count(&mut self, index: usize) {
+        let range = self.kept(index);
+        if !range.is_empty() {
+            self.edits.insert(range.start, format!("{{% do __data({}) %}}", range.len()));
+        }
+    }
+
+    /// The part of a text that the tags beside it do not drop.
+    fn kept(&self, index: usize) -> Range<usize> {
+        let segments = &self.lexed.segments;
+        let before = index.checked_sub(1).is_some_and(|at| segments[at].trims_after);
+        let after = segments.get(index + 1).is_some_and(|next| next.trims_before);
+        trimmed(self.source, &segments[index], before, after)
     }
 
     fn parser<'b>(&'b mut self, segment: &'b Segment) -> Parser<'b>

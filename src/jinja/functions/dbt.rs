@@ -140,6 +140,12 @@ pub fn mark(state: &mut State, args: Arguments) -> Result<Value, Error> {
     Ok(Value::from(""))
 }
 
+/// `__data(bytes)`: counts text of the template that goes into a value.
+pub fn data(state: &mut State, args: Arguments) -> Result<Value, Error> {
+    render(state)?.emitted(usize::try_from(args.int(0, 0)?).unwrap_or_default())?;
+    Ok(Value::from(""))
+}
+
 /// `__yield(value)`: keeps a value as it is.
 pub fn keep(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let value = bind(args.required(0)?)?;
