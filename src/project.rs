@@ -11,6 +11,7 @@ pub mod packages;
 pub mod profile;
 pub mod properties;
 pub mod render;
+pub mod secrets;
 pub mod semantic;
 pub mod settings;
 pub mod unit_tests;
@@ -52,6 +53,21 @@ pub struct Project {
 impl Project {
     pub fn root(&self) -> &Package {
         &self.packages[0]
+    }
+
+    /// Values of the environment and of the profile that must not be shown.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut found = self.environment.secrets();
+        found.extend(secrets::of_target(&self.target.settings));
+        found
+    }
+
+    /// Those of them that are taken out of files too: a word such as `postgres` may be a password, and is a name as well.
+    pub fn secrets_in_files(&self) -> Vec<String> {
+        let mut found = self.environment.secrets();
+        let is_word = |text: &String| text.chars().all(|char| char.is_alphabetic() || char == '_');
+        found.extend(secrets::of_target(&self.target.settings).into_iter().filter(|text| !is_word(text)));
+        found
     }
 
     /// A medal project without a `dbt_project.yml`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::cli::workspace::{self, Context, Exit, Workspace, secrets_of};
+use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::jinja::JsonMap;
 use crate::project::Project;
 use crate::run::Status;
@@ -14,7 +14,7 @@ pub const LEFT_OUT: &str = "vars_left_out";
 
 /// The options without those variables whose value is a secret of the environment or of the profile, or holds one.
 pub fn arguments(all: &JsonMap, project: &Project) -> JsonMap {
-    let secrets: Vec<String> = project.environment.secrets().into_iter().chain(secrets_of(project)).collect();
+    let secrets: Vec<String> = project.secrets();
     let is_secret = |value: &Json| -> bool {
         let text = value.to_string();
         secrets

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
 use crate::files::{FileId, ProjectFiles, SourceFile, Span};
+use crate::project::secrets;
 
 /// Lines of one file with marks on them.
 pub struct Excerpt {
@@ -94,7 +95,16 @@ fn lines_around(text: &str, range: &Range<usize>) -> Range<usize> {
     start..end.max(range.start)
 }
 
+/// Files that hold secrets as they are.
+const SECRET_FILES: [&str; 3] = ["profiles.yml", "medal.yml", "packages.yml"];
+
 impl Excerpt {
+    /// The lines, without the secrets that are written in them.
+    pub fn shown(&self) -> String {
+        let is_secret = SECRET_FILES.iter().any(|name| self.path.ends_with(name));
+        if is_secret { secrets::masked(&self.text) } else { self.text.clone() }
+    }
+
     fn is_near(&self, other: &Excerpt) -> bool {
         self.file == other.file && self.first_line.abs_diff(other.first_line) <= NEAR
     }

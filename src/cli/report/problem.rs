@@ -27,12 +27,12 @@ pub fn render(diagnostic: &Diagnostic, files: &ProjectFiles, screen: &Screen, co
 }
 
 fn with_excerpt<'a>(group: Group<'a>, excerpt: Excerpt, screen: &Screen) -> Group<'a> {
+    let text = screen.mask(&excerpt.shown());
     let marks = excerpt.marks.into_iter().map(|mark| {
         let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let label = Some(tame(&screen.redact(&mark.label))).filter(|label| !label.is_empty());
         kind.span(mark.range).label(label)
     });
-    let text = screen.mask(&excerpt.text);
     let path = screen.redact(&excerpt.path);
     group.element(Snippet::source(text).path(path).line_start(excerpt.first_line).annotations(marks))
 }

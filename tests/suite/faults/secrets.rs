@@ -51,13 +51,14 @@ fn secrets_of_the_profile_are_in_no_output_and_no_file() {
         ("models/bad.sql", "select nothing from nowhere"),
     ]);
     project.write("profiles.yml", PROFILE);
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["debug"],
         &["--debug", "build"],
         &["--log-format", "json", "--debug", "build"],
         &["compile"],
         &["parse"],
         &["ls", "--output", "json"],
+        &["docs", "generate"],
     ];
     assert_eq!(leaks(&project, &commands), [""; 0]);
 }
@@ -103,4 +104,48 @@ fn secret_values_of_vars_are_in_no_artifact_and_retry_asks_for_them() {
     project.write("models/a.sql", "select '{{ var('word', '') }}' as word");
     assert_eq!(medal(&["retry", "--vars", "{word: other}"]).status.code(), Some(0));
     assert_eq!(project.query("select * from a"), "other");
+}
+
+#[test]
+fn a_secret_that_a_failing_model_quotes_is_in_no_file() {
+    let files = [("models/a.sql", "select \"{{ var('word') }}\" as id"), ("models/b.sql", "select 1 as id")];
+    let native = Project::of(&files);
+    native.write("medal.yml", "name: shop\ntargets: {dev: {type: duckdb, path: shop.duckdb}}\n");
+    for project in [dbt(&files), native] {
+        let vars = format!("{{word: {}}}", CANARIES[0].1);
+        let commands: [&[&str]; 4] = [
+            &["build", "--vars", &vars],
+            &["--log-format", "json", "--debug", "run", "--vars", &vars],
+            &["compile", "--vars", &vars],
+            &["docs", "generate", "--vars", &vars],
+        ];
+        assert_eq!(leaks(&project, &commands), [""; 0]);
+    }
+}
+
+#[test]
+fn a_password_that_stands_in_the_profile_is_in_no_excerpt_and_no_file() {
+    let word = "canary-7f3e";
+    let outputs = [
+        "{type: postgres, host: here, password: WORD}",
+        "{type: duckdb, path: shop.duckdb, pasword: 1, motherduck_token: 'WORD'}",
+        "{type: duckdb, path: shop.duckdb, threads: no, secrets: [{type: s3, key_id: me, secret: \"WORD\"}]}",
+        "{type: duckdb, path: shop.duckdb, attach: [{path: 'host=no.where password=WORD', type: postgres}]}",
+        "{type: duckdb, path: shop.duckdb, token: WORD, broken: [}",
+    ];
+    for output in outputs {
+        let project = dbt(&[("models/a.sql", "select 1 as id, '{{ target }}' as target")]);
+        let profile = format!("shop: {{target: dev, outputs: {{dev: {output}}}}}\n").replace("WORD", word);
+        let commands: [&[&str]; 4] =
+            [&["debug"], &["build"], &["--log-format", "json", "compile"], &["docs", "generate"]];
+        project.write("profiles.yml", &profile);
+        let mut all = Vec::new();
+        for arguments in commands {
+            all.push((format!("{arguments:?}"), project.medal(arguments).all()));
+        }
+        std::fs::remove_file(project.path().join("profiles.yml")).expect("the profile is there");
+        texts(project.path(), &mut all);
+        let leaked: Vec<_> = all.iter().filter(|(_, text)| text.contains(word)).collect();
+        assert!(leaked.is_empty(), "{output}: {leaked:?}");
+    }
 }
