@@ -172,7 +172,8 @@ def prepare_profiles(folder, options):
 
 def run_command(run, arguments):
     """Runs one command and takes down its cost and what it wrote to `target/`."""
-    (run.folder / "target" / "run_results.json").unlink(missing_ok=True)
+    if "retry" not in arguments:  # which goes on from them
+        (run.folder / "target" / "run_results.json").unlink(missing_ok=True)
     environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(arguments, cwd=run.folder, env=environment, capture_output=True, text=True)

@@ -46,6 +46,7 @@ use serde_json::{Value as Json, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::artifact::Invocation;
+use crate::artifact::manifest::Sql;
 use crate::cli::arguments::global::{GlobalOptions, LogFormat, LogLevel};
 use crate::cli::arguments::{
     Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions, SourceCommand,
@@ -128,7 +129,7 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
             if options.write_perf_info {
                 workspace::write_perf_info(context, &workspace, begin.elapsed())?;
             }
-            workspace::write_manifest(context, &workspace, &indexmap::IndexMap::new())?;
+            workspace::write_manifest(context, &workspace, Sql::default())?;
             context.reporter.found(&workspace.manifest, &workspace.project);
             Ok(Exit::Fine)
         }

@@ -82,10 +82,20 @@ impl<'a> Macros<'a> {
             meta,
             docs: Docs::new(docs),
             patch_path: properties.and_then(|properties| self.patch_path(&info.package, properties)),
-            arguments: properties.map_or_else(Vec::new, arguments),
+            arguments: self.arguments(info, properties),
             created_at: self.created_at,
             supported_languages: matches!(info.kind, MacroKind::Materialization { .. }).then_some(["sql"]),
         }
+    }
+
+    /// The arguments that YAML describes; with the flag `validate_macro_args`, else those that the macro takes.
+    fn arguments(&self, info: &'a MacroInfo, properties: Option<&'a MacroProperties>) -> Vec<Argument<'a>> {
+        let described = properties.map_or_else(Vec::new, described);
+        let flag = self.project.root().settings.flags.get("validate_macro_args");
+        if !described.is_empty() || flag != Some(&Json::Bool(true)) {
+            return described;
+        }
+        info.arguments.iter().map(|name| Argument { name, kind: None, description: "" }).collect()
     }
 
     fn calls(&self, info: &'a MacroInfo) -> Vec<&'a str> {
@@ -102,7 +112,7 @@ impl<'a> Macros<'a> {
     }
 }
 
-fn arguments(properties: &MacroProperties) -> Vec<Argument<'_>> {
+fn described(properties: &MacroProperties) -> Vec<Argument<'_>> {
     let written = properties.arguments.as_array().into_iter().flatten();
     let argument = |written| {
         let text = |key| Json::get(written, key).and_then(Json::as_str);

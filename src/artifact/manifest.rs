@@ -21,6 +21,15 @@ use crate::project::semantic::SemanticKind;
 
 const SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
 
+/// What is known of the SQL of nodes when the file is written.
+#[derive(Clone, Copy, Default)]
+pub struct Sql<'a> {
+    /// The nodes that were compiled, by id.
+    pub compiled: Option<&'a IndexMap<String, CompiledNode>>,
+    /// The ids of those whose SQL was sent, and is in a file below `target/run`, in order.
+    pub sent: &'a [&'a str],
+}
+
 /// The whole file: borrowed, and made while it is written.
 pub struct ManifestArtifact<'a> {
     nodes: Nodes<'a>,
@@ -28,18 +37,18 @@ pub struct ManifestArtifact<'a> {
     invocation: &'a Invocation,
 }
 
-/// `target/manifest.json`, with the SQL of those nodes that were compiled.
+/// `target/manifest.json`.
 pub fn manifest_json<'a>(
     manifest: &'a Manifest,
     project: &'a Project,
     files: &'a ProjectFiles,
     invocation: &'a Invocation,
-    compiled: &'a IndexMap<String, CompiledNode>,
+    sql: Sql<'a>,
 ) -> ManifestArtifact<'a> {
     let created_at = seconds(invocation.started_at);
     let tests = tests_by_node(manifest);
     ManifestArtifact {
-        nodes: Nodes { manifest, project, compiled, created_at, tests },
+        nodes: Nodes { manifest, project, sql, created_at, tests },
         macros: Macros { manifest, project, files, created_at },
         invocation,
     }
@@ -169,10 +178,9 @@ fn with_offset(time: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 pub mod tests {
-    use indexmap::IndexMap;
     use serde_json::{Map, Value as Json, json, to_value};
 
-    use super::manifest_json;
+    use super::{Sql, manifest_json};
     use crate::artifact::Invocation;
     use crate::compile::context::tests::{manifest, node};
     use crate::diagnostic::Diagnostics;
@@ -203,7 +211,7 @@ pub mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = ProjectFiles::new(folder.path());
         let (manifest, project) = (manifest(nodes), project(&files));
-        to_value(manifest_json(&manifest, &project, &files, &invocation(), &IndexMap::new())).unwrap()
+        to_value(manifest_json(&manifest, &project, &files, &invocation(), Sql::default())).unwrap()
     }
 
     #[test]

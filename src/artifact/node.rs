@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::artifact::config::FullConfig;
+use crate::artifact::manifest::Sql;
 use crate::artifact::parts::{self, Checksum, Columns, Constraint, Contract, DependsOn, Docs, Identity, NOTHING, Ref};
 use crate::artifact::{contract, sql};
-use crate::compile::CompiledNode;
 use crate::compile::context::alias;
 use crate::jinja::JsonMap;
 use crate::manifest::access;
@@ -20,7 +19,7 @@ use crate::project::Project;
 pub struct Nodes<'a> {
     pub manifest: &'a Manifest,
     pub project: &'a Project,
-    pub compiled: &'a IndexMap<String, CompiledNode>,
+    pub sql: Sql<'a>,
     /// Seconds since 1970: the start of the invocation, the same for all.
     pub created_at: f64,
     /// The generic tests of each node, by the node's id.
@@ -44,7 +43,7 @@ pub struct NodeEntry<'a> {
     group: Option<&'a str>,
     docs: Docs<'a>,
     patch_path: Option<&'a str>,
-    build_path: (),
+    build_path: Option<String>,
     unrendered_config: &'a JsonMap,
     created_at: f64,
     relation_name: Option<String>,
@@ -170,7 +169,7 @@ impl<'a> Nodes<'a> {
             group: access::group(self.manifest, node),
             docs: Docs::new(node.config.get("docs").and_then(Json::as_object)),
             patch_path: node.patch_path.as_deref(),
-            build_path: (),
+            build_path: self.sql.sent.binary_search(&node.id.as_str()).is_ok().then(|| self.file("run", node)),
             unrendered_config: node.config.unrendered(),
             created_at: self.created_at,
             relation_name: relation_name(node),
@@ -190,7 +189,7 @@ impl<'a> Nodes<'a> {
                 depends_on: MacrosOnly { macros },
             };
         }
-        let compiled = self.compiled.get(&node.id);
+        let compiled = self.sql.compiled.and_then(|compiled| compiled.get(&node.id));
         Code::Sql(Box::new(SqlCode {
             language: "sql",
             refs: parts::refs(&node.refs),
@@ -210,9 +209,14 @@ impl<'a> Nodes<'a> {
     }
 
     fn compiled_path(&self, node: &Node) -> Option<String> {
-        let target = &self.project.root().settings.target_path;
         let has_file = !matches!(node.kind, Kind::Snapshot);
-        has_file.then(|| format!("{target}/compiled/{}/{}", node.package, sql::path_of(node)))
+        has_file.then(|| self.file("compiled", node))
+    }
+
+    /// The file of a node's SQL in a folder below that of the artifacts.
+    fn file(&self, folder: &str, node: &Node) -> String {
+        let target = &self.project.root().settings.target_path;
+        format!("{target}/{folder}/{}/{}", node.package, sql::path_of(node))
     }
 
     fn own(&self, node: &'a Node) -> Own<'a> {

@@ -112,7 +112,7 @@ pub fn check_nodes(
         Exit::Unusable
     })?;
     if let Some(news) = request.memory.news().filter(|_| context.write_json) {
-        let secrets = workspace.project.environment.secrets();
+        let secrets = workspace.project.secrets_in_files();
         let written = make_target(&workspace.target_dir).and_then(|()| write_json(&path, &news, &secrets));
         written.map_err(|error| workspace::unwritable(context, &error))?;
     }

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::artifact;
+use crate::artifact::manifest::Sql;
 use crate::cli::arguments::{CompileOptions, Output};
 use crate::cli::execute;
 use crate::cli::remembered;
@@ -80,13 +81,13 @@ pub fn compile_all(
 
 /// Writes the SQL of compiled nodes, and the manifest with it.
 pub fn write(context: &Context, workspace: &Workspace, compiled: &IndexMap<String, CompiledNode>) -> Result<(), Exit> {
-    let secrets = workspace.project.environment.secrets();
+    let secrets = workspace.project.secrets_in_files();
     for (id, compiled) in compiled {
         let Some(node) = workspace.manifest.node(id) else { continue };
         artifact::sql::write_compiled(&workspace.target_dir, node, compiled, &secrets)
             .map_err(|error| workspace::unwritable(context, &error))?;
     }
-    workspace::write_manifest(context, workspace, compiled)
+    workspace::write_manifest(context, workspace, Sql { compiled: Some(compiled), ..Sql::default() })
 }
 
 fn print(context: &Context, node: Option<&Node>, sql: &str, output: Output) {

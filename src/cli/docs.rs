@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::artifact;
+use crate::artifact::manifest::Sql;
 use crate::cli::arguments::docs::{DocsCommand, GenerateOptions};
 use crate::cli::compile::{self, compile_all};
 use crate::cli::selection;
@@ -34,7 +35,7 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     context.reporter.found(&workspace.manifest, &workspace.project);
     let compiled = if options.no_compile {
-        workspace::write_manifest(context, &workspace, &IndexMap::new())?;
+        workspace::write_manifest(context, &workspace, Sql::default())?;
         IndexMap::new()
     } else {
         let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
@@ -73,7 +74,7 @@ fn read_catalog(context: &Context, workspace: &Workspace, selected: &NodeSet) ->
 fn write_catalog(context: &Context, workspace: &Workspace, catalog: &Catalog, selected: &NodeSet) -> Result<(), Exit> {
     let artifact = artifact::catalog::catalog_json(catalog, &workspace.manifest, selected, &context.invocation);
     let path = workspace.target_dir.join("catalog.json");
-    let secrets = workspace.project.environment.secrets();
+    let secrets = workspace.project.secrets_in_files();
     artifact::write::write_json(&path, &artifact, &secrets).map_err(|error| workspace::unwritable(context, &error))?;
     context.reporter.note(&format!("Catalog written to {}", context.files.shown(&path)));
     Ok(())

@@ -13,6 +13,6 @@ pub fn write(context: &Context, workspace: &Workspace, checked: &Checked, result
     let lineage = lineage(manifest, checked, &project.target.database);
     let facts = Facts { project, manifest, lineage: &lineage, invocation: &context.invocation };
     let written =
-        write_lines(&target_dir.join("openlineage.ndjson"), &runs(&facts, results), &project.environment.secrets());
+        write_lines(&target_dir.join("openlineage.ndjson"), &runs(&facts, results), &project.secrets_in_files());
     written.map_err(|error| workspace::unwritable(context, &error))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
+use crate::artifact::manifest::Sql;
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::check::CheckFirstOptions;
 use crate::cli::arguments::publish::PublishOptions;
@@ -365,7 +366,7 @@ pub fn write(
     if !context.write_json {
         return Ok(());
     }
-    let secrets = workspace.project.environment.secrets();
+    let secrets = workspace.project.secrets_in_files();
     let unwritable = |error: std::io::Error| workspace::unwritable(context, &error);
     for (id, compiled) in compiled {
         if let Some(node) = workspace.manifest.node(id) {
@@ -387,5 +388,8 @@ pub fn write(
     let path = workspace.target_dir.join("run_results.json");
     artifact::write::write_json(&path, &artifact, &secrets).map_err(unwritable)?;
     artifact::history::add(&workspace.target_dir, &invocation, results).map_err(unwritable)?;
-    workspace::write_manifest(context, workspace, compiled)
+    let mut sent: Vec<&str> =
+        results.outcomes.iter().filter(|outcome| outcome.sent.is_some()).map(|outcome| outcome.node.as_str()).collect();
+    sent.sort_unstable();
+    workspace::write_manifest(context, workspace, Sql { compiled: Some(compiled), sent: &sent })
 }

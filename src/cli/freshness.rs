@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Value as Json, json};
 
 use crate::artifact;
+use crate::artifact::manifest::Sql;
 use crate::cli::arguments::FreshnessOptions;
 use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -91,12 +92,12 @@ fn write(
     checked: &[Checked],
     begin: Instant,
 ) -> Result<(), Exit> {
-    let secrets = workspace.project.environment.secrets();
+    let secrets = workspace.project.secrets_in_files();
     let artifact = artifact::sources::sources_json(checked, begin.elapsed(), &workspace.manifest, &context.invocation);
     let path = options.output.clone().unwrap_or_else(|| workspace.target_dir.join("sources.json"));
     if context.write_json || options.output.is_some() {
         let written = artifact::write::write_json(&path, &artifact, &secrets);
         written.map_err(|error| workspace::unwritable(context, &error))?;
     }
-    workspace::write_manifest(context, workspace, &indexmap::IndexMap::new())
+    workspace::write_manifest(context, workspace, Sql::default())
 }

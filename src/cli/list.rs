@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
+use crate::artifact::manifest::Sql;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::{declared, unit_test};
 use crate::cli::arguments::{ListOptions, ListOutput};
@@ -86,8 +86,7 @@ fn line(manifest: &Manifest, id: &str, output: ListOutput) -> Option<String> {
 /// dbt's objects, with the layer of a node, which dbt does not know.
 fn objects(workspace: &Workspace, selected: &NodeSet, keys: &[String]) -> Vec<String> {
     let Workspace { manifest, project, .. } = workspace;
-    let compiled = IndexMap::new();
-    let nodes = Nodes { manifest, project, compiled: &compiled, created_at: 0.0, tests: tests_by_node(manifest) };
+    let nodes = Nodes { manifest, project, sql: Sql::default(), created_at: 0.0, tests: tests_by_node(manifest) };
     let object = |id: &String| {
         let json = if let Some(node) = manifest.node(id) {
             let mut json = match node.unit_test() {

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::Relation;
 use crate::artifact;
+use crate::artifact::manifest::Sql;
 use crate::cli::arguments::docs::ServeOptions;
 use crate::cli::lineage;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
@@ -31,7 +32,8 @@ pub fn write(
 ) -> Result<(), Exit> {
     let Workspace { project, manifest, target_dir, .. } = workspace;
     let unwritable = |error| workspace::unwritable(context, &error);
-    let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
+    let sql = Sql { compiled: Some(compiled), ..Sql::default() };
+    let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, sql);
     let artifact = serde_json::to_value(artifact).map_err(|error| unwritable(error.into()))?;
     let [catalog, results, freshness] = ["catalog", "run_results", "sources"].map(|name| last(target_dir, name));
     let layers = manifest.nodes.values().filter_map(|node| Some((node.id.as_str(), node.layer.as_deref()?)));
@@ -51,7 +53,7 @@ pub fn write(
         layer_of: layers.collect(),
         column_lineage: column_lineage(&lineage),
     };
-    site::write::write(target_dir, &facts, &project.environment.secrets()).map_err(unwritable)?;
+    site::write::write(target_dir, &facts, &project.secrets_in_files()).map_err(unwritable)?;
     let page = target_dir.join(FOLDER).join("index.html");
     context.reporter.note(&format!("Docs written to {}, which a browser opens", context.files.shown(&page)));
     Ok(())

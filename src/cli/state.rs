@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::artifact;
@@ -60,8 +59,8 @@ pub fn artifact(context: &Context, folder: &Path, name: &str) -> Result<Option<J
 
 fn changes(context: &Context, workspace: &Workspace, old: &Json) -> crate::manifest::state::Changes {
     let Workspace { manifest, project, .. } = workspace;
-    let nothing = IndexMap::new();
-    let now = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, &nothing);
+    let sql = artifact::manifest::Sql::default();
+    let now = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, sql);
     artifact::state::changes(old, &serde_json::to_value(now).unwrap_or_default())
 }
 

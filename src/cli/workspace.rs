@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use serde_json::json;
 
 use crate::adapter::{Adapter, AdapterError};
+use crate::artifact::manifest::Sql;
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::state::StateOptions;
 use crate::cli::columns;
@@ -123,7 +124,7 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     layer::verdicts(&manifest, &project.layers, today(context), &mut sink);
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
-    context.reporter.add_secrets(secrets_of(&project));
+    context.reporter.add_secrets(project.secrets());
     let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
     let (project, manifest) = (Arc::new(project), Arc::new(manifest));
     let mut workspace = Workspace { project, manifest, target_dir, deferral, classified: Arc::default() };
@@ -134,26 +135,6 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
         true => Err(Exit::Failed),
         false => Ok(workspace),
     }
-}
-
-/// Values of the profile that must not be shown: those whose names say that they are secret.
-pub fn secrets_of(project: &Project) -> Vec<String> {
-    let words = ["secret", "token", "passw", "private_key", "credential"];
-    let secret = |name: &str| words.iter().any(|word| name.to_lowercase().contains(word));
-    let mut found = Vec::new();
-    let mut open: Vec<(bool, &serde_json::Value)> =
-        project.target.settings.iter().map(|(name, value)| (secret(name), value)).collect();
-    while let Some((hidden, value)) = open.pop() {
-        match value {
-            serde_json::Value::String(text) if hidden && text.len() > 3 => found.push(text.clone()),
-            serde_json::Value::Array(items) => open.extend(items.iter().map(|item| (hidden, item))),
-            serde_json::Value::Object(map) => {
-                open.extend(map.iter().map(|(name, value)| (secret(name) || (hidden && name != "type"), value)));
-            }
-            _ => {}
-        }
-    }
-    found
 }
 
 /// Shows diagnostics; true if the command must not go on.
@@ -346,17 +327,13 @@ pub fn select_of(
 }
 
 /// Writes `manifest.json` and its empty companion.
-pub fn write_manifest(
-    context: &Context,
-    workspace: &Workspace,
-    compiled: &IndexMap<String, CompiledNode>,
-) -> Result<(), Exit> {
+pub fn write_manifest(context: &Context, workspace: &Workspace, sql: Sql) -> Result<(), Exit> {
     if !context.write_json {
         return Ok(());
     }
     let Workspace { project, manifest, target_dir, .. } = workspace;
-    let secrets = project.environment.secrets();
-    let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, compiled);
+    let secrets = project.secrets_in_files();
+    let artifact = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, sql);
     let manifest_written = artifact::write::make_target(target_dir)
         .and_then(|()| artifact::write::write_json(&target_dir.join("manifest.json"), &artifact, &secrets));
     let semantic = target_dir.join("semantic_manifest.json");
