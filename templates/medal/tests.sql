@@ -57,12 +57,12 @@
 {% test row_count_anomaly(model, deviations=5, min_builds=14) -%}
   {%- set nodes = graph.nodes.values() | selectattr('relation_name', 'equalto', model | string) | list if execute else [] -%}
   {%- set id = (nodes | first).unique_id if nodes else '' -%}
-  {%- set ledger = dbt.ledger_relation('nodes', (nodes | first).database if nodes else none) -%}
-  with built as (
-    select rows_out from {{ ledger }} where model = {{ dbt.ledger_value(id) }} and status = 'success' and rows_out is not null
+  {%- set ledger = dbt.ledger_relation('publications', (nodes | first).database if nodes else none) -%}
+  with published as (
+    select rows from {{ ledger }} where model = {{ dbt.ledger_value(id) }} and state = 'published' and rows is not null
   ),
   usual as (
-    select median(rows_out) as middle, mad(rows_out) as deviation, count(*) as builds from built
+    select median(rows) as middle, mad(rows) as deviation, count(*) as builds from published
   )
   select n_rows, middle, deviation
   from usual, (select count(*) as n_rows from {{ model }}) as counted

@@ -214,4 +214,11 @@ fn a_row_count_far_from_the_usual_one_is_an_anomaly() {
         project.ends(i32::from(n == 500), &["build", "--select", "orders", "--vars", &format!("n: {n}")]);
     }
     assert_eq!(project.query("select count(*) from main.orders"), "99");
+    // The rows of the table count, not those that a build adds.
+    let adds = "{{ config(materialized='incremental') }} select i as id from range({{ var('n') }}) as t(i)
+        {% if is_incremental() %} where i > (select max(id) from {{ this }}) {% endif %}";
+    project.write("models/silver/orders.sql", adds);
+    for n in [100, 101, 102, 103] {
+        project.ends(0, &["build", "--select", "orders", "--vars", &format!("n: {n}")]);
+    }
 }
