@@ -16,7 +16,10 @@ PROJECT = {
 }
 INCREMENTAL = "{{ config(materialized='incremental'%s) }}"
 
-# name, files, the commands, the query, what must come out of it
+LANDING = "{{ config(materialized='%s', post_hook=%s) }} select * from {{ source('landing', 'orders') }}"
+HOOK = "\"copy (select 2 as id) to 'landing/b.csv'\""
+
+# name, files, the commands, the query, what must come out of it, and what only medal has
 LOSSES = [
     (
         "what a model reads is empty",
@@ -51,10 +54,27 @@ LOSSES = [
         [["build"], ["build", "--vars", "customer: 'null'"]],
         "select count(*) from orders where customer is null", 0,
     ),
+    (
+        "a row that comes years late",
+        {"models/raw_events.sql": "{{ config(event_time='at_time') }} select 1 as id, timestamp '2024-05-01' as at_time, 'a' as _batch_id"
+            + "{% if var('late', false) %} union all select 2, timestamp '2024-06-01', 'b'{% endif %}",
+         "models/yearly.sql": "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at_time',"
+            + " begin='2024-01-01', batch_size='year') }} select * from {{ ref('raw_events') }}"},
+        [["build"], ["build", "--vars", "late: true"]],
+        "select count(*) from yearly", 2,
+    ),
+    (
+        "a file that lands between two models",
+        {"models/orders.sql": LANDING % ("table", HOOK), "models/other.sql": LANDING % ("table", "[]"), "landing/a.csv": "id\n1\n",
+         "models/sources.yml": "sources: [{name: landing, tables: [{name: orders, meta: {external_location: landing/*.csv}}]}]\n"},
+        [["build"]],
+        "select (select count(*) from other) - (select count(*) from orders)", 0,
+        {"models/orders.sql": LANDING % ("ingest", HOOK), "models/other.sql": LANDING % ("ingest", "[]")},
+    ),
 ]
 
 
-def result(tool, files, steps, query):
+def result(tool, files, steps, query, own):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
 
@@ -63,7 +83,7 @@ def result(tool, files, steps, query):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text)
 
-        write(PROJECT | files)
+        write(PROJECT | files | own)
         codes = []
         for step in steps:
             if isinstance(step, dict):
@@ -82,8 +102,11 @@ def main():
     tools = vars(parser.parse_args())
     lost = False
     print(f"{'':46} {'expected':>8} {'dbt':>14} {'medal':>14}")
-    for name, files, steps, query, expected in LOSSES:
-        found = {tool: result(str(pathlib.Path(path).resolve()) if "/" in path else path, files, steps, query) for tool, path in tools.items()}
+    for name, files, steps, query, expected, *own in LOSSES:
+        found = {}
+        for tool, path in tools.items():
+            path = str(pathlib.Path(path).resolve()) if "/" in path else path
+            found[tool] = result(path, files, steps, query, own[0] if own and tool == "medal" else {})
         lost |= found["medal"][0] != expected
         cells = [f"{value} (exit {code})" for value, code in found.values()]
         print(f"{name:46} {expected:>8} {cells[0]:>14} {cells[1]:>14}")

@@ -9,6 +9,7 @@ pub mod exposures;
 pub mod freshness;
 pub mod hooks;
 pub mod journal;
+mod late;
 pub mod ledger;
 pub mod microbatch;
 pub mod node;

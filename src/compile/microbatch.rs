@@ -102,6 +102,19 @@ pub fn batches(settings: &Settings, request: &Request, now: DateTime<Utc>, is_in
     batches
 }
 
+/// Batches with those that some moments are in. Nothing before `begin` is built.
+pub fn with_touched(mut batches: Vec<Batch>, touched: &[DateTime<Utc>], settings: &Settings) -> Vec<Batch> {
+    let size = settings.batch_size;
+    for start in touched.iter().map(|moment| floor(*moment, size)).filter(|start| *start >= floor(settings.begin, size))
+    {
+        if !batches.iter().any(|batch| batch.start == start) {
+            batches.push(Batch { start, end: step(start, size, 1), size });
+        }
+    }
+    batches.sort();
+    batches
+}
+
 /// The start of the batch that a moment is in.
 fn floor(time: DateTime<Utc>, size: BatchSize) -> DateTime<Utc> {
     let date = match size {

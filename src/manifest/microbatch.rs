@@ -145,7 +145,8 @@ fn mistakes(node: &Node) -> Vec<(&'static str, String)> {
         }
         None => wrong("batch_size", "needs a `batch_size`: hour, day, month or year".to_string()),
     }
-    if let Some(other) = config.get("lookback").filter(|value| !value.is_i64()) {
+    let is_lookback = |value: &Json| value.is_i64() || node.layer.is_some() && value == "auto";
+    if let Some(other) = config.get("lookback").filter(|value| !is_lookback(value)) {
         wrong("lookback", format!("has the `lookback` {other}, which is not a whole number of batches"));
     }
     if let Some(other) = config.get("concurrent_batches").filter(|value| !value.is_boolean()) {

@@ -28,8 +28,12 @@ impl Worker {
         let earlier = self.session.batches.earlier.get(&node.id);
         let is_incremental = earlier.is_some() || self.is_incremental(node);
         let todo = match earlier {
-            Some(earlier) => earlier.failed.clone(),
-            None => self.batches(node, is_incremental),
+            Some(earlier) => Ok((earlier.failed.clone(), None)),
+            None => self.with_late(node, self.batches(node, is_incremental), is_incremental),
+        };
+        let (todo, arrived) = match todo {
+            Ok(todo) => todo,
+            Err(problem) => return timer.failed(None, problem),
         };
         let (mut progress, mut batch_sql, mut problems) = (Progress::default(), Vec::new(), Vec::new());
         for (at, batch) in todo.iter().enumerate() {
@@ -49,7 +53,13 @@ impl Worker {
                 }
             }
         }
-        let (status, message) = verdict(&progress);
+        if let Some(arrived) = arrived.filter(|_| progress.failed.is_empty()) {
+            problems.extend(self.note_arrived(node, &arrived).err());
+        }
+        let (status, message) = match problems.first() {
+            Some(problem) if progress.failed.is_empty() => (Status::Error, problem.message.clone()),
+            _ => verdict(&progress),
+        };
         progress.successful.extend(earlier.into_iter().flat_map(|earlier| &earlier.successful));
         let outcome = timer.ended(status, Some(message));
         Outcome { failures: Some(0), batches: Some(progress), batch_sql, diagnostics: problems, ..outcome }

@@ -79,3 +79,46 @@ fn a_seed_is_loaded_by_the_names_of_its_columns() {
     project.ends(0, &["seed"]);
     assert_eq!(project.query("select id, val from rates"), "1|100");
 }
+
+#[test]
+fn a_row_that_comes_after_years_reaches_its_batch() {
+    let model = |config: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='happened', begin='2024-01-01', \
+             batch_size='year'{config}) }}}} select id, happened, _batch_id from {{{{ ref('bronze_events') }}}}"
+        )
+    };
+    let project = Project::of(&[
+        (
+            "medal.yml",
+            "name: shop\ntarget: dev\ntargets: {dev: {type: duckdb, path: shop.duckdb}}\nlayers:\n  bronze: {paths: [models/bronze], reads: [source]}\n  silver: {paths: [models/silver], reads: [bronze]}\n",
+        ),
+        (
+            "models/bronze/bronze_events.sql",
+            "{{ config(materialized='ingest', event_time='happened') }} select * from {{ source('landing', 'events') }}",
+        ),
+        (
+            "models/sources.yml",
+            "sources: [{name: landing, tables: [{name: events, meta: {medal: {location: 'landing/*.csv'}}, columns: [{name: id, data_type: int}, {name: happened, data_type: timestamp}]}]}]\n",
+        ),
+        ("models/silver/events.sql", &model("")),
+        ("models/silver/recent.sql", &model(", lookback=1")),
+        ("landing/1.csv", "id,happened\n1,2024-01-01 10:00:00\n2,2025-01-03 10:00:00\n"),
+    ]);
+    project.ends(0, &["build"]);
+    // One that is years late, one for a year that has not come, and one before the first batch.
+    project
+        .write("landing/2.csv", "id,happened\n3,2024-01-02 12:00:00\n4,2123-01-01 00:00:00\n5,2023-12-31 00:00:00\n");
+    project.ends(0, &["build"]);
+    let ids = |table: &str| project.query(&format!("select string_agg(id, ',' order by id) from {table}"));
+    assert_eq!((ids("events"), ids("recent")), ("1,2,3,4".to_string(), "1,2".to_string()));
+    // What was there is not built again.
+    project.ends(0, &["build"]);
+    let results = project.json("target/run_results.json");
+    let batches = |name: &str| {
+        let all = results["results"].as_array().expect("there are results").iter();
+        let own = all.filter(|result| result["unique_id"] == format!("model.shop.{name}").as_str());
+        own.map(|result| result["batch_results"]["successful"].as_array().map_or(0, Vec::len)).sum::<usize>()
+    };
+    assert_eq!((batches("events"), batches("recent")), (2, 2));
+}
