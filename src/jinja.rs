@@ -182,6 +182,10 @@ pub trait Host: Send + Sync {
     fn load_seed(&self, relation: &Relation) -> Result<u64, HostError> {
         Err(unavailable("adapter.load_seed"))
     }
+    /// `load_agate_table()`: the rows of the node's CSV file, with the types that the seed gets.
+    fn seed_rows(&self) -> Result<Rows, HostError> {
+        Err(unavailable("load_agate_table"))
+    }
     /// `adapter.<name>(…)` for what has no method of its own; `None` if there is no such method.
     fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
         None

@@ -133,6 +133,16 @@ impl NodeHost {
         &self.session.manifest
     }
 
+    /// The file of the seed that is built.
+    fn seed(&self, function: &str) -> Result<SeedFile, HostError> {
+        let infer_types = !self.session.project.is_native();
+        self.node().and_then(|node| SeedFile::of(node, infer_types)).ok_or_else(|| HostError {
+            kind: ErrorKind::Runtime,
+            message: format!("`{function}` works only while a seed is built"),
+            help: None,
+        })
+    }
+
     /// What the node's materialization is told by its configuration.
     fn settings(&self, read: impl FnOnce(&Node) -> Result<Json, Vec<Diagnostic>>) -> Result<Json, HostError> {
         let node = self.node().ok_or_else(|| unavailable("the settings of a model"))?;
@@ -421,14 +431,7 @@ impl Host for NodeHost {
     }
 
     fn load_seed(&self, relation: &Relation) -> Result<u64, HostError> {
-        let infer_types = !self.session.project.is_native();
-        let Some(seed) = self.node().and_then(|node| SeedFile::of(node, infer_types)) else {
-            return Err(HostError {
-                kind: ErrorKind::Runtime,
-                message: "`adapter.load_seed` works only while a seed is built".to_string(),
-                help: None,
-            });
-        };
+        let seed = self.seed("adapter.load_seed")?;
         let load = self.engine("", |connection| {
             if !connection.in_transaction() {
                 connection.begin()?;
@@ -440,6 +443,16 @@ impl Host for NodeHost {
         Ok(rows)
     }
 
+    fn seed_rows(&self) -> Result<Rows, HostError> {
+        let seed = self.seed("load_agate_table")?;
+        let table = Relation::temporary("__medal__agate_table");
+        let sql = format!("select * from {}", table.render());
+        self.engine(&sql, |connection| {
+            connection.load_seed(&table, &seed)?;
+            connection.query(&sql)
+        })
+    }
+
     fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
         let settings = &self.session.project.target.settings;
         let text = || args.first().and_then(Json::as_str).unwrap_or_default();
@@ -447,6 +460,11 @@ impl Host for NodeHost {
             "external_root" => Some(Ok(settings.get("external_root").cloned().unwrap_or(json!(".")))),
             "is_ducklake" => {
                 Some(Ok(json!(adapter::lakes(&self.session.project.target).iter().any(|lake| lake == text()))))
+            }
+            "get_seed_file_path" => {
+                let id = args.first().and_then(|model| model["unique_id"].as_str()).unwrap_or_default();
+                let seed = self.manifest().node(id).and_then(|node| SeedFile::of(node, true));
+                Some(Ok(seed.map_or(Json::Null, |seed| json!(seed.path.to_string_lossy()))))
             }
             "disable_transactions" => Some(Ok(settings.get(name).cloned().unwrap_or(json!(false)))),
             "escape_sql_string" => Some(Ok(json!(text().replace('\'', "''")))),

@@ -162,6 +162,11 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         }
         "valid_incremental_strategies" => strategies(),
         "get_incremental_strategy_macro" => incremental_strategy(render, &args),
+        "convert_type" => Ok(Table::seed_type(&args.value(0, "agate_table")?, args.value(1, "col_idx")?)),
+        "convert_datetimes_to_strs" => args.value(0, "table"),
+        "batch_id_for_model" => Ok(Value::from(batch_id(&args.value(0, "model")?))),
+        // Catalogs of `catalogs.yml` are for warehouses that have any.
+        "build_catalog_relation" => Ok(nothing()),
         "load_seed" => host.load_seed(&relation(&args, 0, "relation")?).map(Value::from).map_err(from_host),
         "already_exists" => {
             let found = existing(render, None, Some(&args.shown(0, "schema")?), &args.shown(1, "table")?)?;
@@ -186,6 +191,13 @@ fn method(state: &mut State, render: &Arc<Render>, name: &str, args: Arguments) 
         }
         _ => other(render, name, &args),
     }
+}
+
+/// What the temporary tables of a batch have in their names: the digits of its start.
+fn batch_id(model: &Value) -> String {
+    let batch = model.get_attr("batch").unwrap_or_default();
+    let start = batch.get_attr("event_time_start").map(|start| python::text(&start)).unwrap_or_default();
+    start.replace(['-', ':', '+'], "").replace(' ', "_")
 }
 
 /// A method that the host may know.

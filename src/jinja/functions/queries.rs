@@ -4,7 +4,7 @@ use minijinja::{Error, State, Value};
 
 use crate::adapter::rows::Rows;
 use crate::jinja::collections::{Dict, List};
-use crate::jinja::error;
+use crate::jinja::error::from_host;
 use crate::jinja::functions::Arguments;
 use crate::jinja::objects::table::Table;
 use crate::jinja::render::{lock, render};
@@ -46,10 +46,9 @@ pub fn load_result(state: &mut State, args: Arguments) -> Result<Value, Error> {
     Ok(found.unwrap_or_else(|| Value::from(())))
 }
 
-/// `load_agate_table()`: seeds are loaded by the engine, not through a template.
-pub fn load_agate_table(_state: &mut State, _args: Arguments) -> Result<Value, Error> {
-    let help = Some("use `adapter.load_seed(relation)`".to_string());
-    Err(error::raise(crate::jinja::ErrorKind::Unsupported, "`load_agate_table` is not supported", help))
+/// `load_agate_table()`: the rows of the seed that is built.
+pub fn load_agate_table(state: &mut State, _args: Arguments) -> Result<Value, Error> {
+    Ok(Table::value(&render(state)?.host.seed_rows().map_err(from_host)?))
 }
 
 /// What the engine said about a statement; prints as its message.

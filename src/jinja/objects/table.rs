@@ -74,6 +74,22 @@ impl Table {
         })
     }
 
+    /// `adapter.convert_type(table, index)`: the type that dbt gives a column of a seed.
+    pub fn seed_type(table: &Value, index: Value) -> Value {
+        let table = table.downcast_object_ref::<Table>();
+        let Some(kind) = table.and_then(|table| table.types.get(index.as_usize()?)) else { return Value::from(()) };
+        Value::from(match kind.to_uppercase().as_str() {
+            kind if kind.ends_with("INT") || kind.ends_with("INTEGER") => "integer",
+            "DOUBLE" | "FLOAT" => "float8",
+            kind if kind.starts_with("DECIMAL") => "float8",
+            "BOOLEAN" => "boolean",
+            "DATE" => "date",
+            kind if kind.starts_with("TIMESTAMP") => "timestamp without time zone",
+            "TIME" | "INTERVAL" => "time",
+            _ => "text",
+        })
+    }
+
     fn row(&self, row: &[Value]) -> Value {
         Value::from_object(Named { names: self.names.clone(), values: row.to_vec() })
     }

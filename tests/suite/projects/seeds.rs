@@ -77,3 +77,41 @@ fn a_seed_of_a_header_alone_is_an_empty_table() {
     project.ends(0, &["seed"]);
     assert_eq!(project.query("select count(*) as n from texts"), "0");
 }
+
+#[test]
+fn a_seed_materialization_of_ones_own_gets_the_rows_and_types_of_the_file() {
+    let materialization = "{% materialization seed, adapter='duckdb' %}
+{%- set rows = load_agate_table() -%}
+{%- do store_result('agate_table', response='OK', agate_table=rows) -%}
+{{ run_hooks(pre_hooks) }}
+{%- set old = adapter.get_relation(database=database, schema=schema, identifier=model['alias']) -%}
+{%- set sql = create_csv_table(model, rows) if old is none else reset_csv_table(model, should_full_refresh(), old, rows) -%}
+{%- set filled = load_csv_rows(model, rows) if rows.rows | length > 0 -%}
+{% call statement('main') %}
+create or replace table told as select '{{ sql }}' as sql, '{{ rows.column_names | join(' ') }}' as names,
+{{ rows.rows | length }} as n, {{ adapter.get_seed_file_path(model).endswith('seeds/s.csv') }} as path,
+'{{ adapter.convert_type(rows, 1) }}' as kind, {{ rows.columns[2].values()[0] }} as amount, '{{ adapter.batch_id_for_model(model) }}' as batch
+{% endcall %}
+{{ run_hooks(post_hooks) }}{% do adapter.commit() %}
+{{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}";
+    let project = dbt(&[
+        ("seeds/s.csv", "id,day,amount,name\n1,2024-01-05,1.5,a\n2,,2,b\n"),
+        ("macros/seed.sql", materialization),
+        ("models/a.sql", "select 1 as id"),
+    ]);
+    project.ends(0, &["seed"]);
+    assert_eq!(project.query("select id, day, amount, name from s order by id"), "1|2024-01-05|1.5|a\n2|null|2.0|b");
+    assert_eq!(
+        project.query("select names, n, path, kind, amount, batch from told"),
+        "id day amount name|2|true|date|1.5|"
+    );
+    assert!(
+        project
+            .query("select sql from told")
+            .ends_with("(\"id\" integer, \"day\" date, \"amount\" float8, \"name\" text)")
+    );
+    project.ends(0, &["seed"]);
+    project.ends(0, &["seed", "--full-refresh"]);
+    assert_eq!(project.query("select count(*) as n from s"), "2");
+}
