@@ -60,7 +60,8 @@ fn converted(text: &str, args: &[Value]) -> Result<(String, Vec<Value>), Error> 
     Ok((out, args))
 }
 
-fn shown(value: &Value, conversion: &str) -> Result<String, Error> {
+/// A value as `!s`, `!r` or `!a` shows it.
+pub fn shown(value: &Value, conversion: &str) -> Result<String, Error> {
     match conversion {
         "s" => Ok(python::text(value)),
         "r" | "a" => {

@@ -6,6 +6,7 @@ use minijinja::{Error, State, Value};
 
 use crate::jinja::collections::{self, List};
 use crate::jinja::error::runtime;
+use crate::jinja::format;
 use crate::jinja::functions::Arguments;
 use crate::jinja::limits;
 use crate::jinja::methods;
@@ -182,15 +183,33 @@ fn format_percent(format: &str, value: &Value) -> Result<Value, Error> {
     printf(format, args).map(Value::from)
 }
 
-/// The text with the values in their places; as in Python, `%d` takes the whole part of any number.
+/// The text with the values in their places; as in Python, `%d` takes the whole part of any number, and `%r` shows a
+/// value as code.
 pub fn printf(format: &str, mut args: Vec<Value>) -> Result<String, Error> {
-    let rest = format.replace("%%", "");
-    for (place, arg) in rest.split('%').skip(1).zip(&mut args) {
-        let conversion = place.chars().find(|c| c.is_ascii_alphabetic());
-        let float = f64::try_from(arg.clone()).ok().filter(|float| float.abs() < 1e18 && !arg.is_integer());
-        if let (Some('d' | 'i'), Some(float)) = (conversion, float) {
-            *arg = Value::from(float.trunc() as i64);
+    let mut shown = String::new();
+    let mut args_left = args.iter_mut();
+    let mut rest = format;
+    while let Some((before, place)) = rest.split_once('%') {
+        shown.push_str(before);
+        shown.push('%');
+        let at = place.find(|c: char| c == '%' || c.is_ascii_alphabetic()).unwrap_or(place.len());
+        let (flags, end) = place.split_at(at);
+        let conversion = end.chars().next();
+        shown.push_str(flags);
+        match (conversion, if conversion == Some('%') { None } else { args_left.next() }) {
+            (Some('d' | 'i'), Some(arg)) if !arg.is_integer() => {
+                let float = f64::try_from(arg.clone()).ok().filter(|float| float.abs() < 1e18);
+                *arg = float.map_or(arg.clone(), |float| Value::from(float.trunc() as i64));
+                shown.extend(conversion);
+            }
+            (Some('r' | 'a'), Some(arg)) if !flags.starts_with('(') => {
+                *arg = Value::from(format::shown(arg, "r")?);
+                shown.push('s');
+            }
+            _ => shown.extend(conversion),
         }
+        rest = &end[conversion.map_or(0, char::len_utf8)..];
     }
-    minijinja::formatting::format(FormatStyle::Printf, format, &args)
+    shown.push_str(rest);
+    minijinja::formatting::format(FormatStyle::Printf, &shown, &args)
 }

@@ -317,6 +317,14 @@ fn what_never_ends_or_grows_without_end_is_an_error() {
 }
 
 #[test]
+fn percent_formats_as_python_does() {
+    let files = ProjectFiles::new(env!("CARGO_MANIFEST_DIR"));
+    let library = library(&files);
+    let text = "{{ '%r|%5s|%-4d|%05.2f|100%%|%s' % ('q', 'a', 7.9, 3.14159, ['x']) }} {{ '%(k)s' % {'k': 1} }}";
+    assert_eq!(render(&library, world(), text).unwrap(), "'q'|    a|7   |03.14|100%|['x'] 1");
+}
+
+#[test]
 fn one_expression_alone_in_yaml_keeps_its_type() {
     let files = ProjectFiles::new(env!("CARGO_MANIFEST_DIR"));
     let library = library(&files);
