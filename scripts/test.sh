@@ -23,5 +23,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 step "the docs site, in a browser"
 scripts/test_site.sh
 
+step "the lakehouse, with the readers of others"
+scripts/test_lake.sh
+
 step "the README's commands, in a copy of the checkout's example"
 scripts/start.sh

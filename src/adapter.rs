@@ -3,11 +3,14 @@
 pub mod binder;
 pub mod difference;
 pub mod duckdb;
+#[cfg(feature = "lake")]
+pub mod lake;
+mod printed;
 pub mod relation;
 pub mod rows;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -45,7 +48,7 @@ pub struct SqlPosition {
 pub struct Target {
     pub profile_name: String,
     pub name: String,
-    /// `duckdb`.
+    /// `duckdb` or `datafusion`.
     pub kind: String,
     pub database: String,
     pub schema: String,
@@ -76,10 +79,13 @@ pub struct SeedLoad {
 }
 
 /// The types of targets.
-pub const KINDS: [&str; 1] = ["duckdb"];
+#[cfg(feature = "lake")]
+pub const KINDS: &[&str] = &["duckdb", "datafusion"];
+#[cfg(not(feature = "lake"))]
+pub const KINDS: &[&str] = &["duckdb"];
 
 /// The keys that a target may have.
-pub const TARGET_KEYS: [&str; 14] = [
+pub const TARGET_KEYS: [&str; 17] = [
     "type",
     "threads",
     "path",
@@ -94,6 +100,9 @@ pub const TARGET_KEYS: [&str; 14] = [
     "retries",
     "external_root",
     "keep_open",
+    "storage_options",
+    "memory_limit",
+    "temp_directory",
 ];
 
 /// Keys of dbt-duckdb that stand for something that is not here. They may be empty.
@@ -113,10 +122,25 @@ pub fn lakes(target: &Target) -> Vec<String> {
     duckdb::lakes(&target.settings)
 }
 
+/// The name of the database of a target that does not name one: that of its file or folder.
+///
+/// `data/shop.duckdb` is `shop`; what is in memory is `memory`.
+pub fn default_database(kind: &str, settings: &Map<String, Json>) -> String {
+    let path = settings.get("path").and_then(Json::as_str).unwrap_or(":memory:");
+    let none = if kind == "duckdb" { "memory" } else { "lake" };
+    if path.starts_with(":memory:") {
+        return none.to_string();
+    }
+    let path = path.split('?').next().unwrap_or(path);
+    Path::new(path).file_stem().map_or_else(|| none.to_string(), |stem| stem.to_string_lossy().into_owned())
+}
+
 /// Opens the warehouse of a target.
 pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {
     match target.kind.as_str() {
         "duckdb" => Ok(Box::new(duckdb::open(target)?)),
+        #[cfg(feature = "lake")]
+        "datafusion" => Ok(Box::new(lake::open(target)?)),
         _ => Err(unknown_kind(target)),
     }
 }
@@ -125,6 +149,8 @@ pub fn connect(target: &Target) -> Result<Box<dyn Adapter>, AdapterError> {
 pub fn look(target: &Target) -> Result<Option<Arc<dyn Adapter>>, AdapterError> {
     match target.kind.as_str() {
         "duckdb" => Ok(duckdb::look(target)?.map(|engine| Arc::new(engine) as Arc<dyn Adapter>)),
+        #[cfg(feature = "lake")]
+        "datafusion" => Ok(lake::look(target)?.map(|engine| Arc::new(engine) as Arc<dyn Adapter>)),
         _ => Err(unknown_kind(target)),
     }
 }
@@ -133,14 +159,19 @@ pub fn look(target: &Target) -> Result<Option<Arc<dyn Adapter>>, AdapterError> {
 pub fn shadow(target: &Target, databases: &BTreeSet<String>) -> Result<Box<dyn Shadow>, AdapterError> {
     match target.kind.as_str() {
         "duckdb" => Ok(Box::new(duckdb::shadow::open(target, databases)?)),
+        #[cfg(feature = "lake")]
+        "datafusion" => Ok(Box::new(lake::shadow::open(target)?)),
         _ => Err(unknown_kind(target)),
     }
 }
 
 fn unknown_kind(target: &Target) -> AdapterError {
     AdapterError::Connect(format!(
-        "target `{}` of profile `{}` has the type `{}`; the types there are: `duckdb`",
-        target.name, target.profile_name, target.kind
+        "target `{}` of profile `{}` has the type `{}`; the types there are: {}",
+        target.name,
+        target.profile_name,
+        target.kind,
+        KINDS.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")
     ))
 }
 

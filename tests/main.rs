@@ -7,6 +7,8 @@ mod suite {
     pub mod errors;
     pub mod faults;
     pub mod jinja;
+    #[cfg(feature = "lake")]
+    pub mod lake;
     pub mod openlineage;
     pub mod projects;
     pub mod support;

@@ -6,7 +6,7 @@ mod kind;
 mod profile;
 mod raw;
 mod refusal;
-mod seed;
+pub mod seed;
 pub mod shadow;
 mod value;
 

@@ -152,11 +152,12 @@ fn output(
         return None;
     }
     let threads = settings.get("threads").and_then(threads_of);
+    let default = adapter::default_database(&kind, &settings);
     Some(Target {
         profile_name: profile.to_string(),
         name: name.to_string(),
         kind,
-        database: word("database").unwrap_or_else(|| default_database(&settings)),
+        database: word("database").unwrap_or(default),
         schema: word("schema").unwrap_or_else(|| "main".to_string()),
         threads: request.threads.or(threads).unwrap_or(1).max(1),
         settings,
@@ -197,14 +198,4 @@ fn threads_of(value: &Json) -> Option<usize> {
         Json::String(text) => text.trim().parse().ok(),
         _ => None,
     }
-}
-
-/// A DuckDB database is named by its file: `data/shop.duckdb` is `shop`; in memory it is `memory`.
-fn default_database(settings: &Map<String, Json>) -> String {
-    let path = settings.get("path").and_then(Json::as_str).unwrap_or(":memory:");
-    if path.starts_with(":memory:") {
-        return "memory".to_string();
-    }
-    let path = path.split('?').next().unwrap_or(path);
-    Path::new(path).file_stem().map_or_else(|| "memory".to_string(), |stem| stem.to_string_lossy().into_owned())
 }

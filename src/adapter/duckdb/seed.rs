@@ -33,13 +33,13 @@ pub fn columns(seed: &SeedFile) -> Result<Vec<Column>, AdapterError> {
 }
 
 /// What is known of a file after a look through it.
-struct Survey {
+pub struct Survey {
     /// Names and types.
-    columns: Vec<(String, String)>,
-    rows: u64,
+    pub columns: Vec<(String, String)>,
+    pub rows: u64,
     /// No record takes more bytes in the file.
     longest: usize,
-    coerced: Vec<(String, String)>,
+    pub coerced: Vec<(String, String)>,
     /// The first value, with its column, that begins with a single quote.
     single_quoted: Option<(String, String)>,
 }
@@ -50,7 +50,7 @@ fn failed(message: String) -> AdapterError {
     AdapterError::Seed { message, line }
 }
 
-fn survey(seed: &SeedFile) -> Result<Survey, AdapterError> {
+pub fn survey(seed: &SeedFile) -> Result<Survey, AdapterError> {
     let delimiter = u8::try_from(seed.delimiter).ok().filter(u8::is_ascii);
     let delimiter = delimiter.ok_or_else(|| failed(format!("the delimiter `{}` is not ASCII", seed.delimiter)))?;
     let unread = |error| failed(format!("`{}` could not be read: {error}", seed.path.display()));

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds a lakehouse twice and reads its tables with the readers of others, which PyPI brings: see tests/lake/readers.py.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v python3 >/dev/null; then
+  echo "the test of the lakehouse needs python3" >&2
+  exit 1
+fi
+cache=${MEDAL_CACHE:-$HOME/.cache/medal}/lake-test
+if ! cmp -s tests/lake/requirements.txt "$cache/installed.txt"; then
+  python3 -m venv "$cache"
+  "$cache/bin/pip" install --quiet --requirement tests/lake/requirements.txt
+  cp tests/lake/requirements.txt "$cache/installed.txt"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cargo build --locked --quiet
+target=${CARGO_TARGET_DIR:-target}
+cp -r tests/lake/project "$work/project"
+for run in 1 2; do "$target/debug/medal" build --quiet --project-dir "$work/project"; done
+"$cache/bin/python" tests/lake/readers.py "$work/project/lake"

@@ -1,0 +1,219 @@
+//! Turns what a transaction has staged into the objects that everybody sees: one commit for each table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
+use serde_json::{Map, Value as Json};
+
+use crate::adapter::AdapterError;
+use crate::adapter::lake::error::{conflict, store_error};
+use crate::adapter::lake::overlay::{LOG, Staged, VIEW};
+
+/// How often a commit that only adds rows makes way for those of others.
+const ATTEMPTS: usize = 100;
+
+/// Writes what is staged. A table that somebody else has changed meanwhile, other than by adding rows to which these
+/// are added, is a conflict: its commit is not written.
+pub async fn commit(store: &Arc<dyn ObjectStore>, staged: Staged) -> Result<(), AdapterError> {
+    let Staged { objects, dropped, written } = staged;
+    let mut tables: BTreeMap<Path, Vec<Bytes>> = BTreeMap::new();
+    let mut first: BTreeMap<Path, u64> = BTreeMap::new();
+    let mut views = Vec::new();
+    for (path, (bytes, _)) in objects {
+        match version(&path) {
+            Some((table, version)) => {
+                first.entry(table.clone()).or_insert(version);
+                tables.entry(table).or_default().push(bytes);
+            }
+            None => views.push((path, bytes)),
+        }
+    }
+    for path in dropped.iter().filter(|path| tables.contains_key(path)) {
+        remove(store, path, &written).await?;
+    }
+    for (table, commits) in tables {
+        let commit = Commit::merge(&commits);
+        let outcome = commit.write(store, &table, first[&table]).await;
+        let garbage: Vec<Path> = commit.garbage.iter().filter_map(|file| place(&table, file)).collect();
+        outcome?;
+        forget(store, garbage).await;
+    }
+    for (path, bytes) in &views {
+        store.put(path, bytes.clone().into()).await.map_err(store_error)?;
+    }
+    let kept: BTreeSet<&Path> = views.iter().map(|(path, _)| path).collect();
+    for path in dropped.iter().filter(|path| !kept.contains(path)) {
+        if first.contains_key(path) {
+            continue;
+        }
+        remove(store, path, &BTreeSet::new()).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the files that a transaction has written and that no log will name.
+pub async fn roll_back(store: &Arc<dyn ObjectStore>, staged: Staged) {
+    forget(store, staged.written.into_iter().collect()).await;
+}
+
+/// Files that nobody reads: that they stay, if they cannot be deleted, harms nothing.
+async fn forget(store: &Arc<dyn ObjectStore>, files: Vec<Path>) {
+    let files = stream::iter(files.into_iter().map(Ok)).boxed();
+    store.delete_stream(files).for_each(|_| async {}).await;
+}
+
+/// Deletes a view, or a table with all its files, its newest commit first: what is left, if that is cut short, is an
+/// earlier version of the table, and never half of one.
+async fn remove(store: &Arc<dyn ObjectStore>, path: &Path, except: &BTreeSet<Path>) -> Result<(), AdapterError> {
+    if path.as_ref().ends_with(VIEW) {
+        return match store.delete(path).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            deleted => deleted.map_err(store_error),
+        };
+    }
+    let listed: Vec<_> = match store.list(Some(path)).try_collect().await {
+        Err(Error::NotFound { .. }) => Vec::new(),
+        listed => listed.map_err(store_error)?,
+    };
+    let paths = listed.into_iter().map(|meta| meta.location).filter(|path| !except.contains(path));
+    let (mut log, data): (Vec<Path>, Vec<Path>) =
+        paths.partition(|path| path.parts().any(|part| part.as_ref() == LOG));
+    log.sort_by(|a, b| b.cmp(a));
+    for path in log {
+        store.delete(&path).await.map_err(store_error)?;
+    }
+    forget(store, data).await;
+    Ok(())
+}
+
+/// The table and the version of a commit, from the place of its log entry.
+fn version(path: &Path) -> Option<(Path, u64)> {
+    let version = path.filename()?.strip_suffix(".json")?.parse().ok()?;
+    let parts: Vec<_> = path.parts().collect();
+    let (_, table) = parts.split_last()?;
+    let (log, table) = table.split_last()?;
+    (log.as_ref() == LOG).then(|| (table.iter().cloned().collect(), version))
+}
+
+fn entry(table: &Path, version: u64) -> Path {
+    join(table, &format!("{LOG}/{version:020}.json"))
+}
+
+/// A file of a table; in logs its path is written as in an address.
+fn place(table: &Path, file: &str) -> Option<Path> {
+    let file = Path::from_url_path(file).ok()?;
+    Some(join(table, file.as_ref()))
+}
+
+fn join(folder: &Path, below: &str) -> Path {
+    Path::parse(format!("{folder}/{below}")).unwrap_or_else(|_| folder.clone())
+}
+
+/// Actions of Delta Lake that are written as one.
+#[derive(Debug, Default)]
+struct Commit {
+    actions: Vec<Json>,
+    /// Files that were added and then removed again.
+    garbage: Vec<String>,
+}
+
+/// The actions of which the last one of a key is what counts.
+const KEYED: [(&str, &str); 5] =
+    [("protocol", ""), ("metaData", ""), ("commitInfo", ""), ("txn", "appId"), ("domainMetadata", "domain")];
+
+impl Commit {
+    /// Several commits, in order, as one.
+    fn merge(commits: &[Bytes]) -> Commit {
+        if let [one] = commits {
+            return Commit { actions: actions(one), garbage: Vec::new() };
+        }
+        let mut keyed: BTreeMap<(usize, String), Json> = BTreeMap::new();
+        let mut others = Vec::new();
+        // The last action on each file, and whether this transaction was the first to add it.
+        let mut files: BTreeMap<String, (Json, bool)> = BTreeMap::new();
+        let mut garbage = Vec::new();
+        for action in commits.iter().flat_map(actions) {
+            let Some((name, body)) = action.as_object().and_then(|action| action.iter().next()) else { continue };
+            let text = |key: &str| body.get(key).and_then(Json::as_str).unwrap_or_default().to_string();
+            if let Some(rank) = KEYED.iter().position(|(keyed, _)| keyed == name) {
+                keyed.insert((rank, text(KEYED[rank].1)), action);
+            } else if name == "add" || name == "remove" {
+                let (path, is_add) = (text("path"), name == "add");
+                match files.remove(&path) {
+                    Some((_, true)) if !is_add => garbage.push(path),
+                    before => {
+                        let is_new = before.map_or(is_add, |(_, is_new)| is_new);
+                        files.insert(path, (action, is_new));
+                    }
+                }
+            } else {
+                others.push(action);
+            }
+        }
+        let actions = keyed.into_values().chain(files.into_values().map(|(action, _)| action)).chain(others);
+        Commit { actions: actions.collect(), garbage }
+    }
+
+    /// Whether rows are added and nothing else is done.
+    fn only_adds(&self) -> bool {
+        !self.has(&["remove", "metaData", "protocol"])
+    }
+
+    fn has(&self, names: &[&str]) -> bool {
+        self.actions.iter().filter_map(Json::as_object).flat_map(Map::keys).any(|name| names.contains(&name.as_str()))
+    }
+
+    /// Writes the commit as the given version, or as a later one if others have only added rows, as this one does.
+    async fn write(&self, store: &Arc<dyn ObjectStore>, table: &Path, first: u64) -> Result<u64, AdapterError> {
+        let lines: Vec<String> = self.actions.iter().map(Json::to_string).collect();
+        let bytes = Bytes::from(lines.join("\n"));
+        for version in (first..).take(ATTEMPTS) {
+            let path = entry(table, version);
+            match store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await {
+                Ok(_) => return Ok(version),
+                Err(Error::AlreadyExists { .. }) => {
+                    let theirs = store.get(&path).await.map_err(store_error)?.bytes().await.map_err(store_error)?;
+                    // A request that was sent again because its answer was lost finds its own commit.
+                    if theirs == bytes {
+                        return Ok(version);
+                    }
+                    let theirs = Commit { actions: actions(&theirs), garbage: Vec::new() };
+                    if !self.only_adds() || theirs.has(&["metaData", "protocol"]) {
+                        return Err(conflict(table));
+                    }
+                }
+                Err(error) => return Err(store_error(error)),
+            }
+        }
+        Err(conflict(table))
+    }
+}
+
+fn actions(commit: &Bytes) -> Vec<Json> {
+    serde_json::Deserializer::from_slice(commit).into_iter::<Json>().map_while(Result::ok).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Commit;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_file_that_is_added_and_removed_in_one_transaction_is_in_no_log() {
+        let commits = [
+            r#"{"metaData":{"id":"1"}}
+            {"add":{"path":"a"}}"#,
+            r#"{"remove":{"path":"a"}}
+            {"remove":{"path":"old"}}
+            {"add":{"path":"b"}}"#,
+        ];
+        let merged = Commit::merge(&commits.map(Bytes::from));
+        let lines: Vec<String> = merged.actions.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, [r#"{"metaData":{"id":"1"}}"#, r#"{"add":{"path":"b"}}"#, r#"{"remove":{"path":"old"}}"#]);
+        assert_eq!(merged.garbage, ["a"]);
+    }
+}

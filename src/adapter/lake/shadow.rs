@@ -1,0 +1,186 @@
+//! Turns a target into a Shadow: DataFusion's planner over empty relations.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider,
+};
+use datafusion::common::SchemaError;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::parser::Statement as Sent;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::adapter::binder::{Binder, Refusal, Refused, Shadow};
+use crate::adapter::duckdb::seed;
+use crate::adapter::lake::error::{refused, sql_error};
+use crate::adapter::lake::kind::type_name;
+use crate::adapter::lake::{dialect, session, value};
+use crate::adapter::relation::{Column, Relation, identifier};
+use crate::adapter::rows::Rows;
+use crate::adapter::{AdapterError, SeedFile, SqlPosition, Target};
+
+/// DataFusion without data.
+pub struct LakeShadow(Arc<Shared>);
+
+struct Shared {
+    runtime: Runtime,
+    context: SessionContext,
+    /// One declaration at a time makes its schema.
+    schemas: Mutex<BTreeMap<(String, String), Arc<dyn SchemaProvider>>>,
+    databases: Arc<MemoryCatalogProviderList>,
+    database: String,
+    schema: String,
+}
+
+/// Opens a shadow of a target.
+pub fn open(target: &Target) -> Result<LakeShadow, AdapterError> {
+    let databases = Arc::new(MemoryCatalogProviderList::new());
+    let context = session::context(&target.database, &target.schema, Arc::new(RuntimeEnv::default()), databases.clone());
+    let runtime = Builder::new_multi_thread().worker_threads(1).build();
+    let runtime = runtime.map_err(|error| AdapterError::Connect(format!("no threads could be started: {error}")))?;
+    let (database, schema) = (target.database.clone(), target.schema.clone());
+    Ok(LakeShadow(Arc::new(Shared { runtime, context, schemas: Mutex::default(), databases, database, schema })))
+}
+
+impl Shadow for LakeShadow {
+    fn binder(&self) -> Result<Box<dyn Binder>, AdapterError> {
+        Ok(Box::new(Session(self.0.clone())))
+    }
+}
+
+struct Session(Arc<Shared>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn frame(&self, sql: &str) -> Result<DataFrame, Refusal> {
+        let said = |error: AdapterError| refusal(Refused::Syntax, &error, sql);
+        let statement = dialect::statements(sql).map_err(said)?.into_iter().next();
+        let statement = statement.ok_or_else(|| refusal(Refused::Syntax, &refused("there is no query"), sql))?;
+        let state = self.context.state();
+        let planned = self.runtime.block_on(state.statement_to_plan(Sent::Statement(Box::new(statement))));
+        let plan = planned.map_err(|error| of_planner(error, sql))?;
+        Ok(DataFrame::new(state, plan))
+    }
+
+    fn columns(&self, sql: &str) -> Result<Vec<Column>, Refusal> {
+        let frame = self.frame(sql)?;
+        let fields = frame.schema().fields().iter();
+        Ok(fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect())
+    }
+
+    /// The folder of empty relations that a relation belongs to.
+    fn schema(&self, relation: &Relation) -> Result<Arc<dyn SchemaProvider>, DataFusionError> {
+        let database = relation.database.clone().unwrap_or_else(|| self.database.clone());
+        let schema = relation.schema.clone().unwrap_or_else(|| self.schema.clone());
+        let mut schemas = lock(&self.schemas);
+        if let Some(known) = schemas.get(&(database.clone(), schema.clone())) {
+            return Ok(known.clone());
+        }
+        let catalog = match self.databases.catalog(&database) {
+            Some(known) => known,
+            None => {
+                let made: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+                self.databases.register_catalog(database.clone(), made.clone());
+                made
+            }
+        };
+        let made: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+        catalog.register_schema(&schema, made.clone())?;
+        schemas.insert((database, schema), made.clone());
+        Ok(made)
+    }
+}
+
+impl Binder for Session {
+    fn declare(&mut self, relation: &Relation, columns: &[Column]) -> Result<(), Refusal> {
+        let typed = columns.iter().map(|column| format!("cast(null as {}) as {}", column.data_type, identifier(&column.name)));
+        let sql = format!("select {} where false", typed.collect::<Vec<_>>().join(", "));
+        let schema = self.0.frame(&sql)?.schema().inner().clone();
+        let declared = MemTable::try_new(schema, vec![Vec::new()]).and_then(|table| {
+            let folder = self.0.schema(relation)?;
+            let name = relation.identifier.clone().unwrap_or_default();
+            folder.deregister_table(&name)?;
+            folder.register_table(name, Arc::new(table))
+        });
+        declared.map(drop).map_err(|error| of_planner(error, &sql))
+    }
+
+    fn columns(&mut self, query: &str) -> Result<Vec<Column>, Refusal> {
+        self.0.columns(query)
+    }
+
+    fn declare_seed(&mut self, relation: &Relation, file: &SeedFile) -> Result<Vec<Column>, AdapterError> {
+        let columns = seed::columns(file)?;
+        self.declare(relation, &columns).map_err(|refusal| refused(refusal.message))?;
+        let name = format!("select * from {}", relation.render());
+        self.0.columns(&name).map_err(|refusal| refused(refusal.message))
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Rows, AdapterError> {
+        let frame = self.0.frame(sql).map_err(|refusal| refused(refusal.message))?;
+        let fields = frame.schema().fields().iter();
+        let columns =
+            fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect();
+        let batches = self.0.runtime.block_on(frame.collect()).map_err(sql_error)?;
+        let rows = batches.iter().map(value::rows).collect::<Result<Vec<_>, _>>()?;
+        Ok(Rows { columns, rows: rows.concat() })
+    }
+
+    fn type_name(&mut self, data_type: &str) -> Option<String> {
+        let columns = self.0.columns(&format!("select cast(null as {data_type})")).ok()?;
+        columns.into_iter().next().map(|column| column.data_type)
+    }
+}
+
+fn refusal(kind: Refused, error: &AdapterError, sql: &str) -> Refusal {
+    let (message, at) = match error {
+        AdapterError::Sql { message, at } => (message.clone(), *at),
+        other => (other.to_string(), None),
+    };
+    Refusal { kind, message, at: at.and_then(|at| byte(sql, at)) }
+}
+
+/// What DataFusion's planner will not plan. Only what is certainly the query's fault is told as such.
+fn of_planner(error: DataFusionError, sql: &str) -> Refusal {
+    let kind = match error.find_root() {
+        DataFusionError::SchemaError(said, _) => match said.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => Refused::UnknownColumn {
+                name: field.name.clone(),
+                candidates: valid_fields.iter().map(|field| field.name.clone()).collect(),
+            },
+            SchemaError::AmbiguousReference { field } => {
+                Refused::AmbiguousColumn { name: field.name.clone(), candidates: Vec::new() }
+            }
+            _ => Refused::Other,
+        },
+        DataFusionError::Plan(said) => of_plan(said),
+        _ => Refused::World,
+    };
+    refusal(kind, &sql_error(error), sql)
+}
+
+fn of_plan(said: &str) -> Refused {
+    let quoted = || said.split('\'').nth(1).unwrap_or_default().to_string();
+    if said.starts_with("table '") && said.ends_with("' not found") {
+        Refused::UnknownRelation { name: quoted() }
+    } else if said.starts_with("Invalid function '") {
+        let nearest = said.split("Did you mean '").nth(1).and_then(|rest| rest.split('\'').next());
+        Refused::UnknownFunction { name: quoted(), nearest: nearest.map(str::to_string) }
+    } else {
+        Refused::World
+    }
+}
+
+fn byte(sql: &str, at: SqlPosition) -> Option<usize> {
+    let start: usize = sql.split_inclusive('\n').take(at.line.checked_sub(1)?).map(str::len).sum();
+    let (byte, _) = sql.get(start..)?.char_indices().nth(at.column.checked_sub(1)?)?;
+    Some(start + byte)
+}

@@ -1,0 +1,80 @@
+//! Turns a text of several statements into the text of each, and finds the query of a view in its statement.
+
+use datafusion::sql::sqlparser::dialect::DuckDbDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use crate::adapter::AdapterError;
+use crate::adapter::lake::error::syntax_error;
+
+/// One statement each, without those that are nothing but blanks and comments. Each keeps its place: what stands before
+/// it is blank.
+pub fn split(sql: &str) -> Result<Vec<String>, AdapterError> {
+    let mut pieces = Vec::new();
+    let (mut start, mut is_empty) = (0, true);
+    for token in tokens(sql)? {
+        match token.token {
+            Token::SemiColon => {
+                let end = byte(sql, token.span.start);
+                pieces.extend((!is_empty).then(|| piece(sql, start, end)));
+                (start, is_empty) = (end + 1, true);
+            }
+            Token::Whitespace(_) | Token::EOF => {}
+            _ => is_empty = false,
+        }
+    }
+    pieces.extend((!is_empty).then(|| piece(sql, start, sql.len())));
+    Ok(pieces)
+}
+
+fn piece(sql: &str, start: usize, end: usize) -> String {
+    let before = sql[..start].chars().map(|c| if c == '\n' { '\n' } else { ' ' });
+    before.chain(sql[start..end].chars()).collect()
+}
+
+/// What stands after the first `as` of a statement, outside of any brackets.
+pub fn after_as(sql: &str) -> Result<&str, AdapterError> {
+    let mut depth = 0_usize;
+    for token in tokens(sql)? {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && word.keyword == Keyword::AS && word.quote_style.is_none() => {
+                return Ok(sql[byte(sql, token.span.end)..].trim());
+            }
+            _ => {}
+        }
+    }
+    Ok("")
+}
+
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, AdapterError> {
+    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location();
+    tokens.map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string())))
+}
+
+/// The byte of a place, of which lines and characters are counted from 1.
+fn byte(sql: &str, at: Location) -> usize {
+    let line_start: usize = sql.split_inclusive('\n').take(at.line.saturating_sub(1) as usize).map(str::len).sum();
+    let rest = &sql[line_start..];
+    let column = at.column.saturating_sub(1) as usize;
+    line_start + rest.char_indices().nth(column).map_or(rest.len(), |(byte, _)| byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{after_as, split};
+
+    #[test]
+    fn statements_keep_their_places() {
+        let split = split("select ';' -- a; b\n;\n/* c */; select 2;").unwrap_or_default();
+        assert_eq!(split, ["select ';' -- a; b\n", "                  \n \n         select 2"]);
+    }
+
+    #[test]
+    fn the_query_of_a_view_is_as_it_is_written() {
+        let sql = "create view v (\"as\", b) as (\n  select 1 as a\n)";
+        assert_eq!(after_as(sql).unwrap_or_default(), "(\n  select 1 as a\n)");
+    }
+}

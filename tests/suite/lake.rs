@@ -1,0 +1,27 @@
+//! Projects whose tables are Delta Lake tables.
+
+mod builds;
+mod commits;
+mod statements;
+
+use crate::suite::support::Project;
+
+/// A project that builds a lakehouse in its folder `lake`, with these files besides.
+pub fn lakehouse(files: &[(&str, &str)]) -> Project {
+    let base = [
+        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n"),
+        ("profiles.yml", "shop:\n  target: lake\n  outputs:\n    lake: {type: datafusion, path: lake, threads: 2}\n"),
+    ];
+    let all: Vec<(&str, &str)> = base.iter().chain(files).copied().collect();
+    Project::of(&all)
+}
+
+/// The names of the commits of a table, in order.
+pub fn versions(project: &Project, table: &str) -> Vec<String> {
+    let log = project.path().join("lake/main").join(table).join("_delta_log");
+    let entries = std::fs::read_dir(log).expect("the table has a log").flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name.ends_with(".json"));
+    names.sort();
+    names
+}

@@ -1,0 +1,27 @@
+//! What others see of a table, and when.
+
+use std::process::Child;
+
+use crate::suite::lake::{lakehouse, versions};
+use crate::suite::support::Project;
+
+fn start(project: &Project, operation: &str) -> Child {
+    let mut command = project.command(&["run-operation", operation]);
+    command.spawn().expect("the binary can be started")
+}
+
+#[test]
+fn two_writers_that_add_rows_both_land() {
+    let project = lakehouse(&[(
+        "macros/add.sql",
+        "{% macro make() %}{% do run_query('create table t (i bigint)') %}{% endmacro %}
+         {% macro add() %}{% for i in range(10) %}{% do run_query('insert into t select ' ~ i) %}{% endfor %}{% endmacro %}",
+    )]);
+    project.ends(0, &["run-operation", "make"]);
+    let writers = [start(&project, "add"), start(&project, "add")];
+    for mut writer in writers {
+        assert!(writer.wait().expect("it ends").success());
+    }
+    assert_eq!(project.query("select count(*), count(distinct i), sum(i) from t"), "20|10|90");
+    assert_eq!(versions(&project, "t").len(), 21);
+}
