@@ -84,6 +84,14 @@ pub const KINDS: &[&str] = &["duckdb", "datafusion"];
 #[cfg(not(feature = "lake"))]
 pub const KINDS: &[&str] = &["duckdb"];
 
+/// The other types of targets whose SQL an engine understands, so that macros for these serve it too.
+pub fn understands(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "datafusion" => &["duckdb"],
+        _ => &[],
+    }
+}
+
 /// The keys that a target may have.
 pub const TARGET_KEYS: [&str; 17] = [
     "type",

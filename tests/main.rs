@@ -3,6 +3,8 @@
 mod suite {
     pub mod architecture;
     pub mod cli;
+    #[cfg(feature = "lake")]
+    pub mod dialect;
     pub mod docs;
     pub mod errors;
     pub mod faults;

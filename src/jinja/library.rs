@@ -8,6 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 use minijinja::value::{Enumerator, Object};
 use minijinja::{Environment, Error, State, UndefinedBehavior, Value};
 
+use crate::adapter;
 use crate::files::{FileId, Span};
 use crate::jinja::error;
 use crate::jinja::front::SyntaxError;
@@ -245,15 +246,24 @@ impl Shared {
         names.iter().find_map(|name| order.iter().find_map(|package| self.in_package(package, name)))
     }
 
-    /// `adapter.dispatch(name, namespace)`.
+    /// `adapter.dispatch(name, namespace)`: the macro for the adapter, then, outside of what medal brings along, the one
+    /// for an engine whose SQL the adapter understands, then the default one.
     pub fn dispatch(&self, package: &str, name: &str, namespace: Option<&str>) -> Option<usize> {
-        let prefixes = [self.options.adapter.as_str(), "default"];
         let packages = self.dispatch_packages(namespace);
-        let candidates = prefixes.map(|prefix| format!("{prefix}__{name}"));
+        let own = [package, self.options.root_package.as_str(), INTERNAL];
+        let at = |package: &str, prefix: &str| self.in_package(package, &format!("{prefix}__{name}"));
+        let related = |package: &str| {
+            let known = adapter::understands(&self.options.adapter).iter();
+            known.filter(|_| package != INTERNAL).find_map(|prefix| at(package, prefix))
+        };
         if packages.is_empty() {
-            return candidates.iter().find_map(|name| self.find(package, name));
+            let first = own.iter().find_map(|package| at(package, &self.options.adapter));
+            let second = || own.iter().find_map(|package| related(package));
+            return first.or_else(second).or_else(|| own.iter().find_map(|package| at(package, "default")));
         }
-        packages.iter().find_map(|package| candidates.iter().find_map(|name| self.in_package(package, name)))
+        packages.iter().find_map(|package| {
+            at(package, &self.options.adapter).or_else(|| related(package)).or_else(|| at(package, "default"))
+        })
     }
 
     /// The packages in which a dispatch looks; none if it looks as every name does.

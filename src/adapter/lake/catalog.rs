@@ -10,7 +10,6 @@ use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement as Sent;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -18,9 +17,9 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use crate::adapter::AdapterError;
-use crate::adapter::lake::{dialect, information};
 use crate::adapter::lake::error::{delta_error, refused, store_error};
 use crate::adapter::lake::overlay::{LOG, Overlay, VIEW};
+use crate::adapter::lake::{dialect, information, statement};
 use crate::adapter::relation::{Relation, RelationKind};
 
 /// So many folders are looked into at once.
@@ -125,17 +124,21 @@ impl Lakehouse {
         };
         let is_temporary = database.is_some_and(|name| name.eq_ignore_ascii_case("temp"));
         if let Some(other) = database.filter(|name| !is_temporary && !name.eq_ignore_ascii_case(&self.database)) {
-            let message = format!("Catalog Error: there is no database `{other}`; this lakehouse is `{}`", self.database);
+            let message =
+                format!("Catalog Error: there is no database `{other}`; this lakehouse is `{}`", self.database);
             return Err(refused(message));
         }
         let name = Name {
             schema: schema.unwrap_or(&self.schema).clone(),
             table: table.clone(),
-            is_temporary: is_temporary || (schema.is_none() && lock(&self.temporary).contains_key(&table.to_lowercase())),
+            is_temporary: is_temporary
+                || (schema.is_none() && lock(&self.temporary).contains_key(&table.to_lowercase())),
         };
         for part in [&name.schema, &name.table] {
             if part.is_empty() || part.starts_with('.') || part.contains(['/', '\\']) {
-                return Err(refused(format!("Catalog Error: `{part}` cannot be the name of a folder of the lakehouse")));
+                return Err(refused(format!(
+                    "Catalog Error: `{part}` cannot be the name of a folder of the lakehouse"
+                )));
             }
         }
         Ok(name)
@@ -157,7 +160,8 @@ impl Lakehouse {
             };
             is(&relation.schema, &name.schema) && is(&relation.identifier, &name.table)
         };
-        let alike = self.schemas().await?.into_iter().filter(|schema| schema.to_lowercase() == name.schema.to_lowercase());
+        let alike =
+            self.schemas().await?.into_iter().filter(|schema| schema.to_lowercase() == name.schema.to_lowercase());
         for schema in alike {
             if let Some(found) = self.relations_in(&schema).await?.into_iter().find(same) {
                 return self.find_exact(&schema, &found.identifier.unwrap_or_default()).await;
@@ -267,7 +271,12 @@ impl Lakehouse {
     }
 
     /// What a statement reads under a name.
-    pub async fn provide(&self, schema: &str, table: &str, is_temporary: bool) -> Result<Option<Arc<dyn TableProvider>>> {
+    pub async fn provide(
+        &self,
+        schema: &str,
+        table: &str,
+        is_temporary: bool,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         let outside = |error: AdapterError| DataFusionError::External(Box::new(error));
         let name = Name { schema: schema.to_string(), table: table.to_string(), is_temporary };
         let kept = lock(&self.temporary).get(&table.to_lowercase()).cloned();
@@ -301,7 +310,7 @@ impl Lakehouse {
             Some(session) => session.state(),
             None => return Err(DataFusionError::Internal("views are read in a session".to_string())),
         };
-        let plan = state.statement_to_plan(Sent::Statement(Box::new(statement))).await?;
+        let plan = statement::planned(&state, statement).await?;
         lock(&self.unfolding).retain(|other| other != path);
         Ok(Arc::new(ViewTable::new(plan, Some(text))))
     }

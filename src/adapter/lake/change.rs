@@ -122,9 +122,10 @@ impl Alteration<'_> {
                 self.check(std::slice::from_ref(&old), false).await?;
                 self.project(|name, column| Some(if same(name, &old) { column.alias(&new) } else { column })).await
             }
-            AlterTableOperation::AlterColumn { column_name, op: AlterColumnOperation::SetDataType { data_type, .. } } => {
-                self.change_type(column_name, data_type).await
-            }
+            AlterTableOperation::AlterColumn {
+                column_name,
+                op: AlterColumnOperation::SetDataType { data_type, .. },
+            } => self.change_type(column_name, data_type).await,
             AlterTableOperation::RenameTable { table_name } => self.rename(table_name).await,
             other => Err(refused(format!("Not implemented Error: a lakehouse does not run `alter table … {other}`"))),
         }
@@ -141,7 +142,8 @@ impl Alteration<'_> {
             };
         }
         let kind = arrow_type(self.state, &column.data_type).await?;
-        let kind = stored(&kind).ok_or_else(|| refused(format!("a table cannot hold the type {}", column.data_type)))?;
+        let kind =
+            stored(&kind).ok_or_else(|| refused(format!("a table cannot hold the type {}", column.data_type)))?;
         let kind = delta_kernel::schema::DataType::try_from_arrow(&kind).map_err(|error| refused(error.to_string()))?;
         let field = StructField::nullable(name, kind);
         let add = table.add_columns().with_fields([field]).with_commit_properties(write::commit_properties());

@@ -48,7 +48,11 @@ pub async fn comment(
             let written = match column {
                 None => {
                     let update = TableMetadataUpdate { name: None, description: Some(text) };
-                    table.update_table_metadata().with_update(update).with_commit_properties(write::commit_properties()).await
+                    table
+                        .update_table_metadata()
+                        .with_update(update)
+                        .with_commit_properties(write::commit_properties())
+                        .await
                 }
                 Some(column) => {
                     let metadata = HashMap::from([("comment".to_string(), MetadataValue::String(text))]);

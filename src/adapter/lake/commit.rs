@@ -80,8 +80,7 @@ async fn remove(store: &Arc<dyn ObjectStore>, path: &Path, except: &BTreeSet<Pat
         listed => listed.map_err(store_error)?,
     };
     let paths = listed.into_iter().map(|meta| meta.location).filter(|path| !except.contains(path));
-    let (mut log, data): (Vec<Path>, Vec<Path>) =
-        paths.partition(|path| path.parts().any(|part| part.as_ref() == LOG));
+    let (mut log, data): (Vec<Path>, Vec<Path>) = paths.partition(|path| path.parts().any(|part| part.as_ref() == LOG));
     log.sort_by(|a, b| b.cmp(a));
     for path in log {
         store.delete(&path).await.map_err(store_error)?;

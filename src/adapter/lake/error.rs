@@ -14,7 +14,9 @@ const CONFLICT: &str = "Conflict Error: ";
 pub fn conflict(table: &Path) -> AdapterError {
     let parts: Vec<String> = table.parts().map(|part| part.as_ref().to_string()).collect();
     let name = parts[parts.len().saturating_sub(2)..].join(".");
-    refused(format!("{CONFLICT}`{name}` was changed by another writer meanwhile; nothing of this is kept: run it again"))
+    refused(format!(
+        "{CONFLICT}`{name}` was changed by another writer meanwhile; nothing of this is kept: run it again"
+    ))
 }
 
 pub fn is_conflict(error: &AdapterError) -> bool {
@@ -65,8 +67,8 @@ pub fn syntax_error(error: &ParserError) -> AdapterError {
         ParserError::RecursionLimitExceeded => "it is nested too deeply",
     };
     let (what, place) = said.rsplit_once(" at Line: ").unwrap_or((said, ""));
-    let at = place.split_once(", Column: ").and_then(|(line, column)| {
-        Some(SqlPosition { line: line.parse().ok()?, column: column.trim().parse().ok()? })
-    });
+    let at = place
+        .split_once(", Column: ")
+        .and_then(|(line, column)| Some(SqlPosition { line: line.parse().ok()?, column: column.trim().parse().ok()? }));
     AdapterError::Sql { message: format!("Parser Error: {what}"), at }
 }

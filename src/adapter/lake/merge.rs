@@ -6,8 +6,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::DataFrame;
 use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, Expr as Written, ExprWithAlias, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertKind, ObjectName, Query, SetExpr, Statement, TableFactor, TableWithJoins,
+    Assignment, AssignmentTarget, Expr as Written, ExprWithAlias, Merge, MergeAction, MergeClause, MergeClauseKind,
+    MergeInsertKind, ObjectName, Query, SetExpr, Statement, TableFactor, TableWithJoins,
 };
 use deltalake_core::delta_datafusion::DataFusionMixins;
 use deltalake_core::operations::merge::{DeleteBuilder, MergeBuilder, UpdateBuilder};
@@ -84,13 +84,20 @@ impl Sides<'_> {
                     let one = set.into_iter().fold(one, |one, (column, value)| one.update(column, value));
                     condition.into_iter().fold(one, |one, condition| one.predicate(condition))
                 };
-                if by_source { builder.when_not_matched_by_source_update(fill) } else { builder.when_matched_update(fill) }
+                if by_source {
+                    builder.when_not_matched_by_source_update(fill)
+                } else {
+                    builder.when_matched_update(fill)
+                }
             }
             MergeAction::Delete { .. } => {
-                let fill = |one: DeleteBuilder| {
-                    condition.into_iter().fold(one, |one, condition| one.predicate(condition))
-                };
-                if by_source { builder.when_not_matched_by_source_delete(fill) } else { builder.when_matched_delete(fill) }
+                let fill =
+                    |one: DeleteBuilder| condition.into_iter().fold(one, |one, condition| one.predicate(condition));
+                if by_source {
+                    builder.when_not_matched_by_source_delete(fill)
+                } else {
+                    builder.when_matched_delete(fill)
+                }
             }
             MergeAction::Insert(insert) => {
                 let set = self.inserted(&insert.columns, insert.kind)?;
@@ -111,11 +118,7 @@ impl Sides<'_> {
         set.into_iter().map(assigned).collect()
     }
 
-    fn inserted(
-        &self,
-        columns: &[ObjectName],
-        kind: MergeInsertKind,
-    ) -> Result<Vec<(Reference, Expr)>, AdapterError> {
+    fn inserted(&self, columns: &[ObjectName], kind: MergeInsertKind) -> Result<Vec<(Reference, Expr)>, AdapterError> {
         let MergeInsertKind::Values(values) = kind else {
             return Err(refused("Not implemented Error: a merge inserts `values (…)`"));
         };

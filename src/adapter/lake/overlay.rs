@@ -209,7 +209,8 @@ impl ObjectStore for Overlay {
         listed.objects.retain(|meta| matches!(self.find(&meta.location), Found::Below));
         let depth = prefix.map_or(0, |prefix| prefix.parts().count());
         let staged = self.lock();
-        let mut folders: BTreeSet<Path> = listed.common_prefixes.into_iter().filter(|path| !staged.hides(path)).collect();
+        let mut folders: BTreeSet<Path> =
+            listed.common_prefixes.into_iter().filter(|path| !staged.hides(path)).collect();
         for meta in staged.below(prefix) {
             match meta.location.parts().count() {
                 parts if parts > depth + 1 => drop(folders.insert(meta.location.parts().take(depth + 1).collect())),

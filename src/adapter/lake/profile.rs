@@ -91,7 +91,8 @@ fn folder(path: PathBuf) -> Result<Place, AdapterError> {
 /// Without further options the surroundings say who we are, as for every tool of this store.
 fn bucket(path: &str, options: &HashMap<String, String>) -> Result<Place, AdapterError> {
     let path = path.replacen("s3a://", "s3://", 1);
-    let url = Url::parse(&format!("{}/", path.trim_end_matches('/'))).map_err(|error| refuse("path", &error.to_string()))?;
+    let url =
+        Url::parse(&format!("{}/", path.trim_end_matches('/'))).map_err(|error| refuse("path", &error.to_string()))?;
     let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
     for (key, value) in options {
         let known: AmazonS3ConfigKey =
@@ -132,5 +133,7 @@ fn bytes(value: &Json) -> Result<usize, AdapterError> {
         _ => None,
     };
     let amount = scale.and_then(|scale| Some(number.parse::<f64>().ok()? * scale)).filter(|bytes| *bytes >= 1.0);
-    amount.map(|bytes| bytes as usize).ok_or_else(|| refuse("memory_limit", &format!("is `{text}`: write for instance `2GB`")))
+    amount
+        .map(|bytes| bytes as usize)
+        .ok_or_else(|| refuse("memory_limit", &format!("is `{text}`: write for instance `2GB`")))
 }

@@ -34,7 +34,11 @@ impl Loaded {
         let columns = self.columns.iter().map(|(name, kind)| format!("cast({0} as {kind}) as {0}", identifier(name)));
         let columns: Vec<String> = columns.collect();
         let table = if relation.is_temporary() { "temporary table" } else { "table" };
-        format!("create or replace {table} {} as select {} from temp.main.{ROWS}", relation.render(), columns.join(", "))
+        format!(
+            "create or replace {table} {} as select {} from temp.main.{ROWS}",
+            relation.render(),
+            columns.join(", ")
+        )
     }
 }
 

@@ -12,14 +12,13 @@ use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{DataFrame, SessionContext};
-use datafusion::sql::parser::Statement as Sent;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::adapter::binder::{Binder, Refusal, Refused, Shadow};
 use crate::adapter::duckdb::seed;
 use crate::adapter::lake::error::{refused, sql_error};
 use crate::adapter::lake::kind::type_name;
-use crate::adapter::lake::{dialect, session, value};
+use crate::adapter::lake::{dialect, session, statement, value};
 use crate::adapter::relation::{Column, Relation, identifier};
 use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, SeedFile, SqlPosition, Target};
@@ -40,7 +39,8 @@ struct Shared {
 /// Opens a shadow of a target.
 pub fn open(target: &Target) -> Result<LakeShadow, AdapterError> {
     let databases = Arc::new(MemoryCatalogProviderList::new());
-    let context = session::context(&target.database, &target.schema, Arc::new(RuntimeEnv::default()), databases.clone());
+    let context =
+        session::context(&target.database, &target.schema, Arc::new(RuntimeEnv::default()), databases.clone());
     let runtime = Builder::new_multi_thread().worker_threads(1).build();
     let runtime = runtime.map_err(|error| AdapterError::Connect(format!("no threads could be started: {error}")))?;
     let (database, schema) = (target.database.clone(), target.schema.clone());
@@ -65,7 +65,7 @@ impl Shared {
         let statement = dialect::statements(sql).map_err(said)?.into_iter().next();
         let statement = statement.ok_or_else(|| refusal(Refused::Syntax, &refused("there is no query"), sql))?;
         let state = self.context.state();
-        let planned = self.runtime.block_on(state.statement_to_plan(Sent::Statement(Box::new(statement))));
+        let planned = self.runtime.block_on(statement::planned(&state, statement));
         let plan = planned.map_err(|error| of_planner(error, sql))?;
         Ok(DataFrame::new(state, plan))
     }
@@ -101,7 +101,8 @@ impl Shared {
 
 impl Binder for Session {
     fn declare(&mut self, relation: &Relation, columns: &[Column]) -> Result<(), Refusal> {
-        let typed = columns.iter().map(|column| format!("cast(null as {}) as {}", column.data_type, identifier(&column.name)));
+        let typed =
+            columns.iter().map(|column| format!("cast(null as {}) as {}", column.data_type, identifier(&column.name)));
         let sql = format!("select {} where false", typed.collect::<Vec<_>>().join(", "));
         let schema = self.0.frame(&sql)?.schema().inner().clone();
         let declared = MemTable::try_new(schema, vec![Vec::new()]).and_then(|table| {
@@ -127,8 +128,9 @@ impl Binder for Session {
     fn query(&mut self, sql: &str) -> Result<Rows, AdapterError> {
         let frame = self.0.frame(sql).map_err(|refusal| refused(refusal.message))?;
         let fields = frame.schema().fields().iter();
-        let columns =
-            fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect();
+        let columns = fields
+            .map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) })
+            .collect();
         let batches = self.0.runtime.block_on(frame.collect()).map_err(sql_error)?;
         let rows = batches.iter().map(value::rows).collect::<Result<Vec<_>, _>>()?;
         Ok(Rows { columns, rows: rows.concat() })

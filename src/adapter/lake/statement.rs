@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, WriteOp};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as Sent;
 use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, CreateView, DataType as Written, Ident, ObjectName, ObjectNamePart, ObjectType, Query, Statement, Truncate,
+    ColumnDef, ColumnOption, CreateTable, CreateView, DataType as Written, Ident, ObjectName, ObjectNamePart,
+    ObjectType, Query, Statement, Truncate,
 };
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -62,7 +64,23 @@ pub async fn describe(state: &SessionState, query: &str) -> Result<Vec<Column>, 
 }
 
 pub async fn plan(state: &SessionState, statement: Statement) -> Result<LogicalPlan, AdapterError> {
-    state.statement_to_plan(Sent::Statement(Box::new(statement))).await.map_err(sql_error)
+    planned(state, statement).await.map_err(sql_error)
+}
+
+/// The plan of a statement; that of a query has the types of its columns settled.
+pub async fn planned(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+    let is_query = matches!(statement, Statement::Query(_));
+    let mut tries = 0;
+    let plan = loop {
+        match state.statement_to_plan(Sent::Statement(Box::new(statement.clone()))).await {
+            Ok(plan) => break plan,
+            // Each try writes one alias out: there are no more of them than this in any statement that a hand wrote.
+            Err(error) if tries == 100 => return Err(error),
+            Err(error) => statement = dialect::again(&statement, &error).ok_or(error)?,
+        }
+        tries += 1;
+    };
+    if is_query { state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}) } else { Ok(plan) }
 }
 
 fn columns(plan: &LogicalPlan) -> Vec<Column> {
@@ -84,7 +102,9 @@ impl Work<'_> {
             Statement::Insert(_) | Statement::Update(_) => self.change(statement).await,
             Statement::Merge(merge) => merge::merge(self.lake, self.state, merge).await.map(Done::changed),
             Statement::Truncate(truncate) => self.truncate(truncate).await,
-            Statement::AlterTable(alter) => change::alter(self.lake, self.state, &alter).await.map(|()| Done::default()),
+            Statement::AlterTable(alter) => {
+                change::alter(self.lake, self.state, &alter).await.map(|()| Done::default())
+            }
             // A schema is a folder, which is there as soon as something is in it.
             Statement::CreateSchema { .. } => Ok(Done::default()),
             Statement::Drop { object_type, if_exists, names, .. } => {
@@ -96,11 +116,10 @@ impl Work<'_> {
             Statement::Comment { object_type, object_name, comment, .. } => {
                 comment::comment(self.lake, object_type, &object_name, comment).await.map(|()| Done::default())
             }
-            Statement::ExplainTable { table_name, .. } => {
-                self.describe(&format!("select * from {table_name}")).await
-            }
+            Statement::ExplainTable { table_name, .. } => self.describe(&format!("select * from {table_name}")).await,
             Statement::Explain { statement, .. } if matches!(*statement, Statement::Query(_)) && self.is_describe() => {
-                self.describe(&statement.to_string()).await
+                let columns = columns(&plan(self.state, *statement).await?);
+                Ok(Self::described(columns))
             }
             Statement::Explain { .. } => self.query(statement).await,
             other => {
@@ -127,11 +146,14 @@ impl Work<'_> {
     }
 
     async fn describe(&self, query: &str) -> Result<Done, AdapterError> {
-        let described = describe(self.state, query).await?;
+        Ok(Self::described(describe(self.state, query).await?))
+    }
+
+    fn described(described: Vec<Column>) -> Done {
         let header = ["column_name", "column_type"];
         let columns = header.map(|name| Column { name: name.to_string(), data_type: "VARCHAR".to_string() });
         let row = |column: Column| vec![Cell::Text(column.name), Cell::Text(column.data_type)];
-        Ok(Done { changed: 0, rows: Rows { columns: columns.to_vec(), rows: described.into_iter().map(row).collect() } })
+        Done { changed: 0, rows: Rows { columns: columns.to_vec(), rows: described.into_iter().map(row).collect() } }
     }
 
     async fn create_table(&self, create: CreateTable) -> Result<Done, AdapterError> {
@@ -247,7 +269,9 @@ impl Work<'_> {
             (Named::View(path), ObjectType::View) => self.lake.overlay.drop_all(&path),
             (Named::Nothing, _) if if_exists => {}
             (Named::Nothing, _) => return Err(refused(format!("Catalog Error: `{written}` does not exist"))),
-            (_, kind) => return Err(refused(format!("Catalog Error: `{written}` is not a {}", kind.to_string().to_lowercase()))),
+            (_, kind) => {
+                return Err(refused(format!("Catalog Error: `{written}` is not a {}", kind.to_string().to_lowercase())));
+            }
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef, AdapterError> {
 }
 
 /// A value as DuckDB prints it.
-fn text(array: &ArrayRef, row: usize) -> Result<String, AdapterError> {
+pub fn text(array: &ArrayRef, row: usize) -> Result<String, AdapterError> {
     if array.is_null(row) {
         return Ok("NULL".to_string());
     }
@@ -96,9 +96,8 @@ fn text(array: &ArrayRef, row: usize) -> Result<String, AdapterError> {
         DataType::FixedSizeList(..) => list(&array.as_fixed_size_list().value(row))?,
         DataType::Struct(fields) => {
             let columns = fields.iter().zip(array.as_struct().columns());
-            let members = columns.map(|(field, column)| {
-                Ok(format!("{}: {}", printed::quoted(field.name()), element(column, row)?))
-            });
+            let members = columns
+                .map(|(field, column)| Ok(format!("{}: {}", printed::quoted(field.name()), element(column, row)?)));
             format!("{{{}}}", members.collect::<Result<Vec<_>, AdapterError>>()?.join(", "))
         }
         DataType::Map(..) => {
@@ -137,8 +136,12 @@ fn time(unit: Unit, ticks: i64) -> String {
 fn moment(array: &ArrayRef, row: usize, unit: &TimeUnit, is_zoned: bool, form: &str) -> String {
     let (unit, ticks) = match unit {
         TimeUnit::Second => (Unit::Second, array.as_primitive::<kinds::TimestampSecondType>().value(row)),
-        TimeUnit::Millisecond => (Unit::Millisecond, array.as_primitive::<kinds::TimestampMillisecondType>().value(row)),
-        TimeUnit::Microsecond => (Unit::Microsecond, array.as_primitive::<kinds::TimestampMicrosecondType>().value(row)),
+        TimeUnit::Millisecond => {
+            (Unit::Millisecond, array.as_primitive::<kinds::TimestampMillisecondType>().value(row))
+        }
+        TimeUnit::Microsecond => {
+            (Unit::Microsecond, array.as_primitive::<kinds::TimestampMicrosecondType>().value(row))
+        }
         TimeUnit::Nanosecond => (Unit::Nanosecond, array.as_primitive::<kinds::TimestampNanosecondType>().value(row)),
     };
     if is_zoned { printed::zoned(unit, ticks, Tz::UTC, form) } else { printed::timestamp(unit, ticks) }

@@ -1,0 +1,17 @@
+create or replace table made as select id, amount / 2 as half, customer || '!' as loud from orders;
+from made order by id;
+create table typed (id integer, name varchar, price decimal(10,2), moment timestamp, tags varchar[]);
+insert into typed (id, name) values (1, 'a'), (2, 'b');
+insert into typed select id, customer, amount, ordered_at, [customer] from orders where id = 3;
+insert into typed by name select 9 as id, 'z' as name;
+select * from typed order by id;
+create view doubled as select id, id * 2 as twice from orders;
+select sum(twice) from doubled;
+drop view doubled;
+drop table made;
+create table if not exists typed (id integer);
+select count(*) from typed;
+create macro f(x) as x + 1;
+copy orders to 'x.csv';
+select * from read_csv('x.csv');
+attach 'x.db';
