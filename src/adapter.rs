@@ -188,6 +188,12 @@ pub trait Adapter: Send + Sync {
     /// The name that `target.type` and `adapter.dispatch` use.
     fn kind(&self) -> &'static str;
 
+    /// Whether tables have versions and files of their own, so that `describe history`, `optimize`, `vacuum` and
+    /// `restore table` are statements.
+    fn is_lakehouse(&self) -> bool {
+        false
+    }
+
     /// Opens a further connection to the same warehouse.
     fn connect(&self) -> Result<Box<dyn Connection>, AdapterError>;
 

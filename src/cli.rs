@@ -19,6 +19,7 @@ pub mod flags;
 pub mod freshness;
 pub mod hold;
 pub mod init;
+pub mod lakehouse;
 pub mod lineage;
 pub mod list;
 pub mod operation;
@@ -146,6 +147,9 @@ fn carry_out(command: &Command, context: &mut Context) -> Result<Exit, Exit> {
         Command::Runs(command) => runs::runs(context, command),
         Command::Diff(options) => diff::diff(context, options),
         Command::Compare(options) => compare::compare(context, options),
+        Command::History(options) => lakehouse::history(context, options),
+        Command::Optimize(options) => lakehouse::optimize(context, options),
+        Command::Vacuum(options) => lakehouse::vacuum(context, options),
         Command::Rollback(options) => rollback::rollback(context, options),
         Command::Hold(options) => hold::hold(context, options),
         Command::Schema(command) => schema::schema(context, command),

@@ -6,6 +6,7 @@ pub mod deps;
 pub mod docs;
 pub mod global;
 pub mod ignored;
+pub mod lakehouse;
 pub mod publish;
 pub mod sample;
 pub mod state;
@@ -23,6 +24,7 @@ use crate::cli::arguments::compare::CompareOptions;
 use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
+use crate::cli::arguments::lakehouse::{HistoryOptions, OptimizeOptions, VacuumOptions};
 use crate::cli::arguments::publish::{
     DiffOptions, HoldOptions, PublishOptions, QuarantineCommand, RollbackOptions, RunsCommand, SchemaCommand,
     StatusOptions,
@@ -105,6 +107,12 @@ pub enum Command {
     Compare(CompareOptions),
     /// Publish an earlier version of models again
     Rollback(RollbackOptions),
+    /// List the versions of tables in a lakehouse
+    History(HistoryOptions),
+    /// Write the files of tables in a lakehouse anew, fewer and larger
+    Optimize(OptimizeOptions),
+    /// List, or delete, files in a lakehouse that no version needs any more
+    Vacuum(VacuumOptions),
     /// Keep what is published of models as it is
     Hold(HoldOptions),
     /// Look at how the columns of models have changed, and approve what was refused
@@ -166,6 +174,9 @@ impl Command {
             Command::Runs(_) => "runs",
             Command::Diff(_) => "diff",
             Command::Compare(_) => "compare",
+            Command::History(_) => "history",
+            Command::Optimize(_) => "optimize",
+            Command::Vacuum(_) => "vacuum",
             Command::Rollback(_) => "rollback",
             Command::Hold(_) => "hold",
             Command::Schema(_) => "schema",

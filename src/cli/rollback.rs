@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::arguments::publish::RollbackOptions;
 use crate::cli::desk::Desk;
+use crate::cli::lakehouse;
 use crate::cli::workspace::{Context, Exit};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
@@ -11,7 +12,10 @@ use crate::manifest::refable;
 
 /// Rolls the selected models back, or none of them.
 pub fn rollback(context: &Context, options: &RollbackOptions) -> Result<Exit, Exit> {
-    let desk = Desk::open(context, &options.selection)?;
+    if options.to_version.is_some() || options.to_run.is_some() {
+        return lakehouse::restore(context, options);
+    }
+    let desk = Desk::open(context, &options.tables.selection())?;
     let to = options.to.as_deref().map(version);
     desk.at_once(|| {
         let mut done = Vec::new();

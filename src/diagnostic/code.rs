@@ -441,4 +441,8 @@ codes! {
     /// What it reads does not go back as far as what it has, so that it cannot be built again from it. Nothing was
     /// published. If the rows are meant to go, build once with `--allow-shrink MODEL`.
     LostHistory => "lost-history",
+    /// A command that looks after the tables of a lakehouse was given for another engine.
+    ///
+    /// `medal history`, `optimize` and `vacuum` are for targets of type `datafusion`, whose tables are Delta Lake tables.
+    NotALakehouse => "not-a-lakehouse",
 }

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::cli::arguments::SelectOptions;
+use crate::cli::arguments::lakehouse::TableOptions;
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct PublishOptions {
@@ -39,10 +40,16 @@ pub struct QuarantineOptions {
 #[derive(Debug, Args)]
 pub struct RollbackOptions {
     #[command(flatten)]
-    pub selection: SelectOptions,
+    pub tables: TableOptions,
     /// The version to go back to, or the id of the run that built it; the one before, if none is given
     #[arg(long, value_name = "VERSION")]
     pub to: Option<String>,
+    /// The version of the table in a lakehouse, as `medal history` shows it
+    #[arg(long, conflicts_with = "to", value_name = "NUMBER")]
+    pub to_version: Option<u64>,
+    /// The last version in a lakehouse that this run wrote
+    #[arg(long, conflicts_with_all = ["to", "to_version"], value_name = "RUN")]
+    pub to_run: Option<String>,
 }
 
 #[derive(Debug, Args)]
