@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds a lakehouse twice and reads its tables with the readers of others, which PyPI brings: see tests/lake/readers.py.
+# Builds a lakehouse twice and reads its tables with the readers of others, which PyPI brings (tests/lake/readers.py), and
+# builds one in an object store (tests/lake/store.py).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,3 +22,4 @@ target=${CARGO_TARGET_DIR:-target}
 cp -r tests/lake/project "$work/project"
 for run in 1 2; do "$target/debug/medal" build --quiet --project-dir "$work/project"; done
 "$cache/bin/python" tests/lake/readers.py "$work/project/lake"
+"$cache/bin/python" tests/lake/store.py "$target/debug/medal" tests/lake/project

@@ -194,6 +194,9 @@ pub trait Adapter: Send + Sync {
         false
     }
 
+    /// Tells for which run its connections work, so that the history that an engine keeps can name it.
+    fn name_run(&self, _id: &str) {}
+
     /// Opens a further connection to the same warehouse.
     fn connect(&self) -> Result<Box<dyn Connection>, AdapterError>;
 

@@ -1,5 +1,6 @@
 //! Turns SQL into effects and rows with DataFusion, over Delta Lake tables in a folder or an object store.
 
+mod care;
 mod catalog;
 mod change;
 mod comment;
@@ -7,6 +8,7 @@ mod commit;
 mod condition;
 mod dialect;
 mod error;
+mod files;
 mod functions;
 mod information;
 mod kind;
@@ -15,6 +17,7 @@ mod merge;
 mod nullable;
 mod overlay;
 mod profile;
+mod rules;
 mod seed;
 mod session;
 pub mod shadow;
@@ -23,11 +26,12 @@ mod text;
 mod value;
 mod write;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool, UnboundedMemoryPool};
 use deltalake_core::DeltaResult;
@@ -49,6 +53,8 @@ pub struct Lake(Arc<Shared>);
 struct Shared {
     runtime: Runtime,
     place: Place,
+    /// Where relative paths of files start, and the options of object stores.
+    files: (PathBuf, BTreeMap<String, String>),
     database: String,
     schema: String,
     memory: Arc<dyn MemoryPool>,
@@ -56,6 +62,8 @@ struct Shared {
     threads: usize,
     /// Into how many parts a statement's work is cut.
     parts: AtomicUsize,
+    /// The id of the run that the connections work for.
+    run_id: OnceLock<String>,
     /// Counts up to stop what is running.
     stopped: watch::Sender<u64>,
 }
@@ -85,12 +93,14 @@ pub fn open(target: &Target) -> Result<Lake, AdapterError> {
     Ok(Lake(Arc::new(Shared {
         runtime,
         place: profile.place,
+        files: (target.base.clone(), profile.options),
         database: target.database.clone(),
         schema: target.schema.clone(),
         memory,
         temp_directory: profile.temp_directory,
         threads,
         parts: AtomicUsize::new(threads),
+        run_id: OnceLock::new(),
         stopped: watch::Sender::new(0),
     })))
 }
@@ -140,6 +150,15 @@ impl Shared {
 impl Adapter for Lake {
     fn kind(&self) -> &'static str {
         "datafusion"
+    }
+
+    fn is_lakehouse(&self) -> bool {
+        true
+    }
+
+    fn name_run(&self, id: &str) {
+        // The first one holds: a process has one run.
+        let _ = self.0.run_id.set(id.to_string());
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, AdapterError> {

@@ -57,6 +57,8 @@ pub struct Relation {
     pub include: Parts,
     /// SQL that stands in the place of the name, for instance a file to read from (`external_location`).
     pub expression: Option<String>,
+    /// SQL after the name that says in which of its states a table is read, for instance `at (version => 3)`.
+    pub as_of: Option<String>,
     /// `--empty` asks for no rows: the relation is written as a subquery with this limit.
     pub limit: Option<u64>,
     /// Only the rows of a span of event time are asked for, for instance those of a batch.
@@ -82,6 +84,7 @@ impl Relation {
             quote: Parts::ALL,
             include: Parts::ALL,
             expression: None,
+            as_of: None,
             limit: None,
             event_time: None,
         }
@@ -131,7 +134,11 @@ impl Relation {
 
     /// The name as SQL, for instance `"db"."main"."orders"`, or what stands in its place.
     pub fn render_name(&self) -> String {
-        self.expression.clone().unwrap_or_else(|| self.name())
+        let name = self.expression.clone().unwrap_or_else(|| self.name());
+        match &self.as_of {
+            None => name,
+            Some(state) => format!("{name} {state}"),
+        }
     }
 
     fn name(&self) -> String {

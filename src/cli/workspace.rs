@@ -240,6 +240,7 @@ pub fn connect(context: &Context, workspace: &Workspace) -> Result<Arc<dyn Adapt
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
     })?;
+    adapter.name_run(&context.invocation.id);
     interrupt_on_signal(context, &adapter);
     Ok(adapter)
 }

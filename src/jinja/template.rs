@@ -149,6 +149,8 @@ impl Template {
             match argument.keyword.as_deref() {
                 None => {}
                 Some("v" | "version") => version = Some(argument.value.clone()),
+                // Which state of it is read changes nothing of what is read.
+                Some("as_of") => {}
                 Some(_) => return None,
             }
         }

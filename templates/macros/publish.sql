@@ -22,6 +22,10 @@
 {# Sets aside what is there: it is moved away, copied, or (`keep`) left in its place, where it cannot be given back.
    Nor can a table be moved that other objects of the warehouse hang on. #}
 {% macro set_aside(how) -%}
+  {{ return(adapter.dispatch('set_aside', 'dbt')(how)) }}
+{%- endmacro %}
+
+{% macro default__set_aside(how) -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- if existing is none -%}{{ return({'version': none, 'rows': none, 'is_kept': false, 'can_return': true}) }}{%- endif -%}
   {%- set version = published_version() -%}

@@ -2,6 +2,10 @@
 
 {# Puts an earlier version back: the one before, or the one that is named. Gives what was done, or why it cannot be. #}
 {% macro roll_back(to=none) -%}
+  {{ return(adapter.dispatch('roll_back', 'dbt')(to)) }}
+{%- endmacro %}
+
+{% macro default__roll_back(to=none) -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- set current = published_version() -%}
   {%- set versions = known_versions() -%}

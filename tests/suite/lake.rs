@@ -1,8 +1,12 @@
 //! Projects whose tables are Delta Lake tables.
 
 mod builds;
+mod care;
 mod commits;
+mod files;
+mod kills;
 mod statements;
+mod versions;
 
 use crate::suite::support::Project;
 

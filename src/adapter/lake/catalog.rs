@@ -17,7 +17,10 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use crate::adapter::AdapterError;
+use crate::adapter::lake::dialect::files::DATABASE;
+use crate::adapter::lake::dialect::versions::{self, State};
 use crate::adapter::lake::error::{delta_error, refused, store_error};
+use crate::adapter::lake::files::Files;
 use crate::adapter::lake::overlay::{LOG, Overlay, VIEW};
 use crate::adapter::lake::{dialect, information, statement};
 use crate::adapter::relation::{Relation, RelationKind};
@@ -256,6 +259,11 @@ impl Lakehouse {
 
     /// A handle that has read nothing yet.
     pub fn builder(&self, place: &Place) -> std::result::Result<DeltaTableBuilder, AdapterError> {
+        // On a disk Delta Lake asks for the folder, which a table without files that is not committed has not.
+        if let Ok(folder) = place.url.to_file_path() {
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| refused(format!("IO Error: {}: {error}", folder.display())))?;
+        }
         let builder = DeltaTableBuilder::from_url(place.url.clone()).map_err(delta_error)?;
         Ok(builder.with_storage_backend(Arc::new(self.overlay.clone()), place.url.clone()))
     }
@@ -278,6 +286,8 @@ impl Lakehouse {
         is_temporary: bool,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
         let outside = |error: AdapterError| DataFusionError::External(Box::new(error));
+        let (table, state) = versions::of(table);
+        let table_name = table;
         let name = Name { schema: schema.to_string(), table: table.to_string(), is_temporary };
         let kept = lock(&self.temporary).get(&table.to_lowercase()).cloned();
         match (is_temporary, kept) {
@@ -287,8 +297,26 @@ impl Lakehouse {
         }
         match self.find(&name).await.map_err(outside)? {
             Named::Table(place) => {
-                let table = self.open(&place).await.map_err(outside)?;
+                let mut table = self.open(&place).await.map_err(outside)?;
+                match state {
+                    Some(State::Version(version)) => table.load_version(version).await?,
+                    Some(State::Moment(moment)) => {
+                        table.load_with_datetime(moment).await?;
+                        let snapshot = table.snapshot()?;
+                        if snapshot
+                            .version_timestamp(snapshot.version())
+                            .is_some_and(|then| then > moment.timestamp_millis())
+                        {
+                            let message = format!("`{}.{table_name}` was not there yet at {moment}", name.schema);
+                            return Err(DataFusionError::Plan(message));
+                        }
+                    }
+                    None => {}
+                }
                 Ok(Some(table.table_provider().await?))
+            }
+            Named::View(_) if state.is_some() => {
+                Err(DataFusionError::Plan(format!("`{table}` is a view, which has no versions")))
             }
             Named::View(path) => self.unfold(&path).await.map(Some),
             Named::Temporary | Named::Nothing => Ok(None),
@@ -325,9 +353,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The databases that a connection sees: the lakehouse, and `temp`.
+/// The databases that a connection sees: the lakehouse, `temp`, and the one of files.
 #[derive(Debug)]
-pub struct Databases(pub Weak<Lakehouse>);
+pub struct Databases {
+    pub lake: Weak<Lakehouse>,
+    pub files: Arc<Files>,
+}
 
 impl CatalogProviderList for Databases {
     fn as_any(&self) -> &dyn Any {
@@ -339,11 +370,14 @@ impl CatalogProviderList for Databases {
     }
 
     fn catalog_names(&self) -> Vec<String> {
-        self.0.upgrade().map(|lake| vec![lake.database.clone(), "temp".to_string()]).unwrap_or_default()
+        self.lake.upgrade().map(|lake| vec![lake.database.clone(), "temp".to_string()]).unwrap_or_default()
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        let lake = self.0.upgrade()?;
+        if name == DATABASE {
+            return Some(self.files.clone());
+        }
+        let lake = self.lake.upgrade()?;
         let is_temporary = name.eq_ignore_ascii_case("temp");
         (is_temporary || name.eq_ignore_ascii_case(&lake.database))
             .then(|| Arc::new(Database { lake, is_temporary }) as Arc<dyn CatalogProvider>)

@@ -18,6 +18,7 @@ use crate::adapter::lake::catalog::{Lakehouse, Named, Place};
 use crate::adapter::lake::error::{delta_error, refused, sql_error};
 use crate::adapter::lake::kind::stored;
 use crate::adapter::lake::layout::Layout;
+use crate::adapter::lake::rules::Rules;
 use crate::adapter::lake::statement::{arrow_type, parts, plain};
 use crate::adapter::lake::write;
 
@@ -174,7 +175,8 @@ impl Alteration<'_> {
         let table = self.lake.open(self.place).await?;
         let rows = scan(&table).await?;
         let builder = self.lake.builder(&self.lake.place(&name.schema, &name.table))?;
-        write::replace(self.state, write::Target { table: None, builder }, rows, &layout(&table)?, &[]).await?;
+        write::replace(self.state, write::Target { table: None, builder }, rows, &layout(&table)?, &Rules::default())
+            .await?;
         self.lake.overlay.drop_all(&self.place.path);
         Ok(())
     }
@@ -203,12 +205,12 @@ impl Alteration<'_> {
         let rows = LogicalPlanBuilder::new(rows).project(columns).and_then(LogicalPlanBuilder::build);
         let (builder, layout) = (self.lake.builder(self.place)?, layout(&table)?);
         let target = write::Target { table: Some(table), builder };
-        write::replace(self.state, target, rows.map_err(sql_error)?, &layout, &[]).await.map(drop)
+        write::replace(self.state, target, rows.map_err(sql_error)?, &layout, &Rules::default()).await.map(drop)
     }
 }
 
 /// How a table is laid out now.
-fn layout(table: &DeltaTable) -> Result<Layout, AdapterError> {
+pub fn layout(table: &DeltaTable) -> Result<Layout, AdapterError> {
     let metadata = table.snapshot().map_err(delta_error)?.metadata();
     let properties = metadata.configuration().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     Ok(Layout { partition_by: metadata.partition_columns().to_vec(), properties })

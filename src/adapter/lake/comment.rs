@@ -1,6 +1,6 @@
 //! Turns `comment on` into metadata of a table, or a line before the query of a view; and gives comments back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName};
 use delta_kernel::schema::{MetadataValue, StructField};
@@ -55,7 +55,7 @@ pub async fn comment(
                         .await
                 }
                 Some(column) => {
-                    let metadata = HashMap::from([("comment".to_string(), MetadataValue::String(text))]);
+                    let metadata = [("comment".to_string(), MetadataValue::String(text))].into_iter().collect();
                     let update = table.update_field_metadata().with_field_name(&column).with_metadata(metadata);
                     update.with_commit_properties(write::commit_properties()).await
                 }

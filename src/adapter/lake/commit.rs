@@ -4,22 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deltalake_core::checkpoints::create_checkpoint;
+use deltalake_core::kernel::Action;
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::{Map, Value as Json};
+use url::Url;
 
 use crate::adapter::AdapterError;
-use crate::adapter::lake::error::{conflict, store_error};
+use crate::adapter::lake::error::{conflict, delta_error, refused, store_error};
 use crate::adapter::lake::overlay::{LOG, Staged, VIEW};
+
+/// What the id of a run is called in a commit.
+pub const RUN_ID: &str = "runId";
+
+/// After so many commits a log is summed up, as the protocol proposes.
+const CHECKPOINT: u64 = 10;
 
 /// How often a commit that only adds rows makes way for those of others.
 const ATTEMPTS: usize = 100;
 
 /// Writes what is staged. A table that somebody else has changed meanwhile, other than by adding rows to which these
 /// are added, is a conflict: its commit is not written.
-pub async fn commit(store: &Arc<dyn ObjectStore>, staged: Staged) -> Result<(), AdapterError> {
-    let Staged { objects, dropped, written } = staged;
+pub async fn commit(
+    store: &Arc<dyn ObjectStore>,
+    root: &Url,
+    staged: Staged,
+    run_id: Option<&String>,
+) -> Result<(), AdapterError> {
+    let Staged { objects, dropped, .. } = staged;
     let mut tables: BTreeMap<Path, Vec<Bytes>> = BTreeMap::new();
     let mut first: BTreeMap<Path, u64> = BTreeMap::new();
     let mut views = Vec::new();
@@ -32,27 +47,55 @@ pub async fn commit(store: &Arc<dyn ObjectStore>, staged: Staged) -> Result<(), 
             None => views.push((path, bytes)),
         }
     }
-    for path in dropped.iter().filter(|path| tables.contains_key(path)) {
-        remove(store, path, &written).await?;
-    }
     for (table, commits) in tables {
-        let commit = Commit::merge(&commits);
-        let outcome = commit.write(store, &table, first[&table]).await;
+        let mut commit = Commit::merge(&commits).of_run(run_id);
+        let mut version = first[&table];
+        // What is dropped and made again is replaced: readers see one step, and the versions before stay.
+        if dropped.contains(&table)
+            && let Some(before) = before(store, root, &table).await?
+        {
+            version = before.version().map_or(0, |version| version + 1);
+            commit.replace(&before)?;
+        }
+        let outcome = commit.write(store, &table, version).await;
         let garbage: Vec<Path> = commit.garbage.iter().filter_map(|file| place(&table, file)).collect();
-        outcome?;
+        let version = outcome?;
         forget(store, garbage).await;
+        if version > 0 && version.is_multiple_of(CHECKPOINT) {
+            checkpoint(store, root, &table).await;
+        }
     }
     for (path, bytes) in &views {
         store.put(path, bytes.clone().into()).await.map_err(store_error)?;
     }
     let kept: BTreeSet<&Path> = views.iter().map(|(path, _)| path).collect();
     for path in dropped.iter().filter(|path| !kept.contains(path)) {
-        if first.contains_key(path) {
-            continue;
+        if !first.contains_key(path) {
+            remove(store, path).await?;
         }
-        remove(store, path, &BTreeSet::new()).await?;
     }
     Ok(())
+}
+
+/// Sums a log up, so that readers need not read all of it. Without it they find the same.
+async fn checkpoint(store: &Arc<dyn ObjectStore>, root: &Url, table: &Path) {
+    if let Ok(Some(table)) = before(store, root, table).await {
+        let _ = create_checkpoint(&table, None).await;
+    }
+}
+
+/// A table as everybody sees it; none if there is none.
+async fn before(store: &Arc<dyn ObjectStore>, root: &Url, table: &Path) -> Result<Option<DeltaTable>, AdapterError> {
+    let mut url = root.clone();
+    if let Ok(mut parts) = url.path_segments_mut() {
+        parts.clear().extend(table.parts().map(|part| part.as_ref().to_string())).push("");
+    }
+    let builder = DeltaTableBuilder::from_url(url.clone()).map_err(delta_error)?;
+    match builder.with_storage_backend(store.clone(), url).load().await {
+        Ok(table) => Ok(Some(table)),
+        Err(DeltaTableError::NotATable(_)) => Ok(None),
+        Err(error) => Err(delta_error(error)),
+    }
 }
 
 /// Deletes the files that a transaction has written and that no log will name.
@@ -68,7 +111,7 @@ async fn forget(store: &Arc<dyn ObjectStore>, files: Vec<Path>) {
 
 /// Deletes a view, or a table with all its files, its newest commit first: what is left, if that is cut short, is an
 /// earlier version of the table, and never half of one.
-async fn remove(store: &Arc<dyn ObjectStore>, path: &Path, except: &BTreeSet<Path>) -> Result<(), AdapterError> {
+async fn remove(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<(), AdapterError> {
     if path.as_ref().ends_with(VIEW) {
         return match store.delete(path).await {
             Err(Error::NotFound { .. }) => Ok(()),
@@ -79,7 +122,7 @@ async fn remove(store: &Arc<dyn ObjectStore>, path: &Path, except: &BTreeSet<Pat
         Err(Error::NotFound { .. }) => Vec::new(),
         listed => listed.map_err(store_error)?,
     };
-    let paths = listed.into_iter().map(|meta| meta.location).filter(|path| !except.contains(path));
+    let paths = listed.into_iter().map(|meta| meta.location);
     let (mut log, data): (Vec<Path>, Vec<Path>) = paths.partition(|path| path.parts().any(|part| part.as_ref() == LOG));
     log.sort_by(|a, b| b.cmp(a));
     for path in log {
@@ -155,6 +198,30 @@ impl Commit {
         }
         let actions = keyed.into_values().chain(files.into_values().map(|(action, _)| action)).chain(others);
         Commit { actions: actions.collect(), garbage }
+    }
+
+    /// The same, with the run that did it.
+    fn of_run(mut self, run_id: Option<&String>) -> Commit {
+        let told = self.actions.iter_mut().filter_map(|action| action.get_mut("commitInfo")?.as_object_mut());
+        for (info, id) in told.zip(run_id) {
+            info.insert(RUN_ID.to_string(), id.as_str().into());
+        }
+        self
+    }
+
+    /// The same, in the place of a table that is there: its files are removed, and it stays the same table.
+    fn replace(&mut self, before: &DeltaTable) -> Result<(), AdapterError> {
+        let snapshot = before.snapshot().map_err(delta_error)?;
+        for action in &mut self.actions {
+            if let Some(metadata) = action.get_mut("metaData") {
+                metadata["id"] = snapshot.metadata().id().into();
+            }
+        }
+        for file in snapshot.log_data() {
+            let removed = Action::Remove(file.remove_action(true));
+            self.actions.push(serde_json::to_value(removed).map_err(|error| refused(error.to_string()))?);
+        }
+        Ok(())
     }
 
     /// Whether rows are added and nothing else is done.

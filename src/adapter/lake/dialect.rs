@@ -8,6 +8,7 @@ mod build;
 mod calls;
 mod casts;
 mod expressions;
+pub mod files;
 mod grammar;
 mod inserts;
 mod literals;
@@ -15,12 +16,17 @@ mod names;
 mod queries;
 mod refusal;
 mod unnests;
+pub mod versions;
 
 use std::ops::ControlFlow;
 
 use datafusion::common::DataFusionError;
-use sqlparser::ast::{ColumnOption, Expr, Query, Statement, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{
+    AlterColumnOperation, AlterTableOperation, ColumnOption, DataType, Expr, Query, Statement, TableFactor, VisitMut,
+    VisitorMut,
+};
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Span;
 
 use crate::adapter::AdapterError;
 use crate::adapter::lake::dialect::grammar::Grammar;
@@ -52,13 +58,35 @@ pub fn statements(sql: &str) -> Result<Vec<Statement>, AdapterError> {
     Ok(statements)
 }
 
+/// A type, as it is written in SQL.
+pub fn kind(text: &str) -> Result<DataType, AdapterError> {
+    let parser = Parser::new(&Grammar).with_tokens_with_locations(grammar::tokens(text)?);
+    let mut kind = { parser }.parse_data_type().map_err(|error| syntax_error(&error))?;
+    casts::rewrite_type(&mut kind, Span::empty())?;
+    Ok(kind)
+}
+
 /// A statement that the planner refused, written so that it may not: a name that it misses may be an alias.
 pub fn again(statement: &Statement, error: &DataFusionError) -> Option<Statement> {
     aliases::written_out(statement, error)
 }
 
-/// The types of `create table t (column type)`.
+/// The types of `create table t (column type)`, and of columns that are added or changed.
 fn column_types(statement: &mut Statement) -> Result<(), AdapterError> {
+    if let Statement::AlterTable(alter) = statement {
+        for operation in &mut alter.operations {
+            match operation {
+                AlterTableOperation::AddColumn { column_def: column, .. } => {
+                    casts::rewrite_type(&mut column.data_type, column.name.span)?;
+                }
+                AlterTableOperation::AlterColumn {
+                    column_name,
+                    op: AlterColumnOperation::SetDataType { data_type, .. },
+                } => casts::rewrite_type(data_type, column_name.span)?,
+                _ => {}
+            }
+        }
+    }
     let Statement::CreateTable(table) = statement else { return Ok(()) };
     for column in &mut table.columns {
         casts::rewrite_type(&mut column.data_type, column.name.span)?;
@@ -85,6 +113,10 @@ impl VisitorMut for Rewriter {
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<AdapterError> {
         flow(queries::after(query))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<AdapterError> {
+        flow(files::relation(factor).and_then(|()| versions::relation(factor)))
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<AdapterError> {

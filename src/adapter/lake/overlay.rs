@@ -82,7 +82,8 @@ impl Overlay {
         let staged = self.lock();
         match staged.objects.get(path) {
             Some((bytes, when)) => Found::Staged(bytes.clone(), *when),
-            None if staged.hides(path) && !staged.written.contains(path) => Found::Hidden,
+            // The files of a table that is dropped may be read still, by what comes in its place.
+            None if is_kept(path) && staged.hides(path) => Found::Hidden,
             None => Found::Below,
         }
     }

@@ -1,6 +1,6 @@
 //! Turns the settings of a profile's output into what it takes to open a lakehouse: a place, and limits.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ use crate::adapter::{AdapterError, Target};
 #[derive(Debug)]
 pub struct Profile {
     pub place: Place,
+    /// Of object stores.
+    pub options: BTreeMap<String, String>,
     /// The engine's own threads.
     pub threads: Option<usize>,
     /// In bytes.
@@ -43,6 +45,7 @@ impl Profile {
         let setting = |key: &str| settings.and_then(|settings| settings.get(key)).or(target.settings.get(key));
         Ok(Profile {
             place: place(target)?,
+            options: options(target)?,
             threads: settings.and_then(|settings| settings.get("threads")).and_then(Json::as_u64).map(|n| n as usize),
             memory_limit: setting("memory_limit").map(bytes).transpose()?,
             temp_directory: match setting("temp_directory") {
@@ -85,11 +88,11 @@ fn folder(path: PathBuf) -> Result<Place, AdapterError> {
     let wrong = || refuse("path", &format!("is no folder: {}", path.display()));
     let url = Url::from_directory_path(&path).map_err(|()| wrong())?;
     let root = Path::from_url_path(url.path()).map_err(|_| wrong())?;
-    Ok(Place { store: Arc::new(LocalFileSystem::new()), url, root, folder: Some(path) })
+    Ok(Place { store: Arc::new(LocalFileSystem::new().with_automatic_cleanup(true)), url, root, folder: Some(path) })
 }
 
 /// Without further options the surroundings say who we are, as for every tool of this store.
-fn bucket(path: &str, options: &HashMap<String, String>) -> Result<Place, AdapterError> {
+pub fn bucket(path: &str, options: &BTreeMap<String, String>) -> Result<Place, AdapterError> {
     let path = path.replacen("s3a://", "s3://", 1);
     let url =
         Url::parse(&format!("{}/", path.trim_end_matches('/'))).map_err(|error| refuse("path", &error.to_string()))?;
@@ -105,9 +108,9 @@ fn bucket(path: &str, options: &HashMap<String, String>) -> Result<Place, Adapte
     Ok(Place { store: Arc::new(store), url, root, folder: None })
 }
 
-fn options(target: &Target) -> Result<HashMap<String, String>, AdapterError> {
+fn options(target: &Target) -> Result<BTreeMap<String, String>, AdapterError> {
     match target.settings.get("storage_options") {
-        None | Some(Json::Null) => Ok(HashMap::new()),
+        None | Some(Json::Null) => Ok(BTreeMap::new()),
         Some(Json::Object(entries)) => {
             let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_string);
             Ok(entries.iter().map(|(key, value)| (key.clone(), text(value))).collect())

@@ -14,6 +14,7 @@ use deltalake_core::delta_datafusion::planner::DeltaPlanner;
 
 use crate::adapter::lake::catalog::{Databases, Lakehouse};
 use crate::adapter::lake::error::{is_conflict, refused, sql_error};
+use crate::adapter::lake::files::Files;
 use crate::adapter::lake::overlay::Overlay;
 use crate::adapter::lake::statement::{self, Done};
 use crate::adapter::lake::{Shared, commit, dialect, functions, seed, text};
@@ -45,9 +46,12 @@ impl Session {
         let lake = Arc::new(lake);
         let environment = environment(&shared).map_err(sql_error)?;
         environment.register_object_store(&shared.place.url, Arc::new(overlay));
-        let databases = Arc::new(Databases(Arc::downgrade(&lake)));
+        let (base, options) = shared.files.clone();
+        let files = Arc::new(Files::new(base, options));
+        let databases = Arc::new(Databases { lake: Arc::downgrade(&lake), files: files.clone() });
         let context = context(&shared.database, &shared.schema, environment, databases);
         lake.serve(&context);
+        files.serve(&context);
         Ok(Session { shared, lake, context, in_transaction: false })
     }
 
@@ -81,7 +85,12 @@ impl Session {
     /// Writes what is staged for all to see. This is not interrupted: it is short, and half of it helps nobody.
     fn publish(&self) -> Result<(), AdapterError> {
         let overlay = &self.lake.overlay;
-        self.shared.runtime.block_on(commit::commit(overlay.store(), overlay.take()))
+        self.shared.runtime.block_on(commit::commit(
+            overlay.store(),
+            &self.shared.place.url,
+            overlay.take(),
+            self.shared.run_id.get(),
+        ))
     }
 
     fn undo(&self) {
@@ -116,6 +125,8 @@ pub fn context(
         .with_default_catalog_and_schema(database, schema)
         .with_create_default_catalog_and_schema(false)
         .set_bool("datafusion.sql_parser.collect_spans", true)
+        // Whether a column may be null is told more exactly in some plans than in what is made of them.
+        .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
         // Delta Lake's columns of partitions are dictionaries, which these cannot take.
         .set_usize("datafusion.optimizer.hash_join_inlist_pushdown_max_size", 0)
         .set_usize("datafusion.optimizer.hash_join_inlist_pushdown_max_distinct_values", 0);

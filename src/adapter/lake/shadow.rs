@@ -16,8 +16,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::adapter::binder::{Binder, Refusal, Refused, Shadow};
 use crate::adapter::duckdb::seed;
+use crate::adapter::lake::dialect::files::DATABASE;
 use crate::adapter::lake::error::{refused, sql_error};
+use crate::adapter::lake::files::Files;
 use crate::adapter::lake::kind::type_name;
+use crate::adapter::lake::profile::Profile;
 use crate::adapter::lake::{dialect, session, statement, value};
 use crate::adapter::relation::{Column, Relation, identifier};
 use crate::adapter::rows::Rows;
@@ -41,6 +44,10 @@ pub fn open(target: &Target) -> Result<LakeShadow, AdapterError> {
     let databases = Arc::new(MemoryCatalogProviderList::new());
     let context =
         session::context(&target.database, &target.schema, Arc::new(RuntimeEnv::default()), databases.clone());
+    let profile = Profile::read(target)?;
+    let files = Arc::new(Files::new(target.base.clone(), profile.options));
+    files.serve(&context);
+    databases.register_catalog(DATABASE.to_string(), files);
     let runtime = Builder::new_multi_thread().worker_threads(1).build();
     let runtime = runtime.map_err(|error| AdapterError::Connect(format!("no threads could be started: {error}")))?;
     let (database, schema) = (target.database.clone(), target.schema.clone());
@@ -63,7 +70,8 @@ impl Shared {
     fn frame(&self, sql: &str) -> Result<DataFrame, Refusal> {
         let said = |error: AdapterError| refusal(Refused::Syntax, &error, sql);
         let statement = dialect::statements(sql).map_err(said)?.into_iter().next();
-        let statement = statement.ok_or_else(|| refusal(Refused::Syntax, &refused("there is no query"), sql))?;
+        let mut statement = statement.ok_or_else(|| refusal(Refused::Syntax, &refused("there is no query"), sql))?;
+        dialect::versions::forget(&mut statement);
         let state = self.context.state();
         let planned = self.runtime.block_on(statement::planned(&state, statement));
         let plan = planned.map_err(|error| of_planner(error, sql))?;

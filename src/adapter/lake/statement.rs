@@ -10,8 +10,8 @@ use datafusion::logical_expr::{LogicalPlan, WriteOp};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as Sent;
 use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, CreateView, DataType as Written, Ident, ObjectName, ObjectNamePart,
-    ObjectType, Query, Statement, Truncate,
+    ColumnDef, CreateTable, CreateView, DataType as Written, Ident, ObjectName, ObjectNamePart, ObjectType, Query,
+    Statement, Truncate,
 };
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -22,7 +22,8 @@ use crate::adapter::lake::catalog::{Lakehouse, Name, Named};
 use crate::adapter::lake::error::{refused, sql_error, store_error, syntax_error};
 use crate::adapter::lake::kind::type_name;
 use crate::adapter::lake::nullable::storable;
-use crate::adapter::lake::{change, comment, condition, dialect, layout, merge, text, value, write};
+use crate::adapter::lake::rules::rules;
+use crate::adapter::lake::{care, change, comment, condition, dialect, layout, merge, text, value, write};
 use crate::adapter::relation::{Column, identifier};
 use crate::adapter::rows::{Cell, Rows};
 
@@ -48,6 +49,9 @@ struct Work<'a> {
 
 /// Runs one statement.
 pub async fn run(lake: &Lakehouse, state: &SessionState, sql: &str) -> Result<Done, AdapterError> {
+    if let Some((name, care)) = care::read(sql)? {
+        return Ok(Done { changed: 0, rows: care::run(lake, state, &name, care).await? });
+    }
     let work = Work { lake, state, sql };
     let mut done = Done::default();
     for statement in dialect::statements(sql)? {
@@ -117,7 +121,9 @@ impl Work<'_> {
                 comment::comment(self.lake, object_type, &object_name, comment).await.map(|()| Done::default())
             }
             Statement::ExplainTable { table_name, .. } => self.describe(&format!("select * from {table_name}")).await,
-            Statement::Explain { statement, .. } if matches!(*statement, Statement::Query(_)) && self.is_describe() => {
+            Statement::Explain { statement, .. }
+                if matches!(*statement, Statement::Query(_)) && self.is_describe()? =>
+            {
                 let columns = columns(&plan(self.state, *statement).await?);
                 Ok(Self::described(columns))
             }
@@ -133,8 +139,8 @@ impl Work<'_> {
         }
     }
 
-    fn is_describe(&self) -> bool {
-        self.sql.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("desc"))
+    fn is_describe(&self) -> Result<bool, AdapterError> {
+        Ok(text::first_word(self.sql)?.starts_with("desc"))
     }
 
     async fn query(&self, statement: Statement) -> Result<Done, AdapterError> {
@@ -158,6 +164,7 @@ impl Work<'_> {
 
     async fn create_table(&self, create: CreateTable) -> Result<Done, AdapterError> {
         let name = self.lake.name(&parts(&create.name))?;
+        let rules = rules(&create, self.sql)?;
         let query = match create.query {
             Some(query) => *query,
             None => empty(&create.columns)?,
@@ -167,7 +174,6 @@ impl Work<'_> {
             return self.create_temporary(&name, plan).await;
         }
         let layout = layout::layout(&create.table_options)?;
-        let required = required(&create.columns);
         let (place, table) = match (self.lake.find(&name).await?, create.or_replace) {
             (Named::View(_), _) => {
                 return Err(refused(format!("Catalog Error: `{}` is a view, not a table", create.name)));
@@ -176,11 +182,18 @@ impl Work<'_> {
             (Named::Table(_), false) => {
                 return Err(refused(format!("Catalog Error: the table `{}` is there already", create.name)));
             }
-            (Named::Table(place), true) => (place.clone(), Some(self.lake.open(&place).await?)),
+            (Named::Table(place), true) => {
+                let table = self.lake.open(&place).await?;
+                let is_alike = rules.is_empty() && change::layout(&table)? == layout;
+                if !is_alike {
+                    self.lake.overlay.drop_all(&place.path);
+                }
+                (place, Some(table).filter(|_| is_alike))
+            }
             _ => (self.lake.place(&name.schema, &name.table), None),
         };
         let target = write::Target { table, builder: self.lake.builder(&place)? };
-        write::replace(self.state, target, plan, &layout, &required).await.map(Done::changed)
+        write::replace(self.state, target, plan, &layout, &rules).await.map(Done::changed)
     }
 
     /// A table that this connection keeps in memory.
@@ -270,7 +283,10 @@ impl Work<'_> {
             (Named::Nothing, _) if if_exists => {}
             (Named::Nothing, _) => return Err(refused(format!("Catalog Error: `{written}` does not exist"))),
             (_, kind) => {
-                return Err(refused(format!("Catalog Error: `{written}` is not a {}", kind.to_string().to_lowercase())));
+                return Err(refused(format!(
+                    "Catalog Error: `{written}` is not a {}",
+                    kind.to_string().to_lowercase()
+                )));
             }
         }
         Ok(())
@@ -316,11 +332,4 @@ fn empty(columns: &[ColumnDef]) -> Result<Query, AdapterError> {
         Statement::Query(query) => Ok(*query),
         _ => Err(refused("Parser Error: a table needs columns")),
     }
-}
-
-/// The columns of a definition that hold no nulls.
-fn required(columns: &[ColumnDef]) -> Vec<String> {
-    let is_full = |option: &ColumnOption| matches!(option, ColumnOption::NotNull | ColumnOption::PrimaryKey(_));
-    let full = columns.iter().filter(|column| column.options.iter().any(|option| is_full(&option.option)));
-    full.map(|column| plain(&column.name)).collect()
 }

@@ -33,6 +33,15 @@ fn piece(sql: &str, start: usize, end: usize) -> String {
     before.chain(sql[start..end].chars()).collect()
 }
 
+/// The word that a statement begins with, in small letters; empty if it begins with something else.
+pub fn first_word(sql: &str) -> Result<String, AdapterError> {
+    let first = tokens(sql)?.into_iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+    Ok(match first.map(|first| first.token) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_lowercase(),
+        _ => String::new(),
+    })
+}
+
 /// What stands after the first `as` of a statement, outside of any brackets.
 pub fn after_as(sql: &str) -> Result<&str, AdapterError> {
     let mut depth = 0_usize;

@@ -20,6 +20,7 @@ use crate::adapter::AdapterError;
 use crate::adapter::lake::error::{delta_error, refused, sql_error};
 use crate::adapter::lake::layout::Layout;
 use crate::adapter::lake::nullable::storable;
+use crate::adapter::lake::rules::Rules;
 
 /// A table that gets other rows and columns, or the place where one is made.
 pub struct Target {
@@ -33,11 +34,11 @@ pub async fn replace(
     target: Target,
     plan: LogicalPlan,
     layout: &Layout,
-    required: &[String],
+    rules: &Rules,
 ) -> Result<u64, AdapterError> {
     let plan = storable(plan).map_err(sql_error)?;
-    if !required.is_empty() {
-        return make(target, &plan, layout, required).await;
+    if !rules.is_empty() {
+        return make(target, &plan, layout, rules).await;
     }
     let (log, snapshot) = match &target.table {
         Some(table) => (table.log_store(), Some(table.snapshot().map_err(delta_error)?.snapshot().clone())),
@@ -55,9 +56,9 @@ pub async fn replace(
     finish(state, write, plan).await
 }
 
-/// Makes a table without rows, of whose columns some are always full.
-async fn make(target: Target, plan: &LogicalPlan, layout: &Layout, required: &[String]) -> Result<u64, AdapterError> {
-    let arrow = |field: &Arc<Field>| field.as_ref().clone().with_nullable(!required.contains(field.name()));
+/// Makes a table without rows, that keeps to rules.
+async fn make(target: Target, plan: &LogicalPlan, layout: &Layout, rules: &Rules) -> Result<u64, AdapterError> {
+    let arrow = |field: &Arc<Field>| field.as_ref().clone().with_nullable(!rules.required.contains(field.name()));
     let fields: Vec<Field> = plan.schema().fields().iter().map(arrow).collect();
     let columns: Vec<StructField> = fields
         .iter()
@@ -76,7 +77,13 @@ async fn make(target: Target, plan: &LogicalPlan, layout: &Layout, required: &[S
         .with_partition_columns(layout.partition_by.clone())
         .with_configuration(properties)
         .with_commit_properties(commit_properties());
-    create.await.map(|_| 0).map_err(delta_error)
+    let table = create.await.map_err(delta_error)?;
+    if !rules.checks.is_empty() {
+        let checks = rules.checks.clone().into_iter().collect();
+        let add = table.add_constraint().with_constraints(checks).with_commit_properties(commit_properties());
+        add.await.map_err(delta_error)?;
+    }
+    Ok(0)
 }
 
 /// Adds rows to a table. Gives their number.

@@ -2,6 +2,7 @@
 
 use minijinja::{Error, State, Value};
 
+use crate::adapter::relation::literal;
 use crate::jinja::ErrorKind;
 use crate::jinja::collections::bind;
 use crate::jinja::error::{self, from_host, runtime};
@@ -10,7 +11,15 @@ use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::python;
 use crate::jinja::render::{Handle, Link, link, lock, render};
 
-/// `ref([package,] name, version=…)`.
+/// A number is a version of a table, all else a time.
+fn state_of(as_of: &Value) -> String {
+    match as_of.as_i64() {
+        Some(version) => format!("at (version => {version})"),
+        None => format!("at (timestamp => {})", literal(&python::text(as_of))),
+    }
+}
+
+/// `ref([package,] name, version=…, as_of=…)`.
 pub fn reference(state: &mut State, args: Arguments) -> Result<Value, Error> {
     let names = args.positional.iter().map(|name| {
         name.as_str()
@@ -25,7 +34,9 @@ pub fn reference(state: &mut State, args: Arguments) -> Result<Value, Error> {
         _ => return Err(runtime("`ref` takes one name, or a package and a name")),
     };
     let relation = render(state)?.host.reference(package, name, version.as_ref().filter(|version| !version.is_null()));
-    relation.map(RelationObject::value).map_err(from_host)
+    let mut relation = relation.map_err(from_host)?;
+    relation.as_of = args.keyword("as_of").filter(|as_of| !as_of.is_none()).map(|as_of| state_of(&as_of));
+    Ok(RelationObject::value(relation))
 }
 
 /// `source(source, table)`.

@@ -32,3 +32,4 @@ select cast('2024-01-15 10:30:00' as timestamp) - interval '30 minutes', extract
 select least(ordered_on, date '2024-01-20'), greatest(ordered_at, timestamp '2024-01-20') from orders order by id;
 select ordered_at::date = ordered_on, ordered_on::varchar || 'T', strftime(ordered_at, '%H:%M') from orders order by id;
 select sum(case when paid then amount else 0 end), sum(if(paid, 1, 0)), avg(case when paid then 1.0 else 0.0 end) from orders;
+select coalesce(s = 'a', false) as is_a, coalesce(n = 1, true) as is_one from (values ('a', 1), (null, null)) as t(s, n) order by all;

@@ -6,8 +6,14 @@ use crate::suite::support::Project;
 /// A seed, a view, a table, an incremental model, a snapshot, data tests and a unit test.
 fn shop() -> Project {
     lakehouse(&[
-        ("seeds/raw_orders.csv", "id,customer,amount,ordered_at\n1,ann,10.5,2024-01-01\n2,bob,20,2024-01-02\n3,ann,,2024-01-03\n"),
-        ("models/stg_orders.sql", "select id, upper(customer) as customer, amount, ordered_at from {{ ref('raw_orders') }}"),
+        (
+            "seeds/raw_orders.csv",
+            "id,customer,amount,ordered_at\n1,ann,10.5,2024-01-01\n2,bob,20,2024-01-02\n3,ann,,2024-01-03\n",
+        ),
+        (
+            "models/stg_orders.sql",
+            "select id, upper(customer) as customer, amount, ordered_at from {{ ref('raw_orders') }}",
+        ),
         (
             "models/customers.sql",
             "{{ config(materialized='table') }} select customer, count(*) as orders, sum(amount) as total from {{ ref('stg_orders') }} group by customer",
@@ -17,7 +23,10 @@ fn shop() -> Project {
             "{{ config(materialized='incremental', unique_key='id') }} select id, amount from {{ ref('stg_orders') }}
              {% if is_incremental() %} where id >= 3 {% endif %}",
         ),
-        ("models/small.sql", "{{ config(materialized='ephemeral') }} select * from {{ ref('stg_orders') }} where amount < 15"),
+        (
+            "models/small.sql",
+            "{{ config(materialized='ephemeral') }} select * from {{ ref('stg_orders') }} where amount < 15",
+        ),
         ("models/small_count.sql", "select count(*) as n from {{ ref('small') }}"),
         (
             "models/models.yml",
@@ -48,14 +57,18 @@ unit_tests:
 fn every_kind_of_node_builds_and_builds_again() {
     let project = shop();
     project.ends(0, &["build"]);
-    assert_eq!(project.query("select * from customers order by customer"), "ANN|2|10.5\nBOB|1|20");
+    assert_eq!(project.query("select * from customers order by customer"), "ANN|2|10.5\nBOB|1|20.0");
     assert_eq!(project.query("select n from small_count"), "1");
-    project.write("seeds/raw_orders.csv", "id,customer,amount,ordered_at\n1,ann,11,2024-01-01\n3,ann,3,2024-01-03\n4,eve,4,2024-01-04\n");
+    project.write(
+        "seeds/raw_orders.csv",
+        "id,customer,amount,ordered_at\n1,ann,11,2024-01-01\n3,ann,3,2024-01-03\n4,eve,4,2024-01-04\n",
+    );
     project.ends(0, &["build"]);
-    assert_eq!(project.query("select * from history order by id"), "1|10.5\n2|20\n3|3\n4|4");
+    assert_eq!(project.query("select * from history order by id"), "1|10.5\n2|20.0\n3|3.0\n4|4.0");
     assert_eq!(
-        project.query("select id, amount, dbt_valid_to is null as open from orders_history order by id, dbt_valid_from"),
-        "1|10.5|false\n1|11|true\n2|20|true\n3|null|false\n3|3|true\n4|4|true"
+        project
+            .query("select id, amount, dbt_valid_to is null as open from orders_history order by id, dbt_valid_from"),
+        "1|10.5|false\n1|11.0|true\n2|20.0|true\n3|null|false\n3|3.0|true\n4|4.0|true"
     );
     assert_eq!(versions(&project, "customers"), ["00000000000000000000.json", "00000000000000000001.json"]);
     assert_eq!(versions(&project, "history").len(), 2);
@@ -80,9 +93,22 @@ fn a_model_that_becomes_a_table_or_a_view_takes_the_place_of_what_it_was() {
 fn a_model_that_fails_leaves_what_was_there() {
     let project = lakehouse(&[("models/m.sql", "{{ config(materialized='table') }} select 1 as a")]);
     project.ends(0, &["run"]);
-    project.write("models/m.sql", "{{ config(materialized='table', post_hook='select * from nowhere') }} select 2 as a");
+    project
+        .write("models/m.sql", "{{ config(materialized='table', post_hook='select * from nowhere') }} select 2 as a");
     let ran = project.ends(1, &["run"]);
     assert!(ran.all().contains("nowhere"), "{}", ran.all());
     assert_eq!(project.query("select a from m"), "1");
     assert_eq!(versions(&project, "m"), ["00000000000000000000.json"]);
+}
+
+#[test]
+fn a_table_that_is_dropped_and_made_again_in_one_transaction_is_replaced_in_one_commit() {
+    let project = lakehouse(&[("models/m.sql", "{{ config(materialized='table') }} select 1 as a")]);
+    project.ends(0, &["run"]);
+    project.write("models/m.sql", "{{ config(materialized='table', pre_hook='drop table {{ this }}') }} select 2 as b");
+    project.ends(0, &["run"]);
+    assert_eq!(project.query("select b from m"), "2");
+    assert_eq!(versions(&project, "m"), ["00000000000000000000.json", "00000000000000000001.json"]);
+    project.ends(0, &["rollback", "m", "--to-version", "0"]);
+    assert_eq!(project.query("select a from m"), "1");
 }

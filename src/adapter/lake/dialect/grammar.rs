@@ -34,6 +34,12 @@ impl Dialect for Grammar {
         matches!(parser.peek_token_ref().token, Token::Caret).then_some(Ok(POWER))
     }
 
+    fn supports_comment_on(&self) -> bool {
+        true
+    }
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
     fn supports_trailing_commas(&self) -> bool {
         true
     }
@@ -44,9 +50,6 @@ impl Dialect for Grammar {
         true
     }
     fn supports_bitwise_shift_operators(&self) -> bool {
-        true
-    }
-    fn supports_named_fn_args_with_eq_operator(&self) -> bool {
         true
     }
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
@@ -101,6 +104,8 @@ pub fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, AdapterError> {
     for token in &mut tokens {
         if let Token::Word(word) = &mut token.token
             && word.quote_style.is_some()
+            // The properties of a table are told apart by case.
+            && !word.value.starts_with("delta.")
         {
             word.value = word.value.to_lowercase();
         }

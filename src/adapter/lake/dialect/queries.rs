@@ -271,7 +271,9 @@ pub fn relation(factor: &mut TableFactor) -> Result<(), AdapterError> {
 
 fn no_table_function(name: &str, span: sqlparser::tokenizer::Span) -> AdapterError {
     let way = match name {
-        _ if name.starts_with("read_") || name.ends_with("_scan") => "declare the files as a source instead",
+        _ if name.starts_with("read_") || name.ends_with("_scan") => {
+            "files are read with `read_csv`, `read_json`, `read_parquet` and `delta_scan`"
+        }
         _ => "write what it does as a select",
     };
     refuse(span, format!("DataFusion has no table function `{name}`; {way}"))

@@ -125,14 +125,15 @@ fn power(exponent: i64) -> i128 {
     10_i128.pow(u32::try_from(exponent.clamp(0, 38)).unwrap_or(0))
 }
 
+/// DuckDB orders and groups -0.0 as 0.0, DataFusion does not: so what is rounded to zero is 0.0.
 fn float_to_digits(number: f64, digits: i64, rounding: &Rounding) -> f64 {
     if digits == 0 {
-        return (rounding.float)(number);
+        return (rounding.float)(number) + 0.0;
     }
     let scale = 10_f64.powi(i32::try_from(digits.abs()).unwrap_or(i32::MAX));
     let rounded =
         if digits > 0 { (rounding.float)(number * scale) / scale } else { (rounding.float)(number / scale) * scale };
-    if rounded.is_finite() { rounded } else { number }
+    if rounded.is_finite() { rounded + 0.0 } else { number }
 }
 
 fn sign(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {

@@ -1,0 +1,92 @@
+"""Builds a lakehouse in an object store that this starts on loopback, with two writers at once: store.py MEDAL PROJECT.
+
+The store is moto's S3, which refuses to write over an object where it is asked to (If-None-Match), as S3 does.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import boto3
+from deltalake import DeltaTable
+from moto.server import ThreadedMotoServer
+
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+
+PROFILE = """shop:
+  target: store
+  outputs:
+    store:
+      type: datafusion
+      path: s3://lake/shop
+      threads: 2
+      storage_options: {endpoint: "{{ env_var('STORE') }}", allow_http: "true", region: us-east-1}
+"""
+
+MACROS = """
+{% macro make() %}{% do run_query('create table t (i bigint)') %}{% endmacro %}
+{% macro add() %}{% for i in range(10) %}{% do run_query('insert into t select ' ~ i) %}{% endfor %}{% endmacro %}
+{% macro bump() %}{% for i in range(5) %}{% do run_query('update n set i = i + 1') %}{% endfor %}{% endmacro %}
+{% macro number() %}{% do run_query('create table n as select 0 as i') %}{% endmacro %}
+"""
+
+
+class Store:
+    """A lakehouse in a bucket."""
+
+    def __init__(self, medal, project, address):
+        self.medal, self.project = medal, project
+        self.environment = {**os.environ, **KEYS, "STORE": address}
+        self.options = {**KEYS, "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true"}
+
+    def start(self, *arguments):
+        command = [self.medal, *arguments, "--quiet", "--project-dir", str(self.project)]
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, *commands):
+        """Runs commands at the same time; all must end well."""
+        for process in [self.start(*command) for command in commands]:
+            told, _ = process.communicate(timeout=300)
+            assert process.returncode == 0, told
+
+    def table(self, name):
+        return DeltaTable(f"s3://lake/shop/main/{name}", storage_options=self.options)
+
+    def rows(self, name):
+        return self.table(name).to_pyarrow_table().to_pylist()
+
+
+def main():
+    medal, source = sys.argv[1], pathlib.Path(sys.argv[2])
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    os.environ.update(KEYS)
+    boto3.client("s3", endpoint_url=address).create_bucket(Bucket="lake")
+    with tempfile.TemporaryDirectory() as folder:
+        project = pathlib.Path(folder) / "project"
+        shutil.copytree(source, project)
+        (project / "profiles.yml").write_text(PROFILE)
+        (project / "macros").mkdir(exist_ok=True)
+        (project / "macros" / "writers.sql").write_text(MACROS)
+        store = Store(medal, project, address)
+        store.run(["build"])
+        store.run(["build"])
+        assert len(store.rows("events")) == 3 and len(store.rows("by_kind")) == 3
+        store.run(["run-operation", "make"])
+        store.run(["run-operation", "add"], ["run-operation", "add"])
+        found = sorted(row["i"] for row in store.rows("t"))
+        assert found == sorted(list(range(10)) * 2), found
+        assert store.table("t").version() == 20
+        store.run(["run-operation", "number"])
+        store.run(["run-operation", "bump"], ["run-operation", "bump"])
+        assert store.rows("n") == [{"i": 10}], store.rows("n")
+    server.stop()
+    print("an object store: two writers, and nothing is lost")
+
+
+if __name__ == "__main__":
+    main()
