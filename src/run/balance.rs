@@ -127,8 +127,8 @@ impl Worker {
     /// Whether a view is a model that does no more than choose rows and columns of a relation that is cheap itself.
     fn is_cheap_view(&self, relation: &Relation) -> bool {
         let key = relation.key();
-        let is_model = |node: &&Box<Node>| matches!(node.kind, Kind::Model) && node.relation.key() == key;
-        let Some(model) = self.session.manifest.nodes.values().find(is_model) else { return false };
+        let is_model = |node: &&Node| matches!(node.kind, Kind::Model) && node.relation.key() == key;
+        let Some(model) = self.session.manifest.nodes.values().map(Box::as_ref).find(is_model) else { return false };
         let Ok(compiled) = self.compile(model, None) else { return false };
         let parent = self.only_parent(model, &compiled.sql);
         parent.is_some_and(|(_, fate)| matches!(fate, Fate::Kept | Fate::Filtered))

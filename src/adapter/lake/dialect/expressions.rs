@@ -189,7 +189,7 @@ fn interval_call(interval: &mut Interval, span: Span) -> Result<Option<Expr>, Ad
             };
             // Unit and number together are one text that both engines read alike.
             let text = unit.map_or(text.clone(), |unit| format!("{text} {unit}"));
-            interval.value = Box::new(build::text(&text));
+            *interval.value = build::text(&text);
             interval.leading_field = None;
             Ok(None)
         }

@@ -35,7 +35,7 @@ pub fn take_by_name(tokens: &mut Vec<TokenWithSpan>) -> Vec<Location> {
 /// Names the columns that the query of an insert gives.
 pub fn name_columns(insert: &mut Insert) -> Result<(), AdapterError> {
     let span = insert.insert_token.0.span;
-    let names = insert.source.as_deref().and_then(|query| names_of(query)).ok_or_else(|| unknown(span))?;
+    let names = insert.source.as_deref().and_then(names_of).ok_or_else(|| unknown(span))?;
     insert.columns = names;
     Ok(())
 }

@@ -59,8 +59,8 @@ fn order_by_all(query: &mut Query) {
         Ok(())
     });
     let Some(Some(places)) = first else { return };
-    let options = options.clone();
-    let by = |expr: Expr| OrderByExpr { expr, options: options.clone(), with_fill: None };
+    let options = *options;
+    let by = |expr: Expr| OrderByExpr { expr, options, with_fill: None };
     *kind = OrderByKind::Expressions(places.into_iter().map(by).collect());
 }
 
@@ -172,7 +172,7 @@ fn wrap(query: &mut Query) {
     let relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
     let item = SelectItem::UnnamedExpr(build::call("medal_single", vec![Expr::Identifier(name)]));
     let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-    query.body = Box::new(SetExpr::Select(Box::new(select_of(item, from))));
+    *query.body = SetExpr::Select(Box::new(select_of(item, from)));
 }
 
 fn no_values() -> Values {
@@ -190,7 +190,7 @@ fn name_values(query: &mut Query) {
     let relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
     let star = SelectItem::Wildcard(WildcardAdditionalOptions::default());
     let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-    query.body = Box::new(SetExpr::Select(Box::new(select_of(star, from))));
+    *query.body = SetExpr::Select(Box::new(select_of(star, from)));
 }
 
 fn item_after(item: &mut SelectItem) -> Result<(), AdapterError> {

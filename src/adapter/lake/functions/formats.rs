@@ -82,7 +82,7 @@ fn written_moment(at: NaiveDateTime, form: &str) -> Result<String> {
         }
         let two = |number: u32| if padded { format!("{number:02}") } else { number.to_string() };
         let weekday = at.weekday().num_days_from_sunday() as usize;
-        let hour12 = if at.hour() % 12 == 0 { 12 } else { at.hour() % 12 };
+        let hour12 = if at.hour().is_multiple_of(12) { 12 } else { at.hour() % 12 };
         text.push_str(&match letter {
             'Y' => format!("{:04}", at.year()),
             'y' => two(at.year().rem_euclid(100).unsigned_abs()),

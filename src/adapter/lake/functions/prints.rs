@@ -46,11 +46,11 @@ fn values(array: &ArrayRef) -> Result<Values> {
 }
 
 fn format(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
-    fill(args, |form| braces(form))
+    fill(args, braces)
 }
 
 fn printf(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
-    fill(args, |form| percents(form))
+    fill(args, percents)
 }
 
 /// A form cut into plain text and values with the number of their argument.

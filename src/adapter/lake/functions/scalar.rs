@@ -23,8 +23,10 @@ pub struct Spec {
     /// The result for columns of the types that it takes; the last argument is the type of its result.
     pub run: fn(&[ArrayRef], &DataType) -> Result<ArrayRef>,
     /// A simpler expression of the same value, for arguments of these types.
-    pub simpler: Option<fn(&[Expr], &[DataType]) -> Option<Expr>>,
+    pub simpler: Option<Simpler>,
 }
+
+type Simpler = fn(&[Expr], &[DataType]) -> Option<Expr>;
 
 pub struct Scalar {
     spec: &'static Spec,
@@ -80,8 +82,7 @@ impl ScalarUDFImpl for Scalar {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        let literals: Vec<Option<String>> =
-            args.scalar_arguments.iter().map(|value| value.map(|value| literal(value))).collect();
+        let literals: Vec<Option<String>> = args.scalar_arguments.iter().map(|value| value.map(literal)).collect();
         Ok(Arc::new(Field::new(self.spec.name, (self.spec.gives)(&types, &literals)?, true)))
     }
 
