@@ -477,6 +477,6 @@ fn unknown_types_of_targets_are_refused() {
     let error = crate::adapter::connect(&target).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "target `dev` of profile `shop` has the type `snowflake`; the types there are: `duckdb`"
+        "target `dev` of profile `shop` has the type `snowflake`; the types there are: `duckdb`, `datafusion`"
     );
 }
