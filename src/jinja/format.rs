@@ -10,7 +10,7 @@ use crate::jinja::python;
 /// `'…'.format(…)`.
 pub fn format(text: &str, args: &[Value]) -> Result<Value, Error> {
     methods::checked_widths(text)?;
-    if !text.contains('!') {
+    if !text.contains('!') && !text.contains("%}") {
         return minijinja::formatting::format(FormatStyle::StrFormat, text, args).map(Value::from);
     }
     let (text, args) = converted(text, args)?;
@@ -44,16 +44,24 @@ fn converted(text: &str, args: &[Value]) -> Result<(String, Vec<Value>), Error> 
             name = unnamed.to_string();
             unnamed += 1;
         }
-        if let Some(conversion) = conversion {
+        // Python's `%`: a hundred times the number, and the sign behind it.
+        let percent = spec.ends_with('%');
+        if conversion.is_some() || percent {
             let value = match name.parse::<usize>() {
                 Ok(place) => positional.get(place).cloned(),
                 Err(_) => keywords.and_then(|keywords| keywords.get_attr(&name).ok()),
             };
             let value = value.ok_or_else(|| runtime(format!("the format has no value for `{name}`")))?;
             name = args.len().to_string();
-            args.push(Value::from(shown(&value, conversion)?));
+            args.push(match conversion {
+                Some(conversion) => Value::from(shown(&value, conversion)?),
+                None => Value::from(f64::try_from(value)? * 100.0),
+            });
         }
-        out.push_str(&format!("{{{name}{spec}}}"));
+        match spec.strip_suffix('%') {
+            Some(spec) => out.push_str(&format!("{{{name}{spec}f}}%")),
+            None => out.push_str(&format!("{{{name}{spec}}}")),
+        }
     }
     out.push_str(rest);
     args.extend(keywords.cloned());

@@ -8,7 +8,7 @@ use crate::adapter::{self, Target};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::files::{ProjectFiles, Span};
-use crate::project::render::YamlRenderer;
+use crate::project::render::{YamlRenderer, yaml_error};
 use crate::project::settings::{RawSettings, profile_name};
 use crate::yaml::{self, Yaml};
 
@@ -33,8 +33,7 @@ pub fn find(
     sink: &mut Diagnostics,
 ) -> Option<Target> {
     if let Some(targets) = raw.yaml.get("targets").filter(|_| request.profile.is_none()) {
-        let name = request.target.clone().or_else(|| text(raw.yaml.get("target"), renderer));
-        let name = name.unwrap_or_else(|| first_key(targets));
+        let name = chosen(raw.yaml.get("target"), request, renderer, sink)?.unwrap_or_else(|| first_key(targets));
         let project = text(raw.yaml.get("name"), renderer).unwrap_or_default();
         let base = files.root().to_path_buf();
         return output(&project, targets, &name, request, base, renderer, sink);
@@ -64,7 +63,7 @@ pub fn find(
         sink.push(suggest(problem, &profile, names));
         return None;
     };
-    let name = request.target.clone().or_else(|| text(found.get("target"), renderer));
+    let name = chosen(found.get("target"), request, renderer, sink)?;
     let Some(outputs) = found.get("outputs") else {
         let message = format!("the profile `{profile}` has no `outputs`");
         sink.push(Diagnostic::error(Code::InvalidValue, found.span, message));
@@ -102,6 +101,24 @@ fn text(value: Option<&Yaml>, renderer: &YamlRenderer) -> Option<String> {
         Ok(Json::String(text)) => Some(text),
         Ok(other) => Some(other.to_string()),
         Err(_) => None,
+    }
+}
+
+/// The name of the target that is asked for, or else written; `None` with a diagnostic if that cannot be rendered.
+fn chosen(
+    written: Option<&Yaml>,
+    request: &ProfileRequest,
+    renderer: &YamlRenderer,
+    sink: &mut Diagnostics,
+) -> Option<Option<String>> {
+    let (None, Some(written)) = (&request.target, written) else { return Some(request.target.clone()) };
+    match renderer.text(written.as_str().unwrap_or_default()) {
+        Ok(Json::String(name)) => Some(Some(name).filter(|name| !name.is_empty())),
+        Ok(other) => Some(Some(other.to_string())),
+        Err(error) => {
+            sink.push(yaml_error(&error, written.span));
+            None
+        }
     }
 }
 

@@ -321,6 +321,8 @@ fn percent_formats_as_python_does() {
     let files = ProjectFiles::new(env!("CARGO_MANIFEST_DIR"));
     let library = library(&files);
     let text = "{{ '%r|%5s|%-4d|%05.2f|100%%|%s' % ('q', 'a', 7.9, 3.14159, ['x']) }} {{ '%(k)s' % {'k': 1} }}";
+    let percent = "{{ '{:.1%} {!r} {a:.0%}'.format(0.256, 'x', a=2) }}";
+    assert_eq!(render(&library, world(), percent).unwrap(), "25.6% 'x' 200%");
     assert_eq!(render(&library, world(), text).unwrap(), "'q'|    a|7   |03.14|100%|['x'] 1");
 }
 

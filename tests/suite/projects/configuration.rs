@@ -182,3 +182,12 @@ fn templates_may_look_into_the_graph_while_it_is_empty() {
     project.ends(0, &["build"]);
     assert_eq!(project.query("select * from a"), "b");
 }
+
+#[test]
+fn a_target_that_the_environment_does_not_name_is_told() {
+    let project = dbt(&[("models/a.sql", "select 1 as id")]);
+    project.write("profiles.yml", &PROFILE.replace("target: dev", "target: \"{{ env_var('SHOP_STAGE') }}\""));
+    let ran = project.ends(2, &["parse"]);
+    assert!(ran.all().contains("`SHOP_STAGE`") && ran.all().contains("profiles.yml:2:"), "{}", ran.all());
+    project.ends(0, &["parse", "--target", "prod"]);
+}
