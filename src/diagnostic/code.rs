@@ -345,6 +345,10 @@ codes! {
     ///
     /// Install another version of the package, or use `--no-version-check`.
     VersionMismatch => "version-mismatch",
+    /// The name of a model, seed, snapshot, test or analysis has a space.
+    ///
+    /// Rename the file. The flag `require_resource_names_without_spaces: false` of the project makes it a warning.
+    SpaceInName => "space-in-name",
     /// A name has letters that cannot be seen, or that show text in another order than it has.
     ///
     /// Such a name can be mistaken for another one. Rename the file or the column, and look at how the letter came

@@ -32,6 +32,7 @@ pub fn finish(
     let mut nodes = unique(drafts.nodes, files, sink);
     refuse_shared_relations(&nodes, files, sink);
     nodes.values().for_each(|node| sink.extend(hidden_letters(node)));
+    nodes.values().for_each(|node| sink.extend(spaces(node, project)));
     unused::folders(project, nodes.values().map(|node| node as &Node), &drafts.disabled, sink);
     let binder = Binder::new(project, &nodes, &sources, &drafts.disabled);
     let mut bound: Vec<(String, Vec<String>, bool)> = Vec::new();
@@ -133,6 +134,19 @@ fn hidden_letters(node: &Node) -> Option<Diagnostic> {
         .collect();
     let message = format!("the name `{shown}` has a letter that cannot be seen");
     Some(Diagnostic::error(Code::HiddenCharacters, place(node), message).help("rename it without that letter"))
+}
+
+/// A name with a space, which a flag of the project may allow.
+/// Source: <https://docs.getdbt.com/reference/global-configs/behavior-changes#no-spaces-in-resource-names>.
+fn spaces(node: &Node, project: &Project) -> Option<Diagnostic> {
+    if !node.name.contains(' ') {
+        return None;
+    }
+    let allowed = project.root().settings.flags.get("require_resource_names_without_spaces") == Some(&false.into());
+    let make = if allowed { Diagnostic::warning } else { Diagnostic::error };
+    let message = format!("the name `{}` has a space", node.name);
+    let problem = make(Code::SpaceInName, place(node), message).event("ResourceNamesWithSpacesDeprecation");
+    Some(problem.help(format!("rename it, for instance to `{}`", node.name.replace(' ', "_"))))
 }
 
 /// With the folder of the package. Seeds are in no text that medal has read.
