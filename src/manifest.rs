@@ -174,8 +174,8 @@ pub struct Source {
     pub path: String,
     pub span: Span,
     pub relation: Relation,
-    /// Whether its columns are written between quotes.
-    pub quotes_columns: bool,
+    /// Which parts of its name are quoted, as the source and its table say.
+    pub quoting: JsonMap,
     pub loader: String,
     pub description: String,
     pub source_description: String,
@@ -187,6 +187,13 @@ pub struct Source {
     pub columns: ColumnMap,
     pub config: Config,
     pub external: Json,
+}
+
+impl Source {
+    /// Whether its columns are written between quotes.
+    pub fn quotes_columns(&self) -> bool {
+        self.quoting.get("column") == Some(&Json::Bool(true))
+    }
 }
 
 impl RefArguments {
@@ -237,6 +244,8 @@ pub struct Group {
     pub package: String,
     pub path: String,
     pub properties: GroupProperties,
+    /// As dbt has it: that of the models beside it, with its own.
+    pub config: Config,
 }
 
 /// Something that `enabled: false` switches off.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
@@ -57,7 +58,16 @@ impl<'a> FullConfig<'a> {
     fn value(&self, key: &str, default: &'a Json) -> Cow<'a, Json> {
         match (key, self.config.written().get(key)) {
             ("freshness", Some(written)) => Cow::Owned(complete(Some(written))),
-            ("store_failures_as", None) if self.config.flag("store_failures") => Cow::Owned(json!("table")),
+            // Each of the two says what the other is; the kind of relation counts more.
+            ("store_failures_as", None | Some(Json::Null)) if self.config.written().contains_key("store_failures") => {
+                Cow::Owned(json!(if self.config.flag("store_failures") { "table" } else { "ephemeral" }))
+            }
+            ("store_failures", _) if self.config.text("store_failures_as").is_some() => {
+                Cow::Owned(json!(self.config.text("store_failures_as") != Some("ephemeral")))
+            }
+            ("begin", Some(Json::String(day))) if NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok() => {
+                Cow::Owned(json!(format!("{day}T00:00:00")))
+            }
             (_, None | Some(Json::Null)) => Cow::Borrowed(default),
             ("enabled", _) => Cow::Owned(Json::Bool(self.config.flag("enabled"))),
             ("snapshot_meta_column_names", Some(Json::Object(written))) => Cow::Owned(filled(default.clone(), written)),

@@ -48,8 +48,7 @@ pub struct SourceEntry<'a> {
 }
 
 pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
-    let quoted = source.relation.quote;
-    let off = |quoted: bool| (!quoted).then_some(false);
+    let quoted = |part: &str| source.quoting.get(part).and_then(Json::as_bool);
     SourceEntry {
         database: source.relation.database.as_deref().unwrap_or_default(),
         schema: source.relation.schema.as_deref().unwrap_or_default(),
@@ -67,10 +66,10 @@ pub fn source<'a>(source: &'a Source, created_at: f64) -> SourceEntry<'a> {
         loader: &source.loader,
         identifier: &source.identifier,
         quoting: Quoting {
-            database: off(quoted.database),
-            schema: off(quoted.schema),
-            identifier: off(quoted.identifier),
-            column: (),
+            database: quoted("database"),
+            schema: quoted("schema"),
+            identifier: quoted("identifier"),
+            column: quoted("column"),
         },
         loaded_at_field: source.config.text("loaded_at_field"),
         loaded_at_query: source.config.text("loaded_at_query"),
@@ -179,7 +178,7 @@ pub fn group<'a>(group: &'a Group, project: &Project) -> GroupEntry<'a> {
         },
         owner: owner(&properties.owner),
         description: Some(properties.description.as_str()).filter(|text| !text.is_empty()),
-        config: filled(json!({"meta": {}}), &properties.config),
+        config: filled(json!({"meta": {}}), group.config.written()),
     }
 }
 

@@ -164,7 +164,7 @@ impl<'a> ManifestMetadata<'a> {
                 database: Some(quoted.database),
                 schema: Some(quoted.schema),
                 identifier: Some(quoted.identifier),
-                column: (),
+                column: None,
             },
             run_started_at: with_offset(invocation.started_at),
         }

@@ -39,7 +39,7 @@ pub struct Quoting {
     pub database: Option<bool>,
     pub schema: Option<bool>,
     pub identifier: Option<bool>,
-    pub column: (),
+    pub column: Option<bool>,
 }
 
 #[derive(Serialize)]

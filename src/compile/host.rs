@@ -282,7 +282,7 @@ impl Host for NodeHost {
         match own.or(any) {
             Some(source) => {
                 let mut relation = source.relation.clone();
-                let column = || microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns);
+                let column = || microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns());
                 relation.event_time = self.time_filter(column).map(Box::new);
                 if self.session.flags.get("EMPTY") == Some(&json!(true)) {
                     relation.limit = Some(0);

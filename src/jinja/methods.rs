@@ -290,8 +290,9 @@ fn text(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
             Value::from(text[..at].chars().count())
         }
         "expandtabs" => {
-            let width = args.int(0, 8)?.max(0) as usize;
-            Value::from(replaced(text, "\t", &" ".repeat(limits::width(width)?), usize::MAX)?)
+            let width = limits::width(args.int(0, 8)?.max(0) as usize)?;
+            limits::text(text.len().saturating_add(text.matches('\t').count().saturating_mul(width)))?;
+            Value::from(expand_tabs(text, width))
         }
         "isdecimal" => Value::from(!text.is_empty() && text.chars().all(|char| char.is_numeric())),
         "isidentifier" => Value::from(is_identifier(text)),
@@ -392,6 +393,29 @@ fn swap_case(text: &str) -> String {
         if char.is_uppercase() { char.to_lowercase().to_string() } else { char.to_uppercase().to_string() }
     };
     text.chars().map(swap).collect()
+}
+
+/// Spaces up to the next column that `width` divides, in the place of each tab.
+fn expand_tabs(text: &str, width: usize) -> String {
+    let (mut out, mut column) = (String::new(), 0_usize);
+    for letter in text.chars() {
+        match letter {
+            '\t' => {
+                let spaces = column.checked_rem(width).map_or(0, |past| width - past);
+                out.extend(std::iter::repeat_n(' ', spaces));
+                column += spaces;
+            }
+            '\n' | '\r' => {
+                out.push(letter);
+                column = 0;
+            }
+            _ => {
+                out.push(letter);
+                column += 1;
+            }
+        }
+    }
+    out
 }
 
 fn zero_fill(text: &str, width: usize) -> String {

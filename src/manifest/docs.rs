@@ -1,11 +1,16 @@
 //! `{% docs %}` blocks, and descriptions that quote them with `{{ doc('name') }}`.
 
-use std::sync::LazyLock;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use fancy_regex::Regex;
 use indexmap::IndexMap;
+use serde_json::Value as Json;
 
-use crate::project::Project;
+use crate::files::FileId;
+use crate::jinja::{Host, HostError, JsonMap, Library, LibraryOptions, Scope, ScopeValue, Template};
+use crate::project::render::Environment;
+use crate::project::{Project, target_json, vars};
 
 /// A docs block of a package.
 #[derive(Debug, Clone)]
@@ -21,10 +26,54 @@ pub struct Doc {
 #[derive(Debug, Clone, Default)]
 pub struct DocsBlocks {
     pub blocks: IndexMap<String, Doc>,
+    surroundings: Surroundings,
+}
+
+/// What descriptions may ask for besides docs blocks.
+#[derive(Clone, Default)]
+struct Surroundings {
+    environment: Environment,
+    target: Json,
+    /// By package.
+    vars: IndexMap<String, JsonMap>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Surroundings")
+    }
+}
+
+/// Answers the template that a description is.
+struct Describing {
+    docs: DocsBlocks,
+    package: String,
+}
+
+impl Host for Describing {
+    fn var(&self, name: &str) -> Option<Json> {
+        self.docs.surroundings.vars.get(&self.package)?.get(name).cloned()
+    }
+
+    fn env_var(&self, name: &str) -> Result<Option<String>, HostError> {
+        self.docs.surroundings.environment.public(name)
+    }
+
+    fn doc(&self, package: Option<&str>, name: &str) -> Result<String, HostError> {
+        Ok(self.docs.find(package, &self.package, name).map(|doc| doc.text.clone()).unwrap_or_default())
+    }
 }
 
 pub fn collect(project: &Project) -> DocsBlocks {
-    let mut docs = DocsBlocks::default();
+    let root = &project.root().settings.vars;
+    let visible = |name: &str, own: &JsonMap| vars::visible(name, root, own, &project.cli_vars);
+    let packages = project.packages.iter();
+    let surroundings = Surroundings {
+        environment: project.environment.clone(),
+        target: target_json(&project.target),
+        vars: packages.map(|(name, package)| (name.clone(), visible(name, &package.settings.vars))).collect(),
+    };
+    let mut docs = DocsBlocks { surroundings, ..DocsBlocks::default() };
     for package in project.packages.values() {
         for block in &package.docs {
             let id = format!("doc.{}.{}", package.name, block.name);
@@ -74,10 +123,15 @@ impl DocsBlocks {
         }
     }
 
-    /// A description with its `{{ doc(…) }}` calls replaced; an unknown block stays as it is written.
+    /// A description with its `{{ doc(…) }}` calls replaced, and other Jinja rendered; what cannot be found or rendered
+    /// stays as it is written.
     pub fn describe(&self, description: &str, from: &str) -> String {
-        if !description.contains("{{") {
+        let is_template = |text: &str| ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark));
+        if !is_template(description) {
             return description.to_string();
+        }
+        if is_template(&CALL.replace_all(description, "")) {
+            return self.rendered(description, from).unwrap_or_else(|| description.to_string());
         }
         let replaced =
             CALL.replace_all(description, |found: &fancy_regex::Captures<'_, str>| match self.called(found, from) {
@@ -86,5 +140,14 @@ impl DocsBlocks {
             });
         // Of a template, which this is, the line break at its end does not count.
         replaced.strip_suffix('\n').unwrap_or(&replaced).to_string()
+    }
+
+    fn rendered(&self, description: &str, from: &str) -> Option<String> {
+        let (library, _) = Library::new(&[], LibraryOptions::default());
+        let mut scope = Scope { package: from.to_string(), ..Scope::default() };
+        scope.values.insert("target".to_string(), ScopeValue::Json(self.surroundings.target.clone()));
+        let host = Arc::new(Describing { docs: self.clone(), package: from.to_string() });
+        let template = Template::new(FileId(0), description.into()).ok()?;
+        Some(library.render(&template, &scope, host).ok()?.text)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::adapter::relation::Relation;
 use crate::diagnostic::code::Code;
@@ -17,7 +17,7 @@ use crate::manifest::nodes::{Drafts, columns, merge_trees};
 use crate::manifest::{Disabled, Exposure, Group, RefArguments, Source, freshness, names};
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
-use crate::project::properties::{ExposureProperties, Properties, SourceProperties, SourceTable};
+use crate::project::properties::{ExposureProperties, GroupProperties, Properties, SourceProperties, SourceTable};
 
 type Sources = IndexMap<String, Source>;
 type Exposures = IndexMap<String, Exposure>;
@@ -47,14 +47,8 @@ pub fn collect(
                 exposures.insert(exposure.id.clone(), exposure);
             }
             for properties in &file.groups {
-                let id = format!("group.{}.{}", package.name, properties.name);
-                let group = Group {
-                    id: id.clone(),
-                    package: package.name.clone(),
-                    path: file.path.clone(),
-                    properties: properties.clone(),
-                };
-                groups.insert(id, group);
+                let group = place.group(properties);
+                groups.insert(group.id.clone(), group);
             }
         }
     }
@@ -123,10 +117,11 @@ impl Place<'_> {
         let database = source.database.as_deref().unwrap_or(&target.database);
         let schema = source.schema.as_deref().unwrap_or(&source.name);
         let mut relation = Relation::new(database, schema, &identifier);
-        let mut quoting = self.project.root().settings.quoting.clone();
-        quoting.extend(source.quoting.clone());
+        let mut quoting = source.quoting.clone();
         quoting.extend(table.quoting.clone());
-        relation.quote = names::quoting(&quoting, None);
+        let mut all = self.project.root().settings.quoting.clone();
+        all.extend(quoting.clone());
+        relation.quote = names::quoting(&all, None);
         match external::location(&config, source, table, &relation) {
             Ok(location) => relation.expression = location.or_else(|| ingest::reader(config.get("meta")?.as_object()?)),
             Err(message) => sink.push(Diagnostic::error(Code::InvalidValue, table.node.span, message)),
@@ -143,7 +138,7 @@ impl Place<'_> {
             path: self.file.path.clone(),
             span: table.node.span,
             relation,
-            quotes_columns: quoting.get("column") == Some(&Json::Bool(true)),
+            quoting,
             loader: table.loader.clone().unwrap_or_else(|| source.loader.clone()),
             description,
             doc_blocks,
@@ -177,6 +172,23 @@ impl Place<'_> {
             depends_on: Vec::new(),
             refs,
             source_refs,
+        }
+    }
+}
+
+impl Place<'_> {
+    fn group(&self, properties: &GroupProperties) -> Group {
+        let mut config = Config::new(Defaults::Source);
+        let fqn = self.fqn(&[&properties.name]);
+        merge_trees(&mut config, self.project, self.package, "models", &fqn, |config| {
+            config.merge(properties.config.clone());
+        });
+        Group {
+            id: format!("group.{}.{}", self.package, properties.name),
+            package: self.package.to_string(),
+            path: self.file.path.clone(),
+            properties: properties.clone(),
+            config,
         }
     }
 }

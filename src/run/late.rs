@@ -59,7 +59,7 @@ impl Worker {
             let (relation, column) = match (manifest.node(id), manifest.sources.get(id)) {
                 (Some(node), _) => (&node.relation, microbatch::event_time_sql(&node.config, &node.columns, false)),
                 (_, Some(source)) => {
-                    let column = microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns);
+                    let column = microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns());
                     (&source.relation, column)
                 }
                 _ => return None,

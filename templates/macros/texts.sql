@@ -10,7 +10,7 @@
   {{ return(adapter.dispatch('hash', 'dbt')(field)) }}
 {%- endmacro %}
 
-{% macro default__hash(field) -%}md5(cast({{ field }} as {{ dbt.type_string() }})){%- endmacro %}
+{% macro default__hash(field) -%}md5(cast({{ field }} as {{ api.Column.translate_type('string') }})){%- endmacro %}
 
 {% macro length(expression) -%}
   {{ return(adapter.dispatch('length', 'dbt')(expression)) }}

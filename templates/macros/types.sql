@@ -58,4 +58,4 @@
   {{ return(adapter.dispatch('cast_bool_to_text', 'dbt')(field)) }}
 {%- endmacro %}
 
-{% macro default__cast_bool_to_text(field) -%}cast({{ field }} as {{ dbt.type_string() }}){%- endmacro %}
+{% macro default__cast_bool_to_text(field) -%}cast({{ field }} as {{ api.Column.translate_type('string') }}){%- endmacro %}

@@ -1,5 +1,7 @@
 //! What a command leaves below `target/`.
 
+use serde_json::json;
+
 use crate::suite::support::dbt;
 
 const MODEL: (&str, &str) =
@@ -244,4 +246,53 @@ fn columns_keep_the_keys_that_only_readers_of_the_manifest_know() {
     let column = &project.json("target/manifest.json")["nodes"]["model.shop.a"]["columns"]["id"];
     let kept = ["pii", "note", "granularity", "descripton"].map(|key| column[key].to_string());
     assert_eq!(kept, ["true", "\"2 x\"", "\"day\"", "\"misspelt\""]);
+}
+
+#[test]
+fn the_manifest_says_what_dbt_makes_of_a_configuration() {
+    let project = dbt(&[
+        ("models/a.sql", "{{ config(materialized='table', begin='2024-01-05') }} select 1 as id"),
+        (
+            "models/a.yml",
+            "models:
+  - name: a
+    description: \"{{ 1 + 1 }} {{ var('word') }} {{ doc('note') }}\"
+    columns:
+      - name: id
+        data_tests:
+          - unique: {config: {store_failures: false}}
+          - not_null: {config: {store_failures: true, store_failures_as: ephemeral}}
+groups: [{name: team, owner: {name: Ann}}]
+sources:
+  - name: raw
+    quoting: {identifier: true}
+    tables: [{name: t, quoting: {column: true}}]
+",
+        ),
+        ("models/note.md", "{% docs note %}a {{ brace }}{% enddocs %}"),
+        ("macros/m.sql", "{% macro m(a, b=1) %}{% endmacro %}"),
+    ]);
+    let settings = "name: shop\nprofile: shop\nvars: {word: two}\nmodels: {+meta: {by: us}}\nquoting: {schema: false}\nflags: {validate_macro_args: true}\n";
+    project.write("dbt_project.yml", settings);
+    project.ends(0, &["build"]);
+    let manifest = project.json("target/manifest.json");
+    let model = &manifest["nodes"]["model.shop.a"];
+    assert_eq!(model["config"]["begin"], "2024-01-05T00:00:00");
+    assert_eq!(model["description"], "2 two a {{ brace }}");
+    assert_eq!(model["build_path"], "target/run/shop/models/a.sql");
+    let test = |name: &str| {
+        let nodes = manifest["nodes"].as_object().expect("there are nodes");
+        let found = nodes.iter().find(|(id, _)| id.contains(name)).expect("the test is there");
+        (found.1["config"]["store_failures"].clone(), found.1["config"]["store_failures_as"].clone())
+    };
+    assert_eq!(test("unique_a_id"), (json!(false), json!("ephemeral")));
+    assert_eq!(test("not_null_a_id"), (json!(false), json!("ephemeral")));
+    assert_eq!(manifest["groups"]["group.shop.team"]["config"], json!({"meta": {"by": "us"}}));
+    let quoting = json!({"database": null, "schema": null, "identifier": true, "column": true});
+    assert_eq!(manifest["sources"]["source.shop.raw.t"]["quoting"], quoting);
+    let arguments = json!([
+        {"name": "a", "type": null, "description": ""}, {"name": "b", "type": null, "description": ""},
+    ]);
+    assert_eq!(manifest["macros"]["macro.shop.m"]["arguments"], arguments);
+    assert!(project.read("target/run/shop/models/a.sql").contains("create"));
 }
