@@ -93,7 +93,7 @@ pub fn understands(kind: &str) -> &'static [&'static str] {
 }
 
 /// The keys that a target may have.
-pub const TARGET_KEYS: [&str; 17] = [
+pub const TARGET_KEYS: [&str; 18] = [
     "type",
     "threads",
     "path",
@@ -111,6 +111,7 @@ pub const TARGET_KEYS: [&str; 17] = [
     "storage_options",
     "memory_limit",
     "temp_directory",
+    "mask_key",
 ];
 
 /// Keys of dbt-duckdb that stand for something that is not here. They may be empty.

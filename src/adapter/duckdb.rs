@@ -3,6 +3,7 @@
 mod error;
 mod infer;
 mod kind;
+mod mask;
 mod profile;
 mod raw;
 mod refusal;
@@ -81,7 +82,11 @@ fn set_up(root: duckdb::Connection, profile: &Profile) -> Result<DuckDb, Adapter
         };
         run(&root, &statement.sql).map_err(hide)?;
     }
-    let local_settings = apply_settings(&root, &profile.settings)?;
+    let mut local_settings = apply_settings(&root, &profile.settings)?;
+    for sql in &profile.variables {
+        run(&root, sql).map_err(|_| AdapterError::Connect("`mask_key` of the profile cannot be used".to_string()))?;
+    }
+    local_settings.extend_from_slice(&profile.variables);
     Ok(DuckDb {
         root: Mutex::new(root),
         local_settings,

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::cli::arguments::publish::{QuarantineCommand, QuarantineOptions};
 use crate::cli::desk::Desk;
+use crate::cli::report::problem::plural;
 use crate::cli::workspace::{Context, Exit};
 
 /// Lists, shows, releases or purges rows.
@@ -12,9 +13,9 @@ pub fn quarantine(context: &Context, command: &QuarantineCommand) -> Result<Exit
         QuarantineCommand::List(options) => print(context, options, "quarantine_summary"),
         QuarantineCommand::Show(options) => print(context, options, "quarantine_rows"),
         QuarantineCommand::Release(options) => {
-            change(context, options, "release_quarantine", "will be taken in by the next build")
+            change(context, options, "release_quarantine", "released for the next build")
         }
-        QuarantineCommand::Purge(options) => change(context, options, "purge_quarantine", "are emptied"),
+        QuarantineCommand::Purge(options) => change(context, options, "purge_quarantine", "emptied"),
     }
 }
 
@@ -29,7 +30,11 @@ fn change(context: &Context, options: &QuarantineOptions, name: &str, what: &str
     desk.at_once(|| {
         for node in desk.nodes() {
             if let Some(rows) = desk.ask(node, name, &[json!(options.condition)])?.as_u64() {
-                desk.note(&format!("{rows} rows of {} {what}", node.name));
+                desk.note(&format!(
+                    "{}: {} {what}",
+                    node.name,
+                    plural(usize::try_from(rows).unwrap_or(usize::MAX), "row")
+                ));
             }
         }
         Ok(Exit::Fine)

@@ -69,3 +69,5 @@
     length({{ string_text }}) - length(replace({{ string_text }}, {{ delimiter_text }}, '')) + 2 + {{ part_number }}
   )
 {%- endmacro %}
+
+{% macro keyed_hash(column) -%}{{ return(adapter.dispatch('keyed_hash', 'dbt')(column)) }}{%- endmacro %}

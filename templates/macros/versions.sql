@@ -158,7 +158,8 @@
       select recorded_at, 2, 'model', {{ name }}, state, rows, coalesce(note, '') from {{ ledger_relation('publications') }} where {{ own }}
     ) order by recorded_at, place, name
     {%- else -%}
-    select layer, {{ name }} as model, status, mode, rows_in, rows_out, rows_quarantined as quarantined, rows_dropped as dropped
+    select layer, {{ name }} as model, status, mode, rows_in, rows_out, rows_quarantined as quarantined, rows_dropped as dropped,
+      rows_deduplicated as deduplicated, rows_filtered as filtered, rows_merged as merged, rows_deleted as deleted
     from {{ ledger_relation('nodes') }} where {{ own }} order by recorded_at
     {%- endif -%}
   {%- endset -%}

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
+use crate::adapter::duckdb::mask;
 use crate::adapter::relation::{identifier, literal};
 use crate::adapter::{AdapterError, Target, UNSUPPORTED_KEYS};
 
@@ -18,6 +19,8 @@ pub struct Profile {
     pub settings: Vec<(String, String)>,
     /// Statements that create secrets and attach databases.
     pub statements: Vec<Statement>,
+    /// Statements for each connection.
+    pub variables: Vec<String>,
     pub disable_transactions: bool,
     /// How often to try to open the file while another process holds it.
     pub attempts: u32,
@@ -53,6 +56,9 @@ impl Profile {
             attempts: attempts(settings),
             ..Profile::default()
         };
+        if let Some(key) = text(settings, "mask_key")? {
+            profile.variables = mask::variables(&key)?;
+        }
         for extension in list(settings, "extensions")? {
             profile.extensions.push(read_extension(extension)?);
         }

@@ -57,3 +57,9 @@
 {% macro duckdb__split_part(string_text, delimiter_text, part_number) -%}
   string_split({{ string_text }}, {{ delimiter_text }})[{{ part_number }}]
 {%- endmacro %}
+
+{# A hash of a value with the key that the connection has in two variables. #}
+{% macro duckdb__keyed_hash(column) -%}
+  case when getvariable('medal_mask_outer') is null then error('`mask_key` of the target is not set')
+  else sha256(getvariable('medal_mask_outer') || unhex(sha256(getvariable('medal_mask_inner') || encode(cast({{ column }} as varchar))))) end
+{%- endmacro %}

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Instant;
 
-use crate::suite::support::{Project, dbt};
+use crate::suite::support::{Project, dbt, number};
 
 /// A change of the thing `k` of a log. A truncation has no thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,10 +204,6 @@ fn agrees(project: &Project, stream: &str, events: &BTreeSet<Event>, what: &str)
         "select log, k, seq, sub, op, v, valid_from::varchar, valid_to::varchar, is_current from history_{stream}"
     );
     assert_eq!(lines(project, &query), history(events), "{what}: the history of {stream}, of {events:?}");
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// Streams of one case: many logs without truncations in one, and logs with truncations, which are the whole table's, in

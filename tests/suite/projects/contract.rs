@@ -80,3 +80,33 @@ fn the_rows_of_every_model_of_a_layer_add_up() {
     let figures = wrong.stdout.lines().last().unwrap_or_default();
     assert!(figures.trim_end().ends_with("|     0 |"), "{}", wrong.all());
 }
+
+#[test]
+fn a_hash_with_a_key_is_an_hmac_and_no_statement_has_the_key() {
+    let key = "0123456789abcdef0123";
+    let medal = |key: &str| {
+        format!(
+            "name: shop\ntarget: dev\ntargets: {{dev: {{type: duckdb, path: shop.duckdb, mask_key: \"{key}\"}}}}\n\
+             layers: {{gold: {{paths: [models], reads: [source], defaults: {{materialized: table}}}}}}\n"
+        )
+    };
+    let project = Project::of(&[
+        ("medal.yml", &medal(key)),
+        (
+            "models/people.sql",
+            "select {{ medal.mask('email', 'hmac') }} as who from (values ('ap@birch.example'), (null)) as t(email)",
+        ),
+    ]);
+    let ran = project.ends(0, &["--debug", "build"]);
+    assert_eq!(
+        project.query("select who from people where who is not null"),
+        "546c78b73820d41f19aaa9a753ec0758af5f6eefbd64e2affbf8698bb5f39b59"
+    );
+    assert!(!ran.all().contains(key) && !project.read("target/compiled/shop/models/people.sql").contains(key));
+    project.write("medal.yml", &medal("short"));
+    let ran = project.ends(2, &["build"]);
+    assert!(ran.stderr.contains("`mask_key` of the profile has not 16 to 64 bytes"), "{}", ran.all());
+    project.write("medal.yml", &medal("").replace("mask_key: \"\"", "threads: 1"));
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.stderr.contains("`mask_key` of the target is not set"), "{}", ran.all());
+}
