@@ -77,12 +77,17 @@
   {%- set sql -%}
     select {{ ledger_value(model.name) }} as model, {{ ledger_value(wanted) }} as version,
       (select count(*) from {{ existing }}) as rows_published, (select count(*) from {{ other }}) as rows_version,
-      (select count(*) from (select {{ names }} from {{ existing }} except all select {{ names }} from {{ other }})) as only_published,
-      (select count(*) from (select {{ names }} from {{ other }} except all select {{ names }} from {{ existing }})) as only_version,
+      (select count(*) from ({{ numbered_rows(names, existing) }} except {{ numbered_rows(names, other) }})) as only_published,
+      (select count(*) from ({{ numbered_rows(names, other) }} except {{ numbered_rows(names, existing) }})) as only_version,
       {{ ledger_value(here | reject('in', there) | join(', ')) }} as columns_gone,
       {{ ledger_value(there | reject('in', here) | join(', ')) }} as columns_new
   {%- endset -%}
   {{ return(sql) }}
+{%- endmacro %}
+
+{# Rows of which no two are the same: those that are alike are numbered. #}
+{% macro numbered_rows(names, relation) -%}
+  select {{ names }}, row_number() over (partition by {{ names }}) as medal_number from {{ relation }}
 {%- endmacro %}
 
 {# Up to when there are data, as SQL: the newest `event_time`, or the time of the last file that landed. #}

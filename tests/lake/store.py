@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
 
-PROFILE = """shop:
+PROFILE = """readers:
   target: store
   outputs:
     store:
@@ -43,8 +43,8 @@ class Store:
         self.options = {**KEYS, "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true"}
 
     def start(self, *arguments):
-        command = [self.medal, *arguments, "--quiet", "--project-dir", str(self.project)]
-        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [self.medal, *arguments, "--quiet"]
+        return subprocess.Popen(command, cwd=self.project, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self, *commands):
         """Runs commands at the same time; all must end well."""

@@ -5,6 +5,7 @@ mod care;
 mod commits;
 mod files;
 mod kills;
+mod publish;
 mod statements;
 mod versions;
 

@@ -3,6 +3,7 @@
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use deltalake_core::DeltaTableError;
+use deltalake_core::kernel::transaction::TransactionError;
 use object_store::path::Path;
 
 use crate::adapter::{AdapterError, SqlPosition};
@@ -35,6 +36,9 @@ pub fn store_error(error: object_store::Error) -> AdapterError {
 pub fn delta_error(error: DeltaTableError) -> AdapterError {
     match error {
         DeltaTableError::ObjectStore { source } => store_error(source),
+        DeltaTableError::Transaction { source: TransactionError::CommitConflict(what) } => {
+            refused(format!("{CONFLICT}another writer has changed the table meanwhile ({what}); run it again"))
+        }
         error => refused(format!("Delta Error: {error}")),
     }
 }

@@ -109,3 +109,5 @@ select (select max(id) from orders), (select id from orders where id = 3), (sele
 select (select customer from customers order by customer limit 1);
 select d, n from (select d, n from numbers union all select 0.1, 2) order by all;
 select 1 as materialized, 2 as b;
+select * from (select id from orders order by id desc) limit 2;
+with late as (select id from orders order by id desc) select * from late limit 2;

@@ -1,5 +1,6 @@
 //! Builds that are killed.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::suite::lake::lakehouse;
@@ -37,7 +38,11 @@ fn a_build_that_is_killed_at_any_moment_leaves_whole_tables_and_the_next_one_is_
     let whole = began.elapsed();
     for moment in 1..=10_u32 {
         let vars = format!("run: {moment}");
-        let mut build = project.command(&["build", "--vars", &vars]).spawn().expect("the binary can be started");
+        let mut build = project
+            .command(&["build", "--vars", &vars])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary can be started");
         std::thread::sleep(whole.mul_f64(f64::from(moment) / 11.0).max(Duration::from_millis(1)));
         let _ = build.kill();
         build.wait().expect("it ends");

@@ -2,9 +2,10 @@
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, OrderBy, OrderByExpr,
-    OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value, Values, WildcardAdditionalOptions,
+    Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, Offset,
+    OffsetRows, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, Spanned, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value, Values,
+    WildcardAdditionalOptions,
 };
 
 use crate::adapter::AdapterError;
@@ -16,6 +17,7 @@ pub fn before(query: &mut Query) -> Result<(), AdapterError> {
     no_bags(&query.body)?;
     for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
         cte.materialized = None;
+        keep_order(&mut cte.query);
     }
     selects(&mut query.body, &mut |select| {
         if select.flavor == SelectFlavor::FromFirstNoSelect {
@@ -234,9 +236,21 @@ fn selects(
     }
 }
 
+/// DuckDB keeps the order of a subquery; DataFusion drops it, unless the subquery leaves out rows.
+fn keep_order(query: &mut Query) {
+    if query.order_by.is_some() && query.limit_clause.is_none() {
+        let offset = Offset { value: Expr::value(Value::Number("0".to_string(), false)), rows: OffsetRows::None };
+        query.limit_clause = Some(LimitClause::LimitOffset { limit: None, offset: Some(offset), limit_by: Vec::new() });
+    }
+}
+
 /// A part of FROM.
 pub fn relation(factor: &mut TableFactor) -> Result<(), AdapterError> {
     match factor {
+        TableFactor::Derived { subquery, .. } => {
+            keep_order(subquery);
+            Ok(())
+        }
         TableFactor::NestedJoin { table_with_joins, .. } => {
             table_with_joins.joins.iter_mut().for_each(join);
             Ok(())
