@@ -6,6 +6,7 @@ mod change;
 mod comment;
 mod commit;
 mod condition;
+mod copy;
 mod dialect;
 mod error;
 mod files;

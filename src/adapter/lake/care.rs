@@ -8,7 +8,6 @@ use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::{IsOptional, Parser};
-use datafusion::sql::sqlparser::tokenizer::Token;
 use deltalake_core::DeltaTable;
 use deltalake_core::operations::optimize::OptimizeType;
 use deltalake_core::operations::vacuum::VacuumMode;
@@ -19,7 +18,7 @@ use crate::adapter::lake::catalog::{Lakehouse, Named};
 use crate::adapter::lake::commit::RUN_ID;
 use crate::adapter::lake::error::{delta_error, refused, syntax_error};
 use crate::adapter::lake::statement::parts;
-use crate::adapter::lake::text;
+use crate::adapter::lake::text::{self, Words};
 use crate::adapter::lake::write::{commit_properties, properties};
 use crate::adapter::relation::Column;
 use crate::adapter::rows::{Cell, Rows};
@@ -75,41 +74,6 @@ pub fn read(sql: &str) -> Result<Option<(ObjectName, Care)>, AdapterError> {
     };
     words.end()?;
     Ok(Some((name, care)))
-}
-
-/// A text that is read word by word.
-struct Words<'a>(Parser<'a>);
-
-impl Words<'_> {
-    /// Goes over words, if these are the next ones.
-    fn take(&mut self, words: &[&str]) -> bool {
-        let is = |(at, word): (usize, &&str)| matches!(self.0.peek_nth_token(at).token, Token::Word(next) if next.quote_style.is_none() && next.value.eq_ignore_ascii_case(word));
-        let found = words.iter().enumerate().all(is);
-        (0..if found { words.len() } else { 0 }).for_each(|_| drop(self.0.next_token()));
-        found
-    }
-
-    fn is_more(&self) -> bool {
-        !matches!(self.0.peek_token().token, Token::EOF | Token::SemiColon)
-    }
-
-    fn expect(&mut self, words: &[&str]) -> Result<(), AdapterError> {
-        match self.take(words) {
-            true => Ok(()),
-            false => Err(refused(format!("Parser Error: here stands `{}`", words.join(" ")))),
-        }
-    }
-
-    fn number(&mut self) -> Result<u64, AdapterError> {
-        self.0.parse_literal_uint().map_err(|error| syntax_error(&error))
-    }
-
-    fn end(&mut self) -> Result<(), AdapterError> {
-        match self.0.next_token().token {
-            Token::EOF | Token::SemiColon => Ok(()),
-            other => Err(refused(format!("Parser Error: the statement ends before `{other}`"))),
-        }
-    }
 }
 
 /// Does it. Gives what is to be told.

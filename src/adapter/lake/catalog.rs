@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use async_trait::async_trait;
@@ -35,6 +36,8 @@ pub struct Lakehouse {
     root: Path,
     pub database: String,
     pub schema: String,
+    /// Where relative paths of files start.
+    base: PathBuf,
     session: OnceLock<SessionContext>,
     /// Tables as the statement that runs has found them first, so that it sees each of them in one state.
     opened: Mutex<BTreeMap<Path, DeltaTable>>,
@@ -84,13 +87,14 @@ pub struct Name {
 }
 
 impl Lakehouse {
-    pub fn new(overlay: Overlay, url: Url, root: Path, database: String, schema: String) -> Lakehouse {
+    pub fn new(overlay: Overlay, url: Url, root: Path, base: PathBuf, database: String, schema: String) -> Lakehouse {
         Lakehouse {
             overlay,
             url,
             root,
             database,
             schema,
+            base,
             session: OnceLock::new(),
             opened: Mutex::default(),
             unfolding: Mutex::default(),
@@ -101,6 +105,16 @@ impl Lakehouse {
     /// The session in whose terms views are read.
     pub fn serve(&self, session: &SessionContext) {
         let _ = self.session.set(session.clone());
+    }
+
+    /// A file as an address: relative to the project, absolute, or in an object store.
+    pub fn address(&self, file: &str) -> std::result::Result<String, AdapterError> {
+        if file.contains("://") {
+            return Ok(file.to_string());
+        }
+        let path = std::path::absolute(self.base.join(file));
+        let path = path.map_err(|error| refused(format!("IO Error: `{file}`: {error}")))?;
+        path.to_str().map(str::to_string).ok_or_else(|| refused(format!("IO Error: `{file}` is no text")))
     }
 
     /// Before a statement: it sees what is there now.

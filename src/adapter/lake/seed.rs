@@ -46,7 +46,7 @@ impl Loaded {
 pub fn load(seed: &SeedFile) -> Result<Loaded, AdapterError> {
     let survey = survey(seed)?;
     let failed = |message: String| AdapterError::Seed { message, line: None };
-    let fields = survey.columns.iter().map(|(name, _)| Field::new(name, DataType::Utf8, true));
+    let fields = survey.columns.iter().map(|(name, _)| Field::new(name.to_lowercase(), DataType::Utf8, true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let file = File::open(&seed.path).map_err(|error| failed(error.to_string()))?;
     let delimiter = u8::try_from(seed.delimiter).unwrap_or(b',');

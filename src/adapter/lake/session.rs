@@ -40,6 +40,7 @@ impl Session {
             overlay.clone(),
             shared.place.url.clone(),
             shared.place.root.clone(),
+            shared.files.0.clone(),
             shared.database.clone(),
             shared.schema.clone(),
         );

@@ -23,7 +23,7 @@ use crate::adapter::lake::error::{refused, sql_error, store_error, syntax_error}
 use crate::adapter::lake::kind::type_name;
 use crate::adapter::lake::nullable::storable;
 use crate::adapter::lake::rules::rules;
-use crate::adapter::lake::{care, change, comment, condition, dialect, layout, merge, text, value, write};
+use crate::adapter::lake::{care, change, comment, condition, copy, dialect, layout, merge, text, value, write};
 use crate::adapter::relation::{Column, identifier};
 use crate::adapter::rows::{Cell, Rows};
 
@@ -51,6 +51,9 @@ struct Work<'a> {
 pub async fn run(lake: &Lakehouse, state: &SessionState, sql: &str) -> Result<Done, AdapterError> {
     if let Some((name, care)) = care::read(sql)? {
         return Ok(Done { changed: 0, rows: care::run(lake, state, &name, care).await? });
+    }
+    if let Some(copy) = copy::read(sql)? {
+        return copy::run(lake, state, copy).await.map(Done::changed);
     }
     let work = Work { lake, state, sql };
     let mut done = Done::default();

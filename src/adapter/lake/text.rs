@@ -2,11 +2,11 @@
 
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use crate::adapter::AdapterError;
-use crate::adapter::lake::error::syntax_error;
+use crate::adapter::lake::error::{refused, syntax_error};
 
 /// One statement each, without those that are nothing but blanks and comments. Each keeps its place: what stands before
 /// it is blank.
@@ -69,6 +69,50 @@ fn byte(sql: &str, at: Location) -> usize {
     let rest = &sql[line_start..];
     let column = at.column.saturating_sub(1) as usize;
     line_start + rest.char_indices().nth(column).map_or(rest.len(), |(byte, _)| byte)
+}
+
+/// A text that is read word by word.
+pub struct Words<'a>(pub Parser<'a>);
+
+impl Words<'_> {
+    /// Goes over words, if these are the next ones.
+    pub fn take(&mut self, words: &[&str]) -> bool {
+        let is = |(at, word): (usize, &&str)| matches!(self.0.peek_nth_token(at).token, Token::Word(next) if next.quote_style.is_none() && next.value.eq_ignore_ascii_case(word));
+        let found = words.iter().enumerate().all(is);
+        (0..if found { words.len() } else { 0 }).for_each(|_| drop(self.0.next_token()));
+        found
+    }
+
+    pub fn is_more(&self) -> bool {
+        !matches!(self.0.peek_token().token, Token::EOF | Token::SemiColon)
+    }
+
+    pub fn expect(&mut self, words: &[&str]) -> Result<(), AdapterError> {
+        match self.take(words) {
+            true => Ok(()),
+            false => Err(refused(format!("Parser Error: here stands `{}`", words.join(" ")))),
+        }
+    }
+
+    pub fn number(&mut self) -> Result<u64, AdapterError> {
+        self.0.parse_literal_uint().map_err(|error| syntax_error(&error))
+    }
+
+    pub fn end(&mut self) -> Result<(), AdapterError> {
+        match self.0.next_token().token {
+            Token::EOF | Token::SemiColon => Ok(()),
+            other => Err(refused(format!("Parser Error: the statement ends before `{other}`"))),
+        }
+    }
+
+    /// The next word, number or text, whatever it is.
+    pub fn value(&mut self) -> String {
+        match self.0.next_token().token {
+            Token::SingleQuotedString(text) | Token::Number(text, _) => text,
+            Token::Word(word) => word.value,
+            other => other.to_string(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -46,3 +46,4 @@ select id from orders where ordered_on between '2024-01-01' and '2024-01-31';
 select 'a'::bit;
 select 1::enum_of_mine;
 select map {'a': 1}::map(varchar, int);
+select coalesce(ordered_on, '2099-01-01'), greatest(ordered_on, '2024-01-20'), case when paid then ordered_at else '2024-01-01 00:00:00' end, coalesce(id, '2'), coalesce(paid, 'false') from orders order by id;

@@ -58,6 +58,33 @@ fn folders_are_columns() {
 }
 
 #[test]
+fn a_model_may_be_a_file() {
+    let project = lakehouse(&[
+        (
+            "models/sent.sql",
+            "{{ config(materialized='external', location='out/sent.csv', options={'delimiter': ';'}, csv_read_options={'delim': ';'}) }} select 1 as a, 'x;y' as b",
+        ),
+        (
+            "models/kept.sql",
+            "{{ config(materialized='external', location='out/kept.parquet') }} select 1.5 as a where {{ var('some', 'true') }}",
+        ),
+        (
+            "models/told.sql",
+            "{{ config(materialized='external', location='out/told.json.gz') }} select 1 as a, [1, 2] as b",
+        ),
+        (
+            "models/all_of_it.sql",
+            "{{ config(materialized='table') }} select s.b, k.a, t.b[2] as c from {{ ref('sent') }} s, {{ ref('kept') }} k, {{ ref('told') }} t",
+        ),
+    ]);
+    (0..2).for_each(|_| drop(project.ends(0, &["build"])));
+    assert_eq!(project.read("out/sent.csv"), "a;b\n1;\"x;y\"\n");
+    assert_eq!(project.query("select * from all_of_it"), "x;y|1.5|2");
+    project.ends(0, &["build", "--vars", "some: 'false'"]);
+    assert_eq!(project.query("select count(*), count(a) from kept"), "0|0");
+}
+
+#[test]
 fn sources_of_every_form_are_read() {
     let project = lakehouse(&[
         ("in/orders.csv", "id,amount\n1,10\n2,20\n"),

@@ -49,6 +49,15 @@ fn mixed(types: &[DataType]) -> bool {
     types.iter().any(is_decimal) && types.iter().any(is_float)
 }
 
+/// The type as which texts that are written out are read, where they stand beside values of it.
+fn read_as(exprs: &[&Expr], types: &[DataType]) -> Option<DataType> {
+    let is_written = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    let texts = exprs.iter().zip(types).filter(|(_, kind)| is_text(kind));
+    let all_written = texts.clone().all(|(expr, _)| is_written(expr));
+    let kind = types.iter().find(|kind| !is_text(kind) && !kind.is_null())?;
+    (texts.count() > 0 && all_written).then(|| kind.clone())
+}
+
 fn as_float(expr: Expr, own: &DataType) -> Expr {
     if is_decimal(own) { cast(expr, DataType::Float64) } else { expr }
 }
@@ -75,13 +84,19 @@ fn members(InList { expr, list, negated }: InList, schema: &DFSchema) -> Result<
 
 fn branches(case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(case.else_expr.as_deref());
-    let of_results = results.map(|result| result.get_type(schema)).collect::<Result<Vec<_>>>()?;
-    if !mixed(&of_results) {
+    let results: Vec<&Expr> = results.collect();
+    let of_results = results.iter().map(|result| result.get_type(schema)).collect::<Result<Vec<_>>>()?;
+    let (read, is_mixed) = (read_as(&results, &of_results), mixed(&of_results));
+    if read.is_none() && !is_mixed {
         return Ok(Transformed::no(Expr::Case(case)));
     }
     let float = |result: Box<Expr>| -> Result<Box<Expr>> {
         let own = result.get_type(schema)?;
-        Ok(Box::new(as_float(*result, &own)))
+        Ok(Box::new(match &read {
+            Some(kind) if is_text(&own) => convert(&result, kind).unwrap_or(*result),
+            _ if is_mixed => as_float(*result, &own),
+            _ => *result,
+        }))
     };
     let when_then = case.when_then_expr.into_iter().map(|(when, then)| Ok((when, float(then)?)));
     let when_then_expr = when_then.collect::<Result<Vec<_>>>()?;
@@ -91,10 +106,16 @@ fn branches(case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 fn arguments(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let own = types(&call.args, schema)?;
-    if !mixed(&own) {
+    let (read, is_mixed) = (read_as(&call.args.iter().collect::<Vec<_>>(), &own), mixed(&own));
+    if read.is_none() && !is_mixed {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));
     }
-    let args = call.args.into_iter().zip(&own).map(|(arg, own)| as_float(arg, own)).collect();
+    let of_one_type = |(arg, own): (Expr, &DataType)| match &read {
+        Some(kind) if is_text(own) => convert(&arg, kind).unwrap_or(arg),
+        _ if !is_mixed => arg,
+        _ => as_float(arg, own),
+    };
+    let args = call.args.into_iter().zip(&own).map(of_one_type).collect();
     Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: call.func, args })))
 }
 

@@ -1,0 +1,141 @@
+//! Turns `copy … to 'file' (…)` into a file of CSV, JSON or Parquet.
+
+use datafusion::common::config::{CsvOptions, JsonOptions, TableParquetOptions};
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::dataframe::DataFrameWriteOptions;
+use datafusion::execution::SessionState;
+use datafusion::prelude::DataFrame;
+use datafusion::sql::sqlparser::dialect::DuckDbDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use crate::adapter::AdapterError;
+use crate::adapter::lake::catalog::Lakehouse;
+use crate::adapter::lake::dialect;
+use crate::adapter::lake::error::{refused, sql_error, syntax_error};
+use crate::adapter::lake::statement::plan;
+use crate::adapter::lake::text::{self, Words};
+
+/// What is written where, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Copy {
+    query: String,
+    file: String,
+    /// Names in small letters, and values as they are written.
+    options: Vec<(String, String)>,
+}
+
+/// The statement, if the text is one.
+pub fn read(sql: &str) -> Result<Option<Copy>, AdapterError> {
+    if text::first_word(sql)? != "copy" {
+        return Ok(None);
+    }
+    let dialect = DuckDbDialect {};
+    let mut words = Words(Parser::new(&dialect).try_with_sql(sql).map_err(|error| syntax_error(&error))?);
+    words.0.next_token();
+    let query = match words.0.consume_token(&Token::LParen) {
+        true => {
+            let query = words.0.parse_query().map_err(|error| syntax_error(&error))?;
+            words.0.expect_token(&Token::RParen).map_err(|error| syntax_error(&error))?;
+            query.to_string()
+        }
+        false => format!("select * from {}", words.0.parse_object_name(false).map_err(|error| syntax_error(&error))?),
+    };
+    words.expect(&["to"])?;
+    let file = words.0.parse_literal_string().map_err(|error| syntax_error(&error))?;
+    let mut options = Vec::new();
+    if words.0.consume_token(&Token::LParen) {
+        loop {
+            let name = words.0.parse_identifier().map_err(|error| syntax_error(&error))?.value.to_lowercase();
+            options.push((name, words.value()));
+            if !words.0.consume_token(&Token::Comma) {
+                break;
+            }
+        }
+        words.0.expect_token(&Token::RParen).map_err(|error| syntax_error(&error))?;
+    }
+    words.end()?;
+    Ok(Some(Copy { query, file, options }))
+}
+
+/// Writes the file. Gives the number of rows.
+pub async fn run(lake: &Lakehouse, state: &SessionState, copy: Copy) -> Result<u64, AdapterError> {
+    let statement = dialect::statements(&copy.query)?.into_iter().next();
+    let statement = statement.ok_or_else(|| refused("Parser Error: there is no query"))?;
+    let rows = DataFrame::new(state.clone(), plan(state, statement).await?);
+    let file = lake.address(&copy.file)?;
+    let one = DataFrameWriteOptions::new().with_single_file_output(true);
+    let option = |name: &str| copy.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let format = option("format").unwrap_or("parquet").to_lowercase();
+    let known: &[&str] = match format.as_str() {
+        "csv" => {
+            &["format", "header", "delimiter", "delim", "sep", "quote", "escape", "null", "nullstr", "compression"]
+        }
+        "json" | "parquet" => &["format", "compression"],
+        other => return Err(refused(format!("Parser Error: files of the form `{other}` are not written"))),
+    };
+    if let Some((name, _)) = copy.options.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        let known = known.join("`, `");
+        return Err(refused(format!("Not implemented Error: `copy` has no option `{name}` here; there are `{known}`")));
+    }
+    let written = match format.as_str() {
+        "csv" => {
+            let mut csv = CsvOptions::default().with_has_header(option("header").is_none_or(|value| !is_no(value)));
+            let first =
+                |names: &[&str]| names.iter().find_map(|name| option(name)).and_then(|text| text.bytes().next());
+            csv.delimiter = first(&["delimiter", "delim", "sep"]).unwrap_or(b',');
+            csv.quote = first(&["quote"]).unwrap_or(b'"');
+            csv.escape = first(&["escape"]);
+            csv.null_value = option("null").or(option("nullstr")).map(str::to_string);
+            csv.timestamp_format = Some("%Y-%m-%d %H:%M:%S%.f".to_string());
+            csv.compression = compression(option("compression"))?;
+            rows.write_csv(&file, one, Some(csv)).await
+        }
+        "json" => {
+            let json = JsonOptions { compression: compression(option("compression"))?, ..JsonOptions::default() };
+            rows.write_json(&file, one, Some(json)).await
+        }
+        _ => {
+            let mut parquet = TableParquetOptions::default();
+            let codec = option("compression").unwrap_or("snappy").to_lowercase();
+            parquet.global.compression = Some(if codec == "zstd" { "zstd(1)".to_string() } else { codec });
+            rows.write_parquet(&file, one, Some(parquet)).await
+        }
+    };
+    let counts = written.map_err(sql_error)?;
+    let count = counts.iter().filter_map(|batch| {
+        let column = batch.columns().first()?;
+        let counts = column.as_any().downcast_ref::<datafusion::arrow::array::UInt64Array>()?;
+        Some(counts.iter().flatten().sum::<u64>())
+    });
+    Ok(count.sum())
+}
+
+fn is_no(value: &str) -> bool {
+    matches!(value.to_lowercase().as_str(), "false" | "0" | "off")
+}
+
+fn compression(name: Option<&str>) -> Result<CompressionTypeVariant, AdapterError> {
+    match name.unwrap_or("none").to_lowercase().as_str() {
+        "none" | "uncompressed" => Ok(CompressionTypeVariant::UNCOMPRESSED),
+        "gzip" | "gz" => Ok(CompressionTypeVariant::GZIP),
+        "zstd" | "zst" => Ok(CompressionTypeVariant::ZSTD),
+        other => Err(refused(format!("Parser Error: files are not written with the compression `{other}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn what_is_copied_where_and_how_is_read() {
+        let copy = read("copy \"l\".\"main\".\"t\" to 'out/t.csv' (format csv, header 1, delimiter ';')");
+        let copy = copy.ok().flatten().map(|copy| (copy.query, copy.file, copy.options));
+        let option = |name: &str, value: &str| (name.to_string(), value.to_string());
+        let options = vec![option("format", "csv"), option("header", "1"), option("delimiter", ";")];
+        assert_eq!(copy, Some(("select * from \"l\".\"main\".\"t\"".to_string(), "out/t.csv".to_string(), options)));
+        assert!(read("copy t from 'x'").is_err());
+        assert_eq!(read("select 1").ok().flatten(), None);
+    }
+}
