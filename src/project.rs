@@ -5,6 +5,7 @@ pub mod config_keys;
 pub mod fields;
 pub mod flags;
 pub mod freshness;
+pub mod ignored;
 pub mod layers;
 pub mod package;
 pub mod packages;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::WalkBuilder;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{BlockKind, MacroFile, RenderError, blocks};
+use crate::project::ignored::Ignored;
 use crate::project::properties::{self, Properties};
 use crate::project::render::YamlRenderer;
 use crate::project::settings::{Settings, folder};
@@ -108,8 +108,7 @@ pub fn load(
     files: &ProjectFiles,
     sink: &mut Diagnostics,
 ) -> Package {
-    let ignored = ignored(dir);
-    let mut reader = Reader { dir, settings: &settings, ignored, files, sink };
+    let mut reader = Reader { dir, settings: &settings, ignored: Ignored::of(dir), files, sink };
     let paths = &settings.paths;
     let generic = |found: &Found| found.relative.starts_with("generic/");
     let fixture = |found: &Found| found.relative.starts_with("fixtures/");
@@ -155,17 +154,10 @@ fn seed(found: &Found) -> SeedCsv {
     }
 }
 
-/// `.dbtignore` has the grammar of `.gitignore`.
-fn ignored(dir: &Path) -> Gitignore {
-    let mut builder = GitignoreBuilder::new(dir);
-    builder.add(dir.join(".dbtignore"));
-    builder.build().unwrap_or_else(|_| Gitignore::empty())
-}
-
 struct Reader<'a> {
     dir: &'a Path,
     settings: &'a Settings,
-    ignored: Gitignore,
+    ignored: Ignored,
     files: &'a ProjectFiles,
     sink: &'a mut Diagnostics,
 }
@@ -191,7 +183,7 @@ impl Reader<'_> {
             .build();
         for entry in walk.flatten() {
             let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-            if !is_file || self.ignored.matched_path_or_any_parents(entry.path(), false).is_ignore() {
+            if !is_file || self.ignored.has(entry.path()) {
                 continue;
             }
             let relative = |base: &Path| {
