@@ -164,7 +164,7 @@ fn ids_elsewhere(project: &Project, kind: &str, properties: &NodeProperties) -> 
     project.packages.keys().map(|package| unique_id(kind, package, properties)).collect()
 }
 
-fn described_twice(properties: &NodeProperties, other: Span) -> Diagnostic {
+pub fn described_twice(properties: &NodeProperties, other: Span) -> Diagnostic {
     let message = format!("`{}` is described twice", properties.name);
     let problem = Diagnostic::error(Code::DuplicateName, properties.span, message);
     problem.related(other, "it is described here too").help("move all of it into one of the two entries")

@@ -85,7 +85,7 @@ pub fn draft(
     let mut tasks: Vec<Task<'_>> = project.packages.values().flat_map(tasks).collect();
     let mut drafted = parallel::map(&tasks, |task| drafting.draft(task));
     let nodes: Vec<Option<&Node>> = drafted.iter().map(|(node, _)| node.as_deref()).collect();
-    for (at, patch) in elsewhere::descriptions(project, &tasks, &nodes) {
+    for (at, patch) in elsewhere::descriptions(project, &tasks, &nodes, sink) {
         tasks[at].patch = Some(patch);
         drafted[at] = drafting.draft(&tasks[at]);
     }

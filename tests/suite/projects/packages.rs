@@ -285,4 +285,7 @@ fn a_project_describes_and_tests_what_a_package_builds() {
     assert_eq!(project.outcomes(), ["codes success", "days success", "unique_days_id pass 0"]);
     // What a package says of a seed of its own that is switched off goes to the project's seed of that name.
     assert_eq!(manifest["nodes"]["seed.shop.codes"]["description"], "Of the package");
+    project.write("dbt_packages/library/models/days.yml", "models: [{name: days}]\n");
+    let ran = project.ends(1, &["parse"]);
+    assert!(ran.all().contains("error[duplicate-name]: `days` is described twice"), "{}", ran.all());
 }
