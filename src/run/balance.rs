@@ -19,6 +19,8 @@ pub struct Read {
     pub rows: u64,
     pub fate: Fate,
     pub relation: Relation,
+    /// Nothing but the query decides how many rows come through: the relation is a table, and no hook changes anything.
+    pub is_certain: bool,
 }
 
 /// What became of the rows of a model.
@@ -36,7 +38,17 @@ impl Balance {
     pub fn of(read: Option<Read>, sifted: Option<Sifted>, before: Option<u64>, after: Option<u64>) -> Balance {
         let given = after.unwrap_or(0).saturating_sub(before.unwrap_or(0));
         let sifted = sifted.unwrap_or(Sifted { rows_in: given, rows_out: given, ..Sifted::default() });
-        Balance { read, sifted, before, after }
+        let balance = Balance { read, sifted, before, after };
+        match &balance.read {
+            Some(read) if !read.is_certain && balance.is_wrong() => Balance { read: None, ..balance },
+            _ => balance,
+        }
+    }
+
+    /// Whether the query gives rows that it has not read, or leaves out some although it only chooses columns.
+    fn is_wrong(&self) -> bool {
+        self.after.is_some()
+            && self.taken_out().is_some_and(|(fate, rows)| rows < 0 || (fate == Fate::Kept && rows > 0))
     }
 
     /// The rows that the query has taken out: less than none if it gives more than it reads.
@@ -57,9 +69,7 @@ impl Balance {
             );
             return Some(Diagnostic::error(Code::UnbalancedRows, place, message));
         }
-        let (fate, rows) = self.taken_out()?;
-        let is_wrong = rows < 0 || (fate == Fate::Kept && rows > 0);
-        let read = self.read.as_ref().filter(|_| is_wrong)?;
+        let read = self.read.as_ref().filter(|_| self.is_wrong())?;
         let message = format!(
             "`{}` reads {} rows of {}, and its query gives {rows_in}",
             node.name,
@@ -97,7 +107,11 @@ impl Worker {
     /// The rows that the query of a model reads; none if they are not to be told, or not without running other queries.
     pub fn rows_read(&self, node: &Node, sql: &str) -> Option<Read> {
         let (relation, fate) = self.only_parent(node, sql)?;
-        Some(Read { rows: self.count(&relation)?, fate, relation })
+        let has_hooks = ["pre-hook", "post-hook"]
+            .iter()
+            .any(|key| node.config.get(key).and_then(Json::as_array).is_some_and(|hooks| !hooks.is_empty()));
+        let is_certain = relation.kind == Some(RelationKind::Table) && !has_hooks;
+        Some(Read { rows: self.count(&relation)?, fate, relation, is_certain })
     }
 
     /// The one relation that a query selects from, besides the model's own, if its rows can be counted for little.
@@ -108,20 +122,31 @@ impl Worker {
         let mut others =
             flow.relations.iter().map(|parts| named(parts, &node.relation)).filter(|other| other.key() != own);
         let (Some(relation), None) = (others.next(), others.next()) else { return None };
-        let known = self.session.existing.find(&self.warehouse, &relation).ok()??;
-        let is_cheap = match known.kind {
-            Some(RelationKind::View) => self.is_cheap_view(&relation),
-            kind => kind == Some(RelationKind::Table),
+        let manifest = &self.session.manifest;
+        let is_parent = |id: &String| {
+            let node = manifest.node(id).map(|node| &node.relation);
+            let parent = node.or_else(|| manifest.sources.get(id).map(|source| &source.relation));
+            parent.is_some_and(|parent| parent.key() == relation.key())
         };
-        is_cheap.then_some((relation, fate))
+        // An ephemeral model in between is a part of the query.
+        let parents = node.depends_on.iter().filter_map(|id| manifest.node(id)).filter(|parent| parent.is_ephemeral());
+        let known = node.depends_on.iter().chain(parents.flat_map(|parent| &parent.depends_on)).any(is_parent);
+        let known = known.then(|| self.session.existing.find(&self.warehouse, &relation).ok()).flatten()??;
+        let kind = known.kind?;
+        let is_cheap = match kind {
+            RelationKind::View => self.is_cheap_view(&relation),
+            kind => kind == RelationKind::Table,
+        };
+        is_cheap.then(|| (relation.with_kind(kind), fate))
     }
 
     /// The same as a materialization reads it, which counts rows itself: `read_from`.
     pub fn read_from(&self, node: &Node, sql: &str) -> Json {
-        let Some((Relation { database, schema, identifier, .. }, fate)) = self.only_parent(node, sql) else {
+        let Some((Relation { database, schema, identifier, kind, .. }, fate)) = self.only_parent(node, sql) else {
             return Json::Null;
         };
-        json!({"database": database, "schema": schema, "identifier": identifier, "fate": fate.name()})
+        let is_certain = kind == Some(RelationKind::Table);
+        json!({"database": database, "schema": schema, "identifier": identifier, "fate": fate.name(), "is_certain": is_certain})
     }
 
     /// Whether a view is a model that does no more than choose rows and columns of a relation that is cheap itself.

@@ -49,7 +49,8 @@ impl Visitor for Reader {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        let gives_rows = matches!(factor, TableFactor::Table { args: None, .. } | TableFactor::Derived { .. });
+        let gives_rows =
+            matches!(factor, TableFactor::Table { args: None, version: None, .. } | TableFactor::Derived { .. });
         self.flow.is_unclear |= self.depth == 0 && !gives_rows;
         match factor {
             TableFactor::Table { name, args: None, sample, .. } => {

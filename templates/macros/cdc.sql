@@ -102,7 +102,10 @@
   {%- set rows = events[1] + cdc_value('select count(*) from ' ~ source ~ (' where _batch_id is null or _batch_id not in (' ~ cdc_applied() ~ ')' if in_batches)) -%}
   {%- set taken = {'kept': 0, 'filtered': 0, 'deduplicated': 0, 'merged': 0} -%}
   {%- do taken.update({read_from['fate']: rows - events[0]}) -%}
-  {%- if taken['kept'] or taken.values() | min < 0 -%}
+  {%- set is_wrong = taken['kept'] or taken.values() | min < 0 -%}
+  {%- if is_wrong and not read_from['is_certain'] -%}
+    {{ return({'rows_in': events[0], 'rows_filtered': none}) }}
+  {%- elif is_wrong -%}
     {%- do exceptions.refuse('unbalanced-rows', '`' ~ model.name ~ '` reads ' ~ rows ~ ' rows of ' ~ source ~ ', and its query gives ' ~ events[0], none) -%}
   {%- endif -%}
   {{ return({'rows_in': rows, 'rows_filtered': taken['filtered'], 'rows_merged': taken['merged'], 'rows_deduplicated': taken['deduplicated']}) }}
