@@ -87,6 +87,15 @@ impl Project {
         }
     }
 
+    /// The packages in which a name without a package is looked for, seen from a package: the root project's counts
+    /// more, unless a flag says otherwise.
+    /// Source: `_packages_to_search` of dbt-core.
+    pub fn search_order<'p>(&'p self, from: &'p str) -> [&'p str; 2] {
+        let root = self.root();
+        let flag = root.settings.flags.get("require_ref_searches_node_package_before_root");
+        if flag == Some(&Json::Bool(true)) { [from, &root.name] } else { [&root.name, from] }
+    }
+
     /// Whether packages may replace built-in materializations. dbt 1.8 and later say no, unless a flag is set.
     pub fn packages_override(&self) -> bool {
         let flag = "require_explicit_package_overrides_for_builtin_materializations";

@@ -216,14 +216,9 @@ impl NodeHost {
         match self.node().filter(|node| !matches!(node.kind, Kind::Operation)) {
             Some(node) => node.depends_on.iter().filter_map(|id| self.manifest().node(id)).find(fits),
             None => {
-                let own = self
-                    .manifest()
-                    .nodes
-                    .values()
-                    .map(Box::as_ref)
-                    .filter(fits)
-                    .find(|node| node.package == self.package);
-                own.or_else(|| self.manifest().nodes.values().map(Box::as_ref).find(fits))
+                let mut all = self.manifest().nodes.values().map(Box::as_ref).filter(fits);
+                let of = |package: &str| all.clone().find(|node| node.package == package);
+                self.session.project.search_order(&self.package).into_iter().find_map(of).or_else(|| all.next())
             }
         }
     }
@@ -276,10 +271,10 @@ impl Host for NodeHost {
         if self.stage.complete {
             return Err(self.not_given(ErrorKind::UnknownSource, &format!("source('{source}', '{table}')")));
         }
-        let sources = sources.values();
-        let mut found = sources.filter(|other| fits(other));
-        let (own, any) = (found.clone().find(|other| other.package == self.package), found.next());
-        match own.or(any) {
+        let mut all = sources.values().filter(|other| fits(other));
+        let of = |package: &str| all.clone().find(|other| other.package == package);
+        let found = self.session.project.search_order(&self.package).into_iter().find_map(of);
+        match found.or_else(|| all.next()) {
             Some(source) => {
                 let mut relation = source.relation.clone();
                 let column = || microbatch::event_time_sql(&source.config, &source.columns, source.quotes_columns());

@@ -34,6 +34,8 @@ pub struct DocsBlocks {
 struct Surroundings {
     environment: Environment,
     target: Json,
+    /// By package: where it looks for a block that has no package.
+    order: IndexMap<String, [String; 2]>,
     /// By package.
     vars: IndexMap<String, JsonMap>,
 }
@@ -71,6 +73,11 @@ pub fn collect(project: &Project) -> DocsBlocks {
     let surroundings = Surroundings {
         environment: project.environment.clone(),
         target: target_json(&project.target),
+        order: project
+            .packages
+            .keys()
+            .map(|name| (name.clone(), project.search_order(name).map(str::to_string)))
+            .collect(),
         vars: packages.map(|(name, package)| (name.clone(), visible(name, &package.settings.vars))).collect(),
     };
     let mut docs = DocsBlocks { surroundings, ..DocsBlocks::default() };
@@ -96,12 +103,15 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl DocsBlocks {
-    /// A block by name, seen from a package: the named package, else the own one, else any.
+    /// A block by name, seen from a package: of the named package, else as dbt searches packages, else any.
     pub fn find(&self, package: Option<&str>, from: &str, name: &str) -> Option<&Doc> {
         let get = |package: &str| self.blocks.get(&format!("doc.{package}.{name}"));
         match package {
             Some(package) => get(package),
-            None => get(from).or_else(|| self.blocks.values().find(|doc| doc.name == name)),
+            None => {
+                let mut order = self.surroundings.order.get(from).into_iter().flatten();
+                order.find_map(|package| get(package)).or_else(|| self.blocks.values().find(|doc| doc.name == name))
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub fn parents(project: &Project, manifest: &Manifest, node: &Node, sink: &mut D
 
 /// Finds what a `ref` or `source` names.
 pub struct Binder<'a> {
-    root: &'a str,
+    project: &'a Project,
     nodes: &'a IndexMap<String, Box<Node>>,
     sources: &'a IndexMap<String, Source>,
     disabled: &'a [Disabled],
@@ -51,7 +51,7 @@ impl<'a> Binder<'a> {
                 refable.entry(node.search_name()).or_default().push(&node.id);
             }
         }
-        Binder { root: &project.root().name, nodes, sources, disabled, refable }
+        Binder { project, nodes, sources, disabled, refable }
     }
 
     /// The parents of a node; false if a test must be dropped because what it tests is switched off.
@@ -90,7 +90,7 @@ impl<'a> Binder<'a> {
         let of = |package: &str| ids.iter().copied().find(|id| self.nodes[*id].package == package);
         let found = match &call.package {
             Some(package) => of(package),
-            None => of(from).or_else(|| of(self.root)),
+            None => self.project.search_order(from).into_iter().find_map(of),
         };
         if let Some(id) = found {
             return Ok(id);
@@ -130,7 +130,7 @@ impl<'a> Binder<'a> {
         let id = |package: &str| format!("source.{package}.{source}.{table}");
         let get = |package: &str| self.sources.get_key_value(&id(package)).map(|(id, _)| id.as_str());
         let any = || self.sources.values().find(|other| other.source_name == *source && other.name == *table);
-        get(from).or_else(|| get(self.root)).or_else(|| any().map(|source| source.id.as_str()))
+        self.project.search_order(from).into_iter().find_map(get).or_else(|| any().map(|source| source.id.as_str()))
     }
 
     fn disabled_source(&self, [source, table]: &[String; 2]) -> Option<&Disabled> {

@@ -289,3 +289,26 @@ fn a_project_describes_and_tests_what_a_package_builds() {
     let ran = project.ends(1, &["parse"]);
     assert!(ran.all().contains("error[duplicate-name]: `days` is described twice"), "{}", ran.all());
 }
+
+#[test]
+fn a_name_without_a_package_is_looked_for_in_the_project_first() {
+    let project = dbt(&[
+        ("dbt_packages/library/dbt_project.yml", "name: library\nversion: '1.0'\nmodels: {+schema: lib}\n"),
+        ("dbt_packages/library/models/days.sql", "select 'library' as day"),
+        (
+            "dbt_packages/library/models/reader.sql",
+            "select day, '{{ source('raw', 't') }}' as t from {{ ref('days') }}",
+        ),
+        ("dbt_packages/library/models/raw.yml", "sources: [{name: raw, schema: theirs, tables: [{name: t}]}]\n"),
+        ("models/days.sql", "select 'shop' as day"),
+        ("models/raw.yml", "sources: [{name: raw, schema: ours, tables: [{name: t}]}]\n"),
+    ]);
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select * from main_lib.reader"), "shop|\"shop\".\"ours\".\"t\"");
+    let parents = project.json("target/manifest.json")["parent_map"]["model.library.reader"].clone();
+    assert_eq!(parents, serde_json::json!(["model.shop.days", "source.shop.raw.t"]));
+    let yml = project.read("dbt_project.yml");
+    project.write("dbt_project.yml", &format!("{yml}flags: {{require_ref_searches_node_package_before_root: true}}\n"));
+    project.ends(0, &["build"]);
+    assert_eq!(project.query("select * from main_lib.reader"), "library|\"shop\".\"theirs\".\"t\"");
+}
