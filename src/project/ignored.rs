@@ -22,8 +22,8 @@ impl Ignored {
     }
 
     pub fn has(&self, path: &Path) -> bool {
-        let matches = self.0.iter().rev().map(|pattern| pattern.matched_path_or_any_parents(path, false));
-        matches.into_iter().find(|found| !found.is_none()).is_some_and(|found| found.is_ignore())
+        let mut matches = self.0.iter().rev().map(|pattern| pattern.matched_path_or_any_parents(path, false));
+        matches.find(|found| !found.is_none()).is_some_and(|found| found.is_ignore())
     }
 }
 
