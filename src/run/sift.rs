@@ -20,7 +20,7 @@ impl Worker {
     /// The rules of a model, as its materialization reads them: `sift_rules`.
     pub fn sift_rules(&self, model: &Node) -> Result<Json, Diagnostic> {
         let tests = actions::sifting(&self.session.manifest, &self.session.project.layers, model);
-        let kind = if tests.len() < 64 { "ubigint" } else { "uhugeint" };
+        let kind = if tests.len() < 63 { "bigint" } else { "uhugeint" };
         let rules = tests.into_iter().enumerate().map(|(at, test)| {
             let bit = u32::try_from(at).ok().and_then(|at| 1_u128.checked_shl(at));
             let bit = bit.ok_or_else(|| {

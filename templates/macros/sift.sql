@@ -9,19 +9,20 @@
 {# The query with the bits of each row. With `adds`, rows that were released from quarantine come along. #}
 {% macro sifted_sql(sql, adds=false) -%}
   {%- if not is_sifted() -%}{{ return(sql) }}{%- endif -%}
-  select *, {{ sift_bits() }} as {{ sift_column() }}
+  select *, {{ sift_bits(sql) }} as {{ sift_column() }}
   from ({{ with_released(sql) if adds else sql }}
   ) as medal_rows
 {%- endmacro %}
 
 {# The bits of a row. Most rows break nothing, which one look at all the rules tells; a rule that reads other rows is
    looked at by itself, so that it is in the query once. #}
-{% macro sift_bits() -%}
+{% macro sift_bits(sql) -%}
   {%- set plain = [] -%}
   {%- set others = [] -%}
   {%- for rule in sift_rules -%}
     {%- set text = rule.violation | lower -%}
-    {%- do (others if 'select' in text or 'over (' in text else plain).append(rule) -%}
+    {%- set violation = adapter.dispatch('sift_violation', 'dbt')(rule.violation, sql) -%}
+    {%- do (others if 'select' in text or 'over (' in text else plain).append({'violation': violation, 'bit': rule.bit}) -%}
   {%- endfor -%}
   {%- if plain -%}
     case when {% for rule in plain %}({{ rule.violation }}){{ ' or ' if not loop.last }}{% endfor %}
@@ -32,6 +33,9 @@
 {%- endmacro %}
 
 {% macro sift_bit(rule) -%}case when {{ rule.violation }} then {{ rule.bit }} else 0 end{%- endmacro %}
+
+{# A violation may name the rows as a whole, `medal_rows`. #}
+{% macro default__sift_violation(violation, sql) -%}{{ return(violation) }}{%- endmacro %}
 
 {% macro with_released(sql) -%}
   {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
@@ -92,8 +96,12 @@
 
 {# What tells a row from others, whatever rules it breaks. #}
 {% macro sift_hash(relation) -%}
+  {%- set columns = adapter.get_columns_in_relation(relation) | rejectattr('name', 'equalto', '_medal_broken') | list -%}
+  {{ return(adapter.dispatch('row_hash', 'dbt')(columns)) }}
+{%- endmacro %}
+
+{% macro default__row_hash(columns) -%}
   md5(cast(row(
-    {%- set columns = adapter.get_columns_in_relation(relation) | rejectattr('name', 'equalto', '_medal_broken') | list -%}
     {%- for column in columns %}{{ column.quoted }}{{ ', ' if not loop.last }}{% endfor -%}
   ) as varchar))
 {%- endmacro %}
@@ -102,13 +110,12 @@
 {% macro hold_back(relation, held) -%}
   {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
   {%- set rows -%}
-    select * exclude (_medal_copy, {{ sift_column() }}), list_filter([
-      {%- for rule in sift_rules %}
-      case when ({{ sift_column() }} & {{ rule.bit }}) <> 0 then {{ quarantine_reason(
-        ledger_value(rule.code), ledger_value(rule.column), ledger_value(rule.test_id)
-      ) }} end{{ ',' if not loop.last }}
-      {%- endfor %}
-    ], reason -> reason is not null) as _reasons
+    {%- set reasons = [] -%}
+    {%- for rule in sift_rules -%}
+      {%- set reason = quarantine_reason(ledger_value(rule.code), ledger_value(rule.column), ledger_value(rule.test_id)) -%}
+      {%- do reasons.append({'holds': '(' ~ sift_column() ~ ' & ' ~ rule.bit ~ ') <> 0', 'value': reason}) -%}
+    {%- endfor %}
+    select * exclude (_medal_copy, {{ sift_column() }}), {{ adapter.dispatch('listed_if', 'dbt')(reasons) }} as _reasons
     from (
       select *, row_number() over (partition by _row_hash) as _medal_copy
       from (select *, {{ sift_hash(relation) }} as _row_hash from {{ relation }} where {{ held }})
@@ -118,6 +125,11 @@
     {%- endif %}
   {%- endset -%}
   {%- do add_to_quarantine(this, rows) -%}
+{%- endmacro %}
+
+{# The list of those values whose condition holds. #}
+{% macro default__listed_if(values) -%}
+  list_filter([{% for one in values %}case when {{ one.holds }} then {{ one.value }} end{{ ', ' if not loop.last }}{% endfor %}], one -> one is not null)
 {%- endmacro %}
 
 {# What was released leaves; and of a table that is built anew, what its query does not give as a broken row any more. #}

@@ -6,6 +6,7 @@ mod commits;
 mod files;
 mod kills;
 mod publish;
+mod quality;
 mod statements;
 mod versions;
 

@@ -502,7 +502,7 @@ impl Options<'_> {
     fn flag(&self, name: &str, default: bool) -> bool {
         match self.given.get(name) {
             None | Some(Json::Null) => default,
-            Some(value) => *value != Json::Bool(false) && value.as_i64() != Some(0),
+            Some(value) => value.as_bool() != Some(false) && value.as_i64() != Some(0),
         }
     }
 

@@ -10,6 +10,7 @@ mod intervals;
 mod json;
 mod lists;
 mod numbers;
+mod one_type;
 mod operators;
 mod patterns;
 mod pivots;
@@ -51,6 +52,7 @@ pub fn register(ctx: &SessionContext) {
     for spec in packs.into_iter().flatten() {
         ctx.register_udf(ScalarUDF::from(Scalar::new(spec)));
     }
+    one_type::register(ctx);
     ctx.register_udaf(AggregateUDF::from(aggregates::Sum::default()));
     ctx.register_udaf(AggregateUDF::from(aggregates::Single::default()));
     ctx.register_udaf(AggregateUDF::from(aggregates::Mode::default()));

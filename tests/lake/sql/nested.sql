@@ -36,3 +36,4 @@ select json_transform('{"a": 1}', '{"a": "INTEGER"}');
 select unnest(json_extract('[1, 2]', '$[*]'));
 select body::json ->> 'name' from documents;
 select typeof(1);
+select l[1].a as a, l[2].b[1] as b, s.l[1].a as c from (select [{'a': 1, 'b': ['x']}, {'a': 2, 'b': ['y']}] as l, {'l': [{'a': 3}]} as s);

@@ -100,7 +100,20 @@ fn fields(root: Expr, chain: Vec<AccessExpr>) -> Expr {
     };
     match chain.iter().map(name).collect::<Option<Vec<String>>>() {
         Some(names) => names.iter().fold(root, |value, name| build::call("get_field", vec![value, build::text(name)])),
-        None => Expr::CompoundFieldAccess { root: Box::new(root), access_chain: chain },
+        None => {
+            let mut is_element = false;
+            let behind_element = |access: AccessExpr| match access {
+                AccessExpr::Dot(Expr::Identifier(name)) if is_element => {
+                    AccessExpr::Dot(build::text(&name.value.to_lowercase()))
+                }
+                access => {
+                    is_element |= matches!(access, AccessExpr::Subscript(_));
+                    access
+                }
+            };
+            let access_chain = chain.into_iter().map(behind_element).collect();
+            Expr::CompoundFieldAccess { root: Box::new(root), access_chain }
+        }
     }
 }
 

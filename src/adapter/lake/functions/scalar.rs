@@ -13,6 +13,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+/// What makes a simpler expression of a call, if it can.
+pub type Simpler = fn(&[Expr], &[DataType]) -> Option<Expr>;
+
 /// A function of one row.
 pub struct Spec {
     pub name: &'static str,
