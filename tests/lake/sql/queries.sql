@@ -111,3 +111,4 @@ select d, n from (select d, n from numbers union all select 0.1, 2) order by all
 select 1 as materialized, 2 as b;
 select * from (select id from orders order by id desc) limit 2;
 with late as (select id from orders order by id desc) select * from late limit 2;
+select id from orders as o where quantity > (select 0.5 * sum(quantity) from orders as i where i.customer = o.customer) order by id;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, PrimitiveArray, StringArray};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, PrimitiveArray, StringArray, new_null_array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -76,7 +76,10 @@ impl ScalarUDFImpl for Scalar {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        (self.spec.takes)(arg_types)
+        (self.spec.takes)(arg_types).or_else(|error| match filled(arg_types) {
+            Some(types) => (self.spec.takes)(&types),
+            None => Err(error),
+        })
     }
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
@@ -86,14 +89,23 @@ impl ScalarUDFImpl for Scalar {
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let literals: Vec<Option<String>> = args.scalar_arguments.iter().map(|value| value.map(literal)).collect();
-        Ok(Arc::new(Field::new(self.spec.name, (self.spec.gives)(&types, &literals)?, true)))
+        let gives = (self.spec.gives)(&types, &literals).or_else(|error| match filled(&types) {
+            Some(types) => (self.spec.gives)(&types, &literals),
+            None => Err(error),
+        });
+        Ok(Arc::new(Field::new(self.spec.name, gives?, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = (self.spec.run)(&arrays, args.return_field.data_type())?;
+        let gives = args.return_field.data_type();
+        let result = match (self.spec.run)(&arrays, gives) {
+            // The optimizer asks what becomes of a NULL that has no type: NULL.
+            Err(_) if arrays.iter().any(|array| array.data_type().is_null()) => new_null_array(gives, rows),
+            result => result?,
+        };
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
@@ -108,6 +120,12 @@ impl ScalarUDFImpl for Scalar {
             None => ExprSimplifyResult::Original(args),
         })
     }
+}
+
+/// The types of arguments, where NULLs without a type have that of the others.
+fn filled(types: &[DataType]) -> Option<Vec<DataType>> {
+    let other = types.iter().find(|kind| !kind.is_null()).filter(|_| types.contains(&DataType::Null))?;
+    Some(types.iter().map(|kind| if kind.is_null() { other.clone() } else { kind.clone() }).collect())
 }
 
 fn literal(value: &ScalarValue) -> String {
