@@ -4,6 +4,7 @@ mod builds;
 mod care;
 mod commits;
 mod files;
+mod incremental;
 mod kills;
 mod publish;
 mod quality;
