@@ -29,8 +29,6 @@ pub struct Spec {
     pub simpler: Option<Simpler>,
 }
 
-type Simpler = fn(&[Expr], &[DataType]) -> Option<Expr>;
-
 pub struct Scalar {
     spec: &'static Spec,
     signature: Signature,
