@@ -23,6 +23,7 @@ pub mod lakehouse;
 pub mod lineage;
 pub mod list;
 pub mod operation;
+pub mod pages;
 pub mod quarantine;
 pub mod remembered;
 pub mod report;
@@ -70,6 +71,7 @@ use crate::yaml;
 
 /// Runs one command of the command line.
 pub fn main() -> ExitCode {
+    pages::small();
     // Deep YAML, deep templates and deep queries recurse: run where there is room.
     let thread = std::thread::Builder::new().stack_size(64 * 1024 * 1024).spawn(run);
     let code = match thread.map(std::thread::JoinHandle::join) {

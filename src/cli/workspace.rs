@@ -14,6 +14,7 @@ use crate::artifact::manifest::Sql;
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::state::StateOptions;
 use crate::cli::columns;
+use crate::cli::pages;
 use crate::cli::report::Reporter;
 use crate::cli::state;
 use crate::compile::microbatch::Request;
@@ -236,6 +237,7 @@ pub fn lazy_warehouse(workspace: &Workspace) -> Warehouse {
 
 /// Opens the engine, or tells why it cannot be opened.
 pub fn connect(context: &Context, workspace: &Workspace) -> Result<Arc<dyn Adapter>, Exit> {
+    pages::large();
     let adapter: Arc<dyn Adapter> = adapter::connect(&workspace.project.target).map(Arc::from).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
