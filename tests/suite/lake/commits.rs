@@ -1,13 +1,13 @@
 //! What others see of a table, and when.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 
 use crate::suite::lake::{lakehouse, versions};
 use crate::suite::support::Project;
 
 fn start(project: &Project, operation: &str) -> Child {
     let mut command = project.command(&["run-operation", operation]);
-    command.spawn().expect("the binary can be started")
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary can be started")
 }
 
 #[test]

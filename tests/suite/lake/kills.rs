@@ -41,6 +41,7 @@ fn a_build_that_is_killed_at_any_moment_leaves_whole_tables_and_the_next_one_is_
         let mut build = project
             .command(&["build", "--vars", &vars])
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the binary can be started");
         std::thread::sleep(whole.mul_f64(f64::from(moment) / 11.0).max(Duration::from_millis(1)));
