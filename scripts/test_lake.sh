@@ -18,8 +18,8 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cargo build --locked --quiet
-target=${CARGO_TARGET_DIR:-target}
+medal=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/medal
 cp -r tests/lake/project "$work/project"
-for run in 1 2; do "$target/debug/medal" build --quiet --project-dir "$work/project"; done
+for _ in 1 2; do (cd "$work/project" && "$medal" build --quiet); done
 "$cache/bin/python" tests/lake/readers.py "$work/project/lake"
-"$cache/bin/python" tests/lake/store.py "$target/debug/medal" tests/lake/project
+"$cache/bin/python" tests/lake/store.py "$medal" tests/lake/project
