@@ -3,6 +3,7 @@
 The store is moto's S3, which refuses to write over an object where it is asked to (If-None-Match), as S3 does.
 """
 
+import logging
 import os
 import pathlib
 import shutil
@@ -13,6 +14,8 @@ import tempfile
 import boto3
 from deltalake import DeltaTable
 from moto.server import ThreadedMotoServer
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
 
