@@ -1,5 +1,8 @@
-//! Turns files that a statement names (CSV, JSON, Parquet, Avro, Delta Lake; one, a folder, a pattern) into a table whose
+//! Turns files that a statement names (CSV, JSON, Parquet, Delta Lake; one, a folder, a pattern) into a table whose
 //! columns are inferred, with a column for each `name=value` of their folders.
+
+pub mod options;
+pub mod wider;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -12,7 +15,6 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, T
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::{Column, ScalarValue, exec_datafusion_err, plan_datafusion_err};
 use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -28,14 +30,14 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use globset::{GlobBuilder, GlobMatcher};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use url::Url;
 
 use crate::adapter::AdapterError;
-use crate::adapter::lake::dialect;
+use crate::adapter::lake::files::options::{Options, compression, value_of};
+use crate::adapter::lake::files::wider::wider_fields;
 use crate::adapter::lake::kind::stored;
 use crate::adapter::lake::profile;
-use crate::adapter::lake::statement::arrow_type;
 
 /// So many rows are looked at to tell the type of a column, as in DuckDB.
 const SAMPLE: usize = 20_480;
@@ -151,7 +153,7 @@ struct Place {
 }
 
 /// A file that is read.
-struct File {
+pub struct File {
     root: ObjectStoreUrl,
     store: Arc<dyn ObjectStore>,
     meta: ObjectMeta,
@@ -330,47 +332,6 @@ impl Form {
     }
 }
 
-/// The columns of two files together.
-fn wider_fields(one: &Fields, other: &Fields) -> Fields {
-    let same = |fields: &Fields, name: &str| fields.iter().find(|field| field.name() == name).cloned();
-    let both = one.iter().map(|field| match same(other, field.name()) {
-        None => field.clone(),
-        Some(there) => {
-            let kind = wider(field.data_type(), there.data_type());
-            Arc::new(Field::new(field.name(), kind, true))
-        }
-    });
-    let new = other.iter().filter(|field| same(one, field.name()).is_none()).cloned();
-    both.chain(new).collect()
-}
-
-/// The type that holds the values of both.
-fn wider(one: &DataType, other: &DataType) -> DataType {
-    match (one, other) {
-        (one, other) if one == other => one.clone(),
-        (DataType::Null, kind) | (kind, DataType::Null) => kind.clone(),
-        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
-        (DataType::Date32, kind @ DataType::Timestamp(..)) | (kind @ DataType::Timestamp(..), DataType::Date32) => {
-            kind.clone()
-        }
-        (DataType::Timestamp(_, None), DataType::Timestamp(_, None)) => {
-            DataType::Timestamp(TimeUnit::Microsecond, None)
-        }
-        (DataType::Struct(one), DataType::Struct(other)) => DataType::Struct(wider_fields(one, other)),
-        (DataType::List(one), DataType::List(other)) => {
-            let kind = wider(one.data_type(), other.data_type());
-            DataType::List(Arc::new(one.as_ref().clone().with_data_type(kind).with_nullable(true)))
-        }
-        _ => type_coercion(one, other),
-    }
-}
-
-/// Numbers of different sizes, as files of Parquet have them; all else is text.
-fn type_coercion(one: &DataType, other: &DataType) -> DataType {
-    let both = datafusion::logical_expr::type_coercion::binary::comparison_coercion(one, other);
-    both.filter(|kind| kind.is_numeric()).unwrap_or(DataType::Utf8)
-}
-
 /// Names are the same whatever their case, as everywhere.
 fn lower(fields: &mut [Field]) {
     for field in fields {
@@ -410,178 +371,4 @@ fn address(root: &ObjectStoreUrl, path: &Path, end: &str) -> Result<Url> {
         url.set_path(&format!("{}{end}", url.path()));
     }
     Ok(url)
-}
-
-/// `gz` and its kin, by the end of the name; `uncompressed` if there is none.
-fn compression(path: &Path, options: &Options<'_>) -> &'static str {
-    let given = options.text("compression").unwrap_or_default().to_lowercase();
-    let name = path.filename().unwrap_or_default().to_lowercase();
-    let is = |words: &[&str]| {
-        words.iter().any(|word| given == *word || (given.is_empty() && name.ends_with(&format!(".{word}"))))
-    };
-    match () {
-        () if options.form == "parquet" || options.form == "avro" => "",
-        () if is(&["gzip", "gz"]) => "gzip",
-        () if is(&["zstd", "zst"]) => "zstd",
-        () if is(&["bz2"]) => "bzip2",
-        () if is(&["xz"]) => "xz",
-        () => "",
-    }
-}
-
-/// The value that a folder of a path gives a key.
-fn value_of(path: &Path, key: &str) -> String {
-    folders(path).into_iter().find(|(name, _)| name == key).map(|(_, value)| value).unwrap_or_default()
-}
-
-/// The `name=value` of the folders of a path.
-fn folders(path: &Path) -> Vec<(String, String)> {
-    let mut parts: Vec<_> = path.parts().map(|part| part.as_ref().to_string()).collect();
-    parts.pop();
-    let pair = |part: String| {
-        let (name, value) = part.split_once('=')?;
-        let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
-        Some((name.to_lowercase(), value))
-    };
-    parts.into_iter().filter_map(pair).collect()
-}
-
-/// How files are read.
-struct Options<'a> {
-    form: &'a str,
-    given: Map<String, Json>,
-}
-
-const COMMON: [&str; 3] = ["filename", "hive_partitioning", "union_by_name"];
-
-/// The options of each form.
-const KNOWN: [(&str, &[&str]); 5] = [
-    (
-        "csv",
-        &[
-            "header",
-            "delim",
-            "sep",
-            "delimiter",
-            "quote",
-            "escape",
-            "comment",
-            "nullstr",
-            "compression",
-            "columns",
-            "types",
-            "dtypes",
-            "all_varchar",
-            "auto_detect",
-        ],
-    ),
-    ("json", &["compression", "columns", "format", "auto_detect"]),
-    ("ndjson", &["compression", "columns", "format", "auto_detect"]),
-    ("parquet", &[]),
-    ("delta", &[]),
-];
-
-impl Options<'_> {
-    fn check(&self) -> Result<()> {
-        let own: &[&str] = KNOWN.iter().find(|(form, _)| *form == self.form).map_or(&[], |(_, own)| own);
-        let common: &[&str] = if self.form == "delta" { &[] } else { &COMMON };
-        let is_known = |name: &&String| own.contains(&name.as_str()) || common.contains(&name.as_str());
-        match self.given.keys().find(|name| !is_known(name)) {
-            None => Ok(()),
-            Some(name) => {
-                let all = [own, common].concat().join("`, `");
-                Err(plan_datafusion_err!("files are read without the option `{name}`; there are `{all}`"))
-            }
-        }
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.given.get(name).and_then(Json::as_str)
-    }
-
-    fn flag(&self, name: &str, default: bool) -> bool {
-        match self.given.get(name) {
-            None | Some(Json::Null) => default,
-            Some(value) => value.as_bool() != Some(false) && value.as_i64() != Some(0),
-        }
-    }
-
-    fn csv(&self) -> Result<CsvFormat> {
-        let byte = |names: &[&str]| -> Result<Option<u8>> {
-            let Some(text) = names.iter().find_map(|name| self.text(name)) else { return Ok(None) };
-            let text = if text == "\\t" { "\t" } else { text };
-            match text.as_bytes() {
-                [] => Ok(None),
-                [one] => Ok(Some(*one)),
-                _ => Err(plan_datafusion_err!("`{}` is one letter, and not `{text}`", names[0])),
-            }
-        };
-        let null = self.text("nullstr").map(|text| format!("^{}$", regex::escape(text)));
-        let mut format = CsvFormat::default()
-            .with_schema_infer_max_rec(SAMPLE)
-            .with_has_header(self.flag("header", true))
-            // A file is read from its start to its end, as a value may have lines.
-            .with_newlines_in_values(true)
-            .with_null_regex(null)
-            .with_comment(byte(&["comment"])?)
-            .with_escape(byte(&["escape"])?.filter(|escape| *escape != b'"'));
-        if let Some(delimiter) = byte(&["delim", "sep", "delimiter"])? {
-            format = format.with_delimiter(delimiter);
-        }
-        if let Some(quote) = byte(&["quote"])? {
-            format = format.with_quote(quote);
-        }
-        Ok(format)
-    }
-
-    /// Names and types that the statement gives.
-    async fn columns(&self, state: &SessionState, key: &str) -> Result<Vec<Field>> {
-        let given = self.given.get(key).or_else(|| self.given.get("dtypes").filter(|_| key == "types"));
-        let mut fields = Vec::new();
-        for (name, kind) in given.and_then(Json::as_object).into_iter().flatten() {
-            let kind = kind.as_str().unwrap_or_default();
-            let outside = |error: AdapterError| DataFusionError::External(Box::new(error));
-            let written = dialect::kind(kind).map_err(outside)?;
-            let kind = arrow_type(state, &written).await.map_err(outside)?;
-            fields.push(Field::new(name.to_lowercase(), kind, true));
-        }
-        Ok(fields)
-    }
-
-    /// The keys that the folders of all files have, each with the type that holds its values.
-    fn partitions(&self, files: &[File]) -> Result<Vec<(String, DataType)>> {
-        if !self.flag("hive_partitioning", true) {
-            return Ok(Vec::new());
-        }
-        let all: Vec<Vec<(String, String)>> = files.iter().map(|file| folders(&file.meta.location)).collect();
-        let Some(first) = all.first() else { return Ok(Vec::new()) };
-        let keys = |found: &[(String, String)]| found.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-        let names = keys(first);
-        if all.iter().any(|found| keys(found) != names) {
-            return match self.given.contains_key("hive_partitioning") {
-                true => Err(plan_datafusion_err!("the folders of the files have different names before `=`")),
-                false => Ok(Vec::new()),
-            };
-        }
-        let typed = |(at, key): (usize, String)| {
-            let fits = |kind: &DataType| {
-                let mut values = all.iter().map(|found| found[at].1.as_str()).filter(|value| *value != NO_VALUE);
-                values.all(|value| ScalarValue::from(value).cast_to(kind).is_ok_and(|value| !value.is_null()))
-            };
-            let kind = [DataType::Int64, DataType::Date32].into_iter().find(fits).unwrap_or(DataType::Utf8);
-            (key, kind)
-        };
-        Ok(names.into_iter().enumerate().map(typed).collect())
-    }
-
-    /// What the column `filename` holds, if there is one.
-    fn named(&self, file: &File) -> String {
-        if !self.flag("filename", false) {
-            return String::new();
-        }
-        match file.root.as_str() {
-            "file:///" => format!("/{}", file.meta.location),
-            root => format!("{root}{}", file.meta.location),
-        }
-    }
 }
