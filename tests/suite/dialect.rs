@@ -10,6 +10,7 @@ use medal::adapter::rows::{Cell, Rows};
 use medal::adapter::{Adapter, AdapterError, Connection, Target};
 use serde_json::{Value as Json, json};
 
+use crate::suite::lake::both_engines;
 use crate::suite::support::{Project, repository};
 
 /// What an engine says to a statement: the names and types of the columns, and the rows as text.
@@ -231,17 +232,7 @@ fn statements_mean_the_same_on_both_engines() {
 
 /// A project with a target of each engine, a macro that knows DuckDB only, and every cross-database macro.
 fn macros() -> Project {
-    Project::of(&[
-        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n"),
-        (
-            "profiles.yml",
-            "shop:
-  target: dev
-  outputs:
-    dev: {type: duckdb, path: dev.duckdb, schema: main, settings: {TimeZone: UTC}}
-    lake: {type: datafusion, path: lake, schema: main}
-",
-        ),
+    both_engines(&[
         (
             "macros/twice.sql",
             "{% macro twice(x) %}{{ return(adapter.dispatch('twice')(x)) }}{% endmacro %}

@@ -13,14 +13,23 @@ mod versions;
 
 use crate::suite::support::Project;
 
+const SETTINGS: (&str, &str) = ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n");
+
 /// A project that builds a lakehouse in its folder `lake`, with these files besides.
 pub fn lakehouse(files: &[(&str, &str)]) -> Project {
-    let base = [
-        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n"),
-        ("profiles.yml", "shop:\n  target: lake\n  outputs:\n    lake: {type: datafusion, path: lake, threads: 2}\n"),
-    ];
-    let all: Vec<(&str, &str)> = base.iter().chain(files).copied().collect();
-    Project::of(&all)
+    let profile = "shop:\n  target: lake\n  outputs:\n    lake: {type: datafusion, path: lake, threads: 2}\n";
+    Project::of(&[&[SETTINGS, ("profiles.yml", profile)], files].concat())
+}
+
+/// A project with a target of each engine, `dev` and `lake`, with these files besides.
+pub fn both_engines(files: &[(&str, &str)]) -> Project {
+    let profile = "shop:
+  target: dev
+  outputs:
+    dev: {type: duckdb, path: dev.duckdb, schema: main, settings: {TimeZone: UTC}}
+    lake: {type: datafusion, path: lake, schema: main}
+";
+    Project::of(&[&[SETTINGS, ("profiles.yml", profile)], files].concat())
 }
 
 /// The names of the commits of a table, in order.

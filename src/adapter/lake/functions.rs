@@ -54,8 +54,8 @@ pub fn register(ctx: &SessionContext) {
     }
     one_type::register(ctx);
     ctx.register_udaf(AggregateUDF::from(aggregates::Sum::default()));
-    ctx.register_udaf(AggregateUDF::from(aggregates::Single::default()));
-    ctx.register_udaf(AggregateUDF::from(aggregates::Mode::default()));
+    ctx.register_udaf(AggregateUDF::from(aggregates::Pick::new(aggregates::Picked::Only)));
+    ctx.register_udaf(AggregateUDF::from(aggregates::Pick::new(aggregates::Picked::Commonest)));
     ctx.register_udaf(AggregateUDF::from(aggregates::QuantileCont::new("quantile_cont")));
     ctx.register_udaf(AggregateUDF::from(aggregates::QuantileCont::new("median")));
     let state = ctx.state_ref();

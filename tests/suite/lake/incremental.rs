@@ -1,5 +1,6 @@
 //! Models that take new rows, and snapshots, the same on both engines.
 
+use crate::suite::lake::both_engines;
 use crate::suite::support::Project;
 
 /// Every strategy, every way in which columns change, and both kinds of snapshots.
@@ -41,17 +42,7 @@ fn project() -> Project {
             ),
         ),
     ];
-    let base = [
-        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n"),
-        (
-            "profiles.yml",
-            "shop:
-  target: dev
-  outputs:
-    dev: {type: duckdb, path: dev.duckdb, schema: main, settings: {TimeZone: UTC}}
-    lake: {type: datafusion, path: lake, schema: main}
-",
-        ),
+    let project = both_engines(&[
         (
             "models/src.sql",
             "{{ config(materialized='table', event_time='happened') }}
@@ -69,8 +60,7 @@ from range(10) as t(i)",
     config: {unique_key: id, strategy: timestamp, updated_at: happened}
 ",
         ),
-    ];
-    let project = Project::of(&base);
+    ]);
     models.iter().for_each(|(path, text)| project.write(path, text));
     project
 }

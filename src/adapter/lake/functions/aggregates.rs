@@ -87,25 +87,38 @@ impl AggregateUDFImpl for Sum {
     }
 }
 
-/// `mode`: the value that occurs most, of several the first.
+/// Which of its values an aggregate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Picked {
+    /// `mode`: the value that occurs most, of several the first.
+    Commonest,
+    /// That of a subquery that stands for a value: NULL without a row, an error with several.
+    Only,
+}
+
+/// An aggregate that is one of its values.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Mode {
+pub struct Pick {
+    picked: Picked,
     signature: Signature,
 }
 
-impl Default for Mode {
-    fn default() -> Mode {
-        Mode { signature: Signature::any(1, Volatility::Immutable) }
+impl Pick {
+    pub fn new(picked: Picked) -> Pick {
+        Pick { picked, signature: Signature::any(1, Volatility::Immutable) }
     }
 }
 
-impl AggregateUDFImpl for Mode {
+impl AggregateUDFImpl for Pick {
     fn as_any(&self) -> &dyn Any {
         self
     }
 
     fn name(&self) -> &str {
-        "mode"
+        match self.picked {
+            Picked::Commonest => "mode",
+            Picked::Only => "medal_single",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -122,46 +135,11 @@ impl AggregateUDFImpl for Mode {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let values = Values::new(args.expr_fields[0].data_type());
-        Ok(Box::new(Collector { values, result: most_frequent }))
-    }
-}
-
-/// The value of a subquery that stands for a value: NULL without a row, an error with several.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Single {
-    signature: Signature,
-}
-
-impl Default for Single {
-    fn default() -> Single {
-        Single { signature: Signature::any(1, Volatility::Immutable) }
-    }
-}
-
-impl AggregateUDFImpl for Single {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn name(&self) -> &str {
-        "medal_single"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        Ok(types[0].clone())
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![all_values(&args)])
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let values = Values::new(args.expr_fields[0].data_type());
-        Ok(Box::new(Collector { values, result: only }))
+        let result: fn(&Values) -> Result<ScalarValue> = match self.picked {
+            Picked::Commonest => most_frequent,
+            Picked::Only => only,
+        };
+        Ok(Box::new(Collector { values, result }))
     }
 }
 
