@@ -111,13 +111,9 @@
   {{ return({'rows_in': rows, 'rows_filtered': taken['filtered'], 'rows_merged': taken['merged'], 'rows_deduplicated': taken['deduplicated']}) }}
 {%- endmacro %}
 
-{# The same for two events that say the same. #}
+{# The same for two events that say the same, on every engine. #}
 {% macro cdc_hash(payload) -%}
-  {{ return(adapter.dispatch('cdc_hash', 'dbt')(payload)) }}
-{%- endmacro %}
-
-{% macro duckdb__cdc_hash(payload) -%}
-  md5_number_lower(cast(to_json({ {%- for name in payload %}{{ ledger_value(name) }}: {{ adapter.quote(name) }}{{ ', ' if not loop.last }}{% endfor -%} }) as varchar))
+  md5_number_lower(cast(to_json({ {%- for name in payload %}{{ ledger_value(name | lower) }}: {{ adapter.quote(name) }}{{ ', ' if not loop.last }}{% endfor -%} }) as varchar))
 {%- endmacro %}
 
 {# The time before which an event is late: the last high watermark less the horizon. None, if nothing says so. #}
@@ -143,37 +139,37 @@
     {%- do exceptions.refuse('null-key', lacking ~ (' event' if lacking == 1 else ' events') ~ ' of `' ~ model.name ~ '` without a key or a sequence', 'correct them where they come from, or leave `on_null_key` at `quarantine`') -%}
   {%- endif -%}
   {%- set held_back = 'medal__lacks' ~ (' or ' ~ is_late if settings['on_late'] == 'quarantine' else '') -%}
-  {%- set number = cdc_value('select count(*) from ' ~ events ~ ' where ' ~ held_back) -%}
+  {%- set held = cdc_table('__held') -%}
+  {%- do cdc_run('create or replace temporary table ' ~ held ~ ' as select * from ' ~ events ~ ' where ' ~ held_back) -%}
+  {%- set number = cdc_value('select count(*) from ' ~ held) -%}
   {%- do counts.update({'rows_quarantined': number}) -%}
-  {%- if quarantine is not none -%}{%- do settle_events(quarantine, held_back, is_anew) -%}{%- endif -%}
   {%- if not number -%}{{ return(quarantine) }}{%- endif -%}
-  {%- set reasons -%}
-    list_filter([
-      {%- for name in settings['unique_key'] %}case when {{ adapter.quote(name) }} is null and not medal__truncates then {{ quarantine_reason("'null-key'", column=ledger_value(name)) }} end, {% endfor -%}
-      {%- for name in settings['sequence_by'] %}case when {{ adapter.quote(name) }} is null then {{ quarantine_reason("'null-sequence'", column=ledger_value(name)) }} end, {% endfor -%}
-      case when not medal__lacks then {{ quarantine_reason("'late-event'", column=ledger_value(settings['event_time'])) }} end
-    ], reason -> reason is not null)
-  {%- endset -%}
+  {%- set reasons = [] -%}
+  {%- for name in settings['unique_key'] -%}
+    {%- do reasons.append({'holds': adapter.quote(name) ~ ' is null and not medal__truncates', 'value': quarantine_reason("'null-key'", column=ledger_value(name))}) -%}
+  {%- endfor -%}
+  {%- for name in settings['sequence_by'] -%}
+    {%- do reasons.append({'holds': adapter.quote(name) ~ ' is null', 'value': quarantine_reason("'null-sequence'", column=ledger_value(name))}) -%}
+  {%- endfor -%}
+  {%- if low -%}{%- do reasons.append({'holds': 'not medal__lacks', 'value': quarantine_reason("'late-event'", column=ledger_value(settings['event_time']))}) -%}{%- endif -%}
   {%- do exceptions.warn('`' ~ model.name ~ '` has put ' ~ number ~ (' event' if number == 1 else ' events') ~ ' into quarantine') -%}
   {%- set rows -%}
     select * exclude (medal__deletes, medal__truncates, medal__seq, medal__hash, medal__lacks, medal__released),
-      cast(medal__hash as varchar) as _row_hash, {{ reasons }} as _reasons
-    from {{ events }}
-    where ({{ held_back }})
-    {%- if quarantine is not none %} and cast(medal__hash as varchar) not in (select _row_hash from {{ quarantine }}){% endif %}
+      cast(medal__hash as varchar) as _row_hash, {{ adapter.dispatch('listed_if', 'dbt')(reasons) }} as _reasons
+    from {{ held }}
+    {%- if quarantine is not none %} where cast(medal__hash as varchar) not in (select _row_hash from {{ quarantine }}){% endif %}
     qualify row_number() over (partition by medal__hash) = 1
   {%- endset -%}
   {%- set quarantine = add_to_quarantine(target_relation, rows) -%}
-  {%- do cdc_run('delete from ' ~ events ~ ' where ' ~ held_back) -%}
+  {%- do cdc_run('create or replace temporary table ' ~ events ~ ' as select * from ' ~ events ~ ' where (' ~ held_back ~ ') is not true') -%}
   {{ return(quarantine) }}
 {%- endmacro %}
 
-{# What was released is applied now, or is open again; if all is made anew, so is what is held back. #}
-{% macro settle_events(quarantine, held_back, is_anew) -%}
-  {%- do cdc_run("
-    update " ~ quarantine ~ " set _status = case
-      when _row_hash in (select cast(medal__hash as varchar) from " ~ cdc_table('__events') ~ " where " ~ held_back ~ ") then 'open' else 'released' end
-    where _status " ~ ("in ('open', 'releasing')" if is_anew else "= 'releasing'")) -%}
+{# What is applied is released; what was released and is not is open again. #}
+{% macro settle_events(quarantine) -%}
+  {%- do cdc_run('update ' ~ quarantine ~ " set _status = 'released' where _status in ('open', 'releasing') and _row_hash in (
+    select cast(medal__hash as varchar) from " ~ cdc_table('__events') ~ ')') -%}
+  {%- do cdc_run('update ' ~ quarantine ~ " set _status = 'open' where _status = 'releasing'") -%}
 {%- endmacro %}
 
 {# The columns that medal adds, in lower case. #}
@@ -198,9 +194,9 @@
     {%- endif %} from {{ events }}
   {%- endset -%}
   {%- if is_anew -%}
+    {%- do cdc_run('create or replace table ' ~ tombstones ~ ' as select ' ~ cdc_columns(settings['unique_key']) ~ ', medal__seq as _seq, true as _is_truncation from ' ~ events ~ ' limit 0') -%}
     {%- do cdc_run('create or replace table ' ~ target_relation ~ ' as ' ~ rows ~ ' limit 0', 'main') -%}
     {%- do create_indexes(target_relation) -%}
-    {%- do cdc_run('create or replace table ' ~ tombstones ~ ' as select ' ~ cdc_columns(settings['unique_key']) ~ ', medal__seq as _seq, true as _is_truncation from ' ~ events ~ ' limit 0') -%}
   {%- else -%}
     {%- set columns = adapter.get_column_schema_from_query(rows) -%}
     {%- set known = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | map('lower') | list -%}
@@ -308,14 +304,18 @@
   }) -%}
 {%- endmacro %}
 
-{# What was applied, and up to when: a part of the transaction. What neither stayed nor deleted was known or outdone. #}
-{% macro record_watermark(settings, is_anew, counts) -%}
-  {%- set events = cdc_table('__events') -%}
+{# What neither stayed nor deleted was known or outdone. #}
+{% macro balance_events(counts) -%}
   {%- set known = counts['rows_quarantined'] + counts['rows_out'] + counts['rows_deleted'] + (counts['rows_filtered'] or 0) + (counts.get('rows_merged') or 0) -%}
   {%- if known + (counts.get('rows_deduplicated') or 0) > counts['rows_in'] -%}
     {%- do exceptions.refuse('unbalanced-rows', '`' ~ model.name ~ '` was given ' ~ counts['rows_in'] ~ ' rows, and has ' ~ known ~ ' to show for them', none) -%}
   {%- endif -%}
   {%- do counts.update({'rows_deduplicated': counts['rows_in'] - known}) -%}
+{%- endmacro %}
+
+{# What was applied, and up to when: a part of the transaction. #}
+{% macro record_watermark(settings, is_anew, counts, batches) -%}
+  {%- set events = cdc_table('__events') -%}
   {%- set time = adapter.quote(settings['event_time']) if settings['event_time'] else none -%}
   {%- set high = cdc_value('select cast(max(cast(' ~ time ~ ' as timestamp with time zone)) as varchar) from ' ~ events) if time else none -%}
   {%- if time and not is_anew -%}
@@ -325,7 +325,7 @@
   {%- endif -%}
   {%- set low = cdc_value('select cast(cast(' ~ ledger_value(high) ~ ' as timestamp with time zone) - interval ' ~ ledger_value(settings['late_horizon']) ~ ' as varchar)') if high and settings['late_horizon'] else none -%}
   {%- do add_to_ledger('watermarks', {
-    'mode': counts['mode'], 'high': high, 'low': low, 'late_rows': counts['rows_late'], 'source_versions_json': counts.pop('batches'),
+    'mode': counts['mode'], 'high': high, 'low': low, 'late_rows': counts['rows_late'], 'source_versions_json': batches,
     'lag_s': cdc_value('select epoch(now()) - epoch(cast(' ~ ledger_value(high) ~ ' as timestamp with time zone))') if high else none,
   }) -%}
 {%- endmacro %}
@@ -358,20 +358,37 @@
   case upper(left({{ op }}, 1)) when 'C' then 'I' when 'R' then 'I' when 'I' then 'I' when 'U' then 'U' when 'D' then 'D' when 'T' then 'T' else upper({{ op }}) end
 {%- endmacro %}
 
-{# The row is `after`, or `before` of a delete; its columns are those that the model declares. #}
+{# The row is `after`, or `before` of a delete; its columns are those that the model declares. The parts of an event are
+   columns, or stand in one column `payload`. #}
 {% macro cdc_debezium(settings, query) -%}
-  {%- set names = adapter.get_column_schema_from_query(query) | map(attribute='name') | list -%}
-  {%- set envelope = "to_json(envelope.payload)" if 'payload' in names else "to_json(envelope)" -%}
-  {%- set kept = ingest_metadata() | select('in', names) | reject('equalto', '_rescued') | list -%}
+  {%- set types = {} -%}
+  {%- for column in adapter.get_column_schema_from_query(query) -%}{%- do types.update({column.name: plain_type(column)}) -%}{%- endfor -%}
+  {%- set kept = ingest_metadata() | select('in', types) | reject('equalto', '_rescued') | list -%}
   {{ return("
-    select " ~ cdc_op("(medal__event ->> '/op')") ~ " as _op,
-      to_timestamp(cast(coalesce(medal__event ->> '/source/ts_ms', medal__event ->> '/ts_ms') as bigint) / 1000) as _source_ts,
-      coalesce(try_cast(medal__event ->> '/source/lsn' as hugeint), try_cast(medal__event ->> '/source/pos' as hugeint), try_cast(medal__event ->> '/ts_ms' as hugeint), 0) as _op_order, "
+    select " ~ cdc_op('medal__op') ~ " as _op,
+      to_timestamp(cast(coalesce(medal__source ->> '/ts_ms', medal__ts_ms) as bigint) / 1000) as _source_ts,
+      coalesce(try_cast(medal__source ->> '/lsn' as hugeint), try_cast(medal__source ->> '/pos' as hugeint), try_cast(medal__ts_ms as hugeint), 0) as _op_order, "
       ~ cdc_declared(settings) ~ (', ' ~ kept | join(', ') if kept) ~ "
     from (
-      select *, case when json_type(medal__event -> '/after') = 'OBJECT' then medal__event -> '/after' else medal__event -> '/before' end as medal__row
-      from (select *, " ~ envelope ~ " as medal__event from (" ~ query ~ ") as envelope)
-    )") }}
+      select *, case when json_type(medal__after) = 'OBJECT' then medal__after else medal__before end as medal__row
+      from (select *, " ~ cdc_parts(types) ~ " from (" ~ query ~ ") as envelope) as parts
+    ) as event") }}
+{%- endmacro %}
+
+{% macro cdc_parts(types) -%}
+  {%- for part in ['op', 'ts_ms', 'source', 'before', 'after'] -%}
+    {%- set is_plain = part in ['op', 'ts_ms'] -%}
+    {%- if 'payload' in types -%}({{ cdc_json('payload', types) }} {{ '->>' if is_plain else '->' }} '/{{ part }}')
+    {%- elif part not in types -%}cast(null as varchar)
+    {%- elif is_plain -%}cast({{ adapter.quote(part) }} as varchar)
+    {%- else -%}{{ cdc_json(part, types) }}
+    {%- endif %} as medal__{{ part }}{{ ', ' if not loop.last }}
+  {%- endfor -%}
+{%- endmacro %}
+
+{# Text is JSON already. #}
+{% macro cdc_json(name, types) -%}
+  {{ 'json' if types[name] in ['VARCHAR', 'JSON'] else 'to_json' }}({{ adapter.quote(name) }})
 {%- endmacro %}
 
 {% macro cdc_declared(settings) -%}

@@ -16,7 +16,7 @@
 
 {# One reason, as SQL; each part is SQL itself. #}
 {% macro quarantine_reason(code, column='null', test_id='null', message='null') -%}
-  {'code': {{ code }}, 'test_id': {{ test_id }}, 'column': {{ column }}, 'message': {{ message }}}
+  {'code': cast({{ code }} as varchar), 'test_id': cast({{ test_id }} as varchar), 'column': cast({{ column }} as varchar), 'message': cast({{ message }} as varchar)}
 {%- endmacro %}
 
 {# Adds the rows of a query, of which `_reasons` is a column, to the quarantine of a model: a part of the open

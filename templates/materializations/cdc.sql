@@ -1,5 +1,7 @@
 {# A model that keeps the state, or the history, of things of which its query gives the changes. Its rows are a function
-   of the set of events: not of the order in which they come, nor of how often. #}
+   of the set of events: not of the order in which they come, nor of how often. Where a transaction is a commit of each
+   table, these follow in the order in which the tables are last written here: tombstones, rows, quarantine, ledger. So a
+   kill between two of them leaves events that are applied and not known to be, which the next run applies again. #}
 {% materialization cdc, default %}
   {%- set existing_relation = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type='table') -%}
@@ -25,12 +27,15 @@
   {%- else -%}
     {%- do apply_scd2(settings, target_relation, tombstones, payload, counts) -%}
   {%- endif -%}
-  {%- do record_watermark(settings, is_anew, counts) -%}
-  {%- do record_in_ledger(counts) -%}
 
   {%- do apply_grants(target_relation, config.get('grants'), should_revoke(existing_relation, is_anew)) -%}
   {%- do persist_docs(target_relation, model) -%}
   {%- do run_hooks(post_hooks, inside_transaction=true) -%}
+  {%- if quarantine -%}{%- do settle_events(quarantine) -%}{%- endif -%}
+  {%- do balance_events(counts) -%}
+  {%- set batches = counts.pop('batches') -%}
+  {%- do record_in_ledger(counts) -%}
+  {%- do record_watermark(settings, is_anew, counts, batches) -%}
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 

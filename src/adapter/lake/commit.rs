@@ -8,6 +8,7 @@ use deltalake_core::checkpoints::create_checkpoint;
 use deltalake_core::kernel::Action;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use indexmap::IndexMap;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::{Map, Value as Json};
@@ -26,7 +27,8 @@ const CHECKPOINT: u64 = 10;
 /// How often a commit that only adds rows makes way for those of others.
 const ATTEMPTS: usize = 100;
 
-/// Writes what is staged. A table that somebody else has changed meanwhile, other than by adding rows to which these
+/// Writes what is staged: the table first that the transaction wrote to the longest time ago, so that what it wrote last
+/// speaks of what is there. A table that somebody else has changed meanwhile, other than by adding rows to which these
 /// are added, is a conflict: its commit is not written.
 pub async fn commit(
     store: &Arc<dyn ObjectStore>,
@@ -35,14 +37,16 @@ pub async fn commit(
     run_id: Option<&String>,
 ) -> Result<(), AdapterError> {
     let Staged { objects, dropped, .. } = staged;
-    let mut tables: BTreeMap<Path, Vec<Bytes>> = BTreeMap::new();
+    let mut tables: IndexMap<Path, Vec<Bytes>> = IndexMap::new();
     let mut first: BTreeMap<Path, u64> = BTreeMap::new();
     let mut views = Vec::new();
     for (path, (bytes, _)) in objects {
         match version(&path) {
             Some((table, version)) => {
                 first.entry(table.clone()).or_insert(version);
-                tables.entry(table).or_default().push(bytes);
+                let mut commits = tables.shift_remove(&table).unwrap_or_default();
+                commits.push(bytes);
+                tables.insert(table, commits);
             }
             None => views.push((path, bytes)),
         }

@@ -8,7 +8,9 @@ mod dates;
 mod formats;
 mod intervals;
 mod json;
+mod json_values;
 mod lists;
+mod nested;
 mod numbers;
 mod one_type;
 mod operators;
@@ -43,7 +45,9 @@ pub fn register(ctx: &SessionContext) {
         formats::ALL,
         intervals::ALL,
         json::ALL,
+        json_values::ALL,
         lists::ALL,
+        nested::ALL,
         numbers::ALL,
         patterns::ALL,
         prints::ALL,

@@ -3,7 +3,7 @@
 //! Data files go to the store at once, where nobody looks for them before a log names them. So every operation of Delta
 //! Lake runs unchanged inside of a transaction, and what it commits is seen by this connection alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use indexmap::IndexMap;
 use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
@@ -32,8 +33,8 @@ pub struct Overlay {
 /// What a transaction has done so far.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// Commits of logs, and views.
-    pub objects: BTreeMap<Path, (Bytes, DateTime<Utc>)>,
+    /// Commits of logs, and views, in the order in which they came.
+    pub objects: IndexMap<Path, (Bytes, DateTime<Utc>)>,
     /// Tables (folders) and views that are no more, as they were before the transaction.
     pub dropped: BTreeSet<Path>,
     /// Data files that nobody needs unless a log of `objects` names them.
@@ -136,7 +137,9 @@ impl ObjectStore for Overlay {
             let source = "it is there already".into();
             return Err(Error::AlreadyExists { path: location.to_string(), source });
         }
-        self.lock().objects.insert(location.clone(), (payload.into(), Utc::now()));
+        let mut staged = self.lock();
+        staged.objects.shift_remove(location);
+        staged.objects.insert(location.clone(), (payload.into(), Utc::now()));
         Ok(PutResult { e_tag: None, version: None })
     }
 
@@ -171,7 +174,7 @@ impl ObjectStore for Overlay {
                     Found::Below if !is_kept(&location) => overlay.store.delete(&location).await?,
                     Found::Staged(..) | Found::Below => {
                         let mut staged = overlay.lock();
-                        staged.objects.remove(&location);
+                        staged.objects.shift_remove(&location);
                         staged.dropped.insert(location.clone());
                     }
                 }

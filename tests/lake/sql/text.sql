@@ -48,3 +48,4 @@ select regexp_replace('é1_', '\w', 'x', 'g'), regexp_matches('٣', '\d'), regex
 select split_part('abc', '', 1), replace('abc', '', 'x'), left('abc', 0), lpad('a', 3, 'é'), repeat('a', 0);
 select code in (1, 42) from codes where code in ('1.5', ' 42 ');
 select id in ('1', '3'), customer in ('bob', null) from orders;
+select md5_number_lower('abc'), md5_number_lower(null), md5_number_lower(full_name) from customers where full_name = '';

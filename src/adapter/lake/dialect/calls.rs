@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, MacroDefinition, OrderByExpr, Spanned, Statement, Value, VisitMut, VisitorMut,
+    FunctionArguments, MacroDefinition, OrderByExpr, Spanned, Statement, Value, VisitMut, VisitorMut, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, WindowType,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
@@ -21,9 +22,9 @@ use crate::adapter::lake::dialect::{build, literals};
 /// Functions of one value a row with the same meaning in DataFusion, or brought by `functions/`.
 const SCALARS: &str = "abs array_append array_concat array_distinct array_has array_has_all array_has_any array_prepend \
     array_to_string ascii ceil chr coalesce concat concat_ws contains date_diff date_part \
-    date_sub ends_with epoch_ms floor format get_field greatest isfinite isinf isnan json json_array_length \
+    date_sub ends_with epoch_ms floor format from_json get_field greatest isfinite isinf isnan json json_array_length \
     json_exists json_extract json_extract_string json_keys json_type json_valid last_day least left len ln log10 log2 \
-    lower lpad ltrim make_date make_timestamp md5 medal_cast medal_timestamp medal_try_cast named_struct nullif pi \
+    lower lpad ltrim make_date make_timestamp md5 md5_number_lower medal_cast medal_timestamp medal_try_cast named_struct nullif pi \
     printf random range regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace \
     regexp_split_to_array repeat replace reverse right round rpad rtrim sha1 sha256 sign split_part sqrt \
     starts_with strftime string_split strlen strpos strptime substr timezone to_json to_days to_hours \
@@ -43,6 +44,9 @@ const POLYMORPHIC: &str = "abs add any_value arg_max arg_min array_agg array_app
 
 /// Functions whose result has the type of their first argument.
 const LIKE_FIRST: &str = "ceil ceiling floor round sign trunc";
+
+/// Functions of windows that look at no frame.
+const FRAMELESS: &str = "dense_rank lag lead ntile rank row_number";
 
 fn is_in(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|word| word == name)
@@ -108,6 +112,9 @@ pub fn rewrite(mut function: Function) -> Result<Expr, AdapterError> {
         expressions(&mut function).take(1).for_each(literals::give_type);
     }
     let count = expressions(&mut function).count();
+    if is_in(FRAMELESS, &name) {
+        frame(&mut function);
+    }
     if name == "struct_pack" {
         return struct_pack(function);
     }
@@ -122,6 +129,17 @@ pub fn rewrite(mut function: Function) -> Result<Expr, AdapterError> {
     }
     default_separator(&name, &mut function);
     Ok(Expr::Function(function))
+}
+
+/// The frame that DataFusion takes without one cannot be had in an order of structs.
+fn frame(function: &mut Function) {
+    if let Some(WindowType::WindowSpec(window)) = &mut function.over
+        && window.window_frame.is_none()
+        && !window.order_by.is_empty()
+    {
+        let start_bound = WindowFrameBound::Preceding(None);
+        window.window_frame = Some(WindowFrame { units: WindowFrameUnits::Rows, start_bound, end_bound: None });
+    }
 }
 
 fn unknown(name: &str, span: Span) -> AdapterError {
@@ -220,7 +238,7 @@ fn argument(expr: Expr) -> Expr {
 /// What a call of an aggregate says besides its arguments.
 struct Outer {
     filter: Option<Box<Expr>>,
-    over: Option<sqlparser::ast::WindowType>,
+    over: Option<WindowType>,
     null_treatment: Option<sqlparser::ast::NullTreatment>,
     distinct: Option<DuplicateTreatment>,
     clauses: Vec<FunctionArgumentClause>,

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringBuilder, UInt64Array};
+use datafusion::arrow::array::{Array, ArrayRef, ListBuilder, StringBuilder, UInt64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use serde_json::Value as Json;
 
-use crate::adapter::lake::functions::casts::{convert, written};
+use crate::adapter::lake::functions::json_values::to_json;
 use crate::adapter::lake::functions::scalar::{
-    Spec, each_boolean, each_text, failure, gives_boolean, gives_text, is_text, same, text, texts,
+    Spec, each_boolean, each_text, failure, gives_boolean, gives_text, gives_ubigint, is_text, same, text, texts,
 };
 use crate::adapter::lake::functions::texts::gives_list;
 
 pub const ALL: &[Spec] = &[
     Spec { name: "json", takes: same, gives: gives_text, run: checked, simpler: None },
     Spec { name: "try_json", takes: same, gives: gives_text, run: tried, simpler: None },
-    Spec { name: "to_json", takes: same, gives: gives_text, run: to_json, simpler: None },
     Spec { name: "json_extract", takes: texts, gives: gives_text, run: extract, simpler: None },
     Spec { name: "json_extract_string", takes: texts, gives: gives_text, run: extract_string, simpler: None },
     Spec { name: "json_exists", takes: texts, gives: gives_boolean, run: exists, simpler: None },
@@ -26,11 +25,7 @@ pub const ALL: &[Spec] = &[
     Spec { name: "json_type", takes: texts, gives: gives_text, run: type_of, simpler: None },
 ];
 
-fn gives_ubigint(_: &[DataType], _: &[Option<String>]) -> Result<DataType> {
-    Ok(DataType::UInt64)
-}
-
-fn parse(text: &str) -> Result<Json> {
+pub fn parse(text: &str) -> Result<Json> {
     serde_json::from_str(text).map_err(|error| failure(format!("Malformed JSON: {error}, in `{text}`")))
 }
 
@@ -177,45 +172,4 @@ fn tried(args: &[ArrayRef], gives: &DataType) -> Result<ArrayRef> {
     each_text(jsons.len(), |row| {
         Ok(jsons.is_valid(row).then(|| jsons.value(row)).filter(|text| parse(text).is_ok()).map(str::to_string))
     })
-}
-
-fn to_json(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
-    let values = &args[0];
-    each_text(values.len(), |row| json_of(values, row).map(|json| values.is_valid(row).then(|| json.to_string())))
-}
-
-fn json_of(array: &ArrayRef, row: usize) -> Result<Json> {
-    if array.is_null(row) || array.data_type().is_null() {
-        return Ok(Json::Null);
-    }
-    let items =
-        |items: ArrayRef| (0..items.len()).map(|at| json_of(&items, at)).collect::<Result<Vec<_>>>().map(Json::Array);
-    match array.data_type() {
-        DataType::Boolean => Ok(Json::Bool(array.as_boolean().value(row))),
-        number if number.is_numeric() => {
-            let written = text(&written(&array.slice(row, 1))?)?;
-            parse(written.value(0))
-        }
-        DataType::List(_) => items(array.as_list::<i32>().value(row)),
-        DataType::LargeList(_) | DataType::FixedSizeList(..) => {
-            let field = datafusion::arrow::datatypes::Field::new_list_field(DataType::Utf8, true);
-            items(convert(&array.slice(row, 1), &DataType::List(Arc::new(field)), false)?.as_list::<i32>().value(0))
-        }
-        DataType::Struct(fields) => {
-            let members = fields.iter().zip(array.as_struct().columns());
-            let members = members.map(|(field, column)| Ok((field.name().clone(), json_of(column, row)?)));
-            Ok(Json::Object(members.collect::<Result<_>>()?))
-        }
-        DataType::Map(..) => {
-            let entries = array.as_map().value(row);
-            let names = text(&written(entries.column(0))?)?;
-            let members =
-                (0..entries.len()).map(|at| Ok((names.value(at).to_string(), json_of(entries.column(1), at)?)));
-            Ok(Json::Object(members.collect::<Result<_>>()?))
-        }
-        _ => {
-            let written = text(&written(&array.slice(row, 1))?)?;
-            Ok(Json::String(written.value(0).to_string()))
-        }
-    }
 }

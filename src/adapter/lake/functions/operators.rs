@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_
 use sqlparser::ast::BinaryOperator;
 
 use crate::adapter::lake::functions::scalar::{Scalar, Spec, TIMESTAMP, is_list, is_text};
-use crate::adapter::lake::functions::{arithmetic, casts, intervals, patterns};
+use crate::adapter::lake::functions::{arithmetic, casts, intervals, nested, patterns};
 
 /// The operators whose meaning differs; all others are DataFusion's.
 #[derive(Debug)]
@@ -32,6 +32,11 @@ impl ExprPlanner for Operators {
             BinaryOperator::StringConcat => concatenation(&left, &right, &types),
             BinaryOperator::PGRegexMatch => Some(full_match(&left, &right)),
             BinaryOperator::PGRegexNotMatch => Some(not(full_match(&left, &right))),
+            BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq
+                if types.0.is_nested() =>
+            {
+                nested::in_order(&op, &left, &right, &types)
+            }
             BinaryOperator::Eq
             | BinaryOperator::NotEq
             | BinaryOperator::Lt

@@ -185,6 +185,10 @@ pub fn gives_bigint(_: &[DataType], _: &[Option<String>]) -> Result<DataType> {
     Ok(DataType::Int64)
 }
 
+pub fn gives_ubigint(_: &[DataType], _: &[Option<String>]) -> Result<DataType> {
+    Ok(DataType::UInt64)
+}
+
 pub fn gives_double(_: &[DataType], _: &[Option<String>]) -> Result<DataType> {
     Ok(DataType::Float64)
 }

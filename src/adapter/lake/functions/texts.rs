@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, ListBuilder, StringBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, ListBuilder, StringBuilder, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use md5::Md5;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::adapter::lake::functions::casts::written;
 use crate::adapter::lake::functions::scalar::{
-    Spec, bigint, each_bigint, each_text, gives_bigint, gives_text, no_such_types, same, text, texts,
+    Spec, bigint, each_bigint, each_text, gives_bigint, gives_text, gives_ubigint, no_such_types, same, text, texts,
 };
 
 pub const ALL: &[Spec] = &[
@@ -22,6 +22,7 @@ pub const ALL: &[Spec] = &[
     Spec { name: "replace", takes: texts, gives: gives_text, run: replace, simpler: None },
     Spec { name: "split_part", takes: text_text_number, gives: gives_text, run: split_part, simpler: None },
     Spec { name: "md5", takes: texts, gives: gives_text, run: md5_of, simpler: None },
+    Spec { name: "md5_number_lower", takes: texts, gives: gives_ubigint, run: md5_number_lower, simpler: None },
     Spec { name: "sha1", takes: texts, gives: gives_text, run: sha1_of, simpler: None },
     Spec { name: "sha256", takes: texts, gives: gives_text, run: sha256_of, simpler: None },
     Spec { name: "string_split", takes: texts, gives: gives_list, run: split, simpler: None },
@@ -129,6 +130,14 @@ fn hex(bytes: &[u8]) -> String {
 
 fn md5_of(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
     of_text(args, |text| hex(&Md5::digest(text)))
+}
+
+/// The last eight bytes of the digest as a number, the first of them the smallest.
+fn md5_number_lower(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
+    let texts = text(&args[0])?;
+    let number =
+        |text: &str| Md5::digest(text)[8..].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Ok(Arc::new(texts.iter().map(|text| text.map(number)).collect::<UInt64Array>()))
 }
 
 fn sha1_of(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
