@@ -44,3 +44,4 @@ select from_json('["a", "b", null]', '["VARCHAR"]'), from_json('{"a": "1", "b": 
 select id, from_json(body, '{"name": "VARCHAR", "size": {"h": "DOUBLE"}, "tags": ["VARCHAR"], "ok": "BOOLEAN"}') from documents order by id;
 select unnest(from_json(j, '[{"a": "VARCHAR"}]')) from (select '[{"a": "x"}, {"b": 1}]' as j);
 select to_json({'a': [1, null], 'b': {'c': 'x"y'}, 'd': null, 'e': 1.5::double, 'f': date '2024-01-31', 'g': true}), to_json([[1], []]);
+select to_json({'a': 10.00::decimal(10,2), 'b': 1e20::double, 'c': 1e-7::double, 'd': 1e-6::double, 'e': 3::double, 'f': 0.1::real, 'g': -0.5::decimal(3,2), 'h': 12345678901234567890.10::decimal(38,2), 'i': 5e-324::double, 'j': 1.5e22::double, 'k': 10::decimal(10,0), 'l': 12345678901234567890123::hugeint}), to_json('nan'::double), to_json('-inf'::double);

@@ -5,9 +5,11 @@
 //! (30 unless told, 500 every night); `docs/contributing.md` has the commands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
+use crate::suite::lake::lakehouse;
 use crate::suite::support::{Project, dbt, number};
 
 /// A change of the thing `k` of a log. A truncation has no thing.
@@ -92,13 +94,9 @@ impl Random {
     }
 }
 
-/// The last truncation of each log.
-fn truncations(events: &BTreeSet<Event>) -> BTreeMap<usize, BTreeSet<(u64, u64)>> {
-    let mut found: BTreeMap<usize, BTreeSet<(u64, u64)>> = BTreeMap::new();
-    for event in events.iter().filter(|event| event.op == 'T') {
-        found.entry(event.log).or_default().insert(event.seq);
-    }
-    found
+/// The truncations, which are of all things of a stream.
+fn truncations(events: &BTreeSet<Event>) -> BTreeSet<(u64, u64)> {
+    events.iter().filter(|event| event.op == 'T').map(|event| event.seq).collect()
 }
 
 fn by_thing(events: &BTreeSet<Event>) -> BTreeMap<(usize, u64), Vec<&Event>> {
@@ -115,8 +113,8 @@ fn by_thing(events: &BTreeSet<Event>) -> BTreeMap<(usize, u64), Vec<&Event>> {
 fn state(events: &BTreeSet<Event>) -> Vec<String> {
     let truncations = truncations(events);
     let mut rows = Vec::new();
-    for ((log, _), events) in by_thing(events) {
-        let last = truncations.get(&log).and_then(BTreeSet::last);
+    for events in by_thing(events).into_values() {
+        let last = truncations.last();
         let counts = events.into_iter().filter(|event| last.is_none_or(|last| event.seq >= *last));
         rows.extend(counts.max_by_key(|event| event.rank()).filter(|event| event.op != 'D').map(Event::row));
     }
@@ -128,11 +126,8 @@ fn state(events: &BTreeSet<Event>) -> Vec<String> {
 fn history(events: &BTreeSet<Event>) -> Vec<String> {
     let truncations = truncations(events);
     let mut rows = Vec::new();
-    for ((log, _), events) in by_thing(events) {
-        let mut points: BTreeMap<(u64, u64), Option<&Event>> = BTreeMap::new();
-        for seq in truncations.get(&log).into_iter().flatten() {
-            points.insert(*seq, None);
-        }
+    for events in by_thing(events).into_values() {
+        let mut points: BTreeMap<(u64, u64), Option<&Event>> = truncations.iter().map(|seq| (*seq, None)).collect();
         for event in events {
             let point = points.entry(event.seq).or_default();
             *point = (*point).into_iter().chain([event]).max_by_key(|event| event.rank());
@@ -148,41 +143,53 @@ fn history(events: &BTreeSet<Event>) -> Vec<String> {
     rows
 }
 
-/// A project that receives streams of events, each with its own state and history.
+/// The columns of an event.
+const COLUMNS: [(&str, &str); 6] =
+    [("log", "bigint"), ("k", "bigint"), ("seq", "bigint"), ("sub", "bigint"), ("op", "varchar"), ("v", "bigint")];
+
+/// A project on DuckDB that receives streams of events, each with its own state and history.
 fn receiving(streams: &[String]) -> Project {
     let project = dbt(&[]);
+    let columns = COLUMNS.map(|(name, kind)| format!("          - {{name: {name}, data_type: {kind}}}\n")).concat();
     let mut yaml = String::from("sources:\n  - name: landing\n    tables:\n");
     for name in streams {
         yaml.push_str(&format!(
-            "      - name: {name}\n        meta: {{medal: {{location: 'landing/{name}-*.csv'}}}}\n        columns:\n"
+            "      - name: {name}\n        meta: {{medal: {{location: 'landing/{name}-*.csv'}}}}\n        columns:\n{columns}"
         ));
-        for (column, kind) in [
-            ("log", "bigint"),
-            ("k", "bigint"),
-            ("seq", "bigint"),
-            ("sub", "bigint"),
-            ("op", "varchar"),
-            ("v", "bigint"),
-        ] {
-            yaml.push_str(&format!("          - {{name: {column}, data_type: {kind}}}\n"));
-        }
-        let model = |kind: &str, text: &str| project.write(&format!("models/{kind}_{name}.sql"), text);
-        model(
-            "bronze",
-            &format!("{{{{ config(materialized='ingest') }}}} select * from {{{{ source('landing', '{name}') }}}}"),
-        );
-        let events = |scd: u8| {
-            format!(
-                "{{{{ config(materialized='cdc', unique_key=['log', 'k'], sequence_by=['seq', 'sub'], scd={scd}, \
-                 delete_when=\"op = 'D'\", truncate_when=\"op = 'T'\") }}}}\n\
-                 select log, k, seq, sub, op, v, _batch_id from {{{{ ref('bronze_{name}') }}}}"
-            )
-        };
-        model("state", &events(1));
-        model("history", &events(2));
+        let landed = format!("{{{{ source('landing', '{name}') }}}}");
+        let bronze = format!("{{{{ config(materialized='ingest') }}}} select * from {landed}");
+        project.write(&format!("models/bronze_{name}.sql"), &bronze);
+        follow(&project, name);
     }
     project.write("models/sources.yml", &yaml);
     project
+}
+
+/// The same on a lakehouse, where a file is a batch. The name of the schema comes after that of the ledger's.
+fn receiving_in_a_lakehouse(streams: &[&str]) -> Project {
+    let profile =
+        "shop:\n  target: lake\n  outputs:\n    lake: {type: datafusion, path: lake, schema: shop, threads: 2}\n";
+    let project = lakehouse(&[("profiles.yml", profile)]);
+    let columns = COLUMNS.map(|(name, kind)| format!("{name}: '{kind}'")).join(", ");
+    for name in streams {
+        let files = format!("read_csv('landing/{name}-*.csv', filename=true, columns={{{columns}}})");
+        let bronze = format!("select * exclude (filename), filename as _batch_id from {files}");
+        project.write(&format!("models/bronze_{name}.sql"), &bronze);
+        follow(&project, name);
+    }
+    project
+}
+
+/// The state and the history of a stream.
+fn follow(project: &Project, stream: &str) {
+    for (scd, kind) in [(1, "state"), (2, "history")] {
+        let model = format!(
+            "{{{{ config(materialized='cdc', unique_key=['log', 'k'], sequence_by=['seq', 'sub'], scd={scd}, \
+             delete_when=\"op = 'D'\", truncate_when=\"op = 'T'\") }}}}\n\
+             select log, k, seq, sub, op, v, _batch_id from {{{{ ref('bronze_{stream}') }}}}"
+        );
+        project.write(&format!("models/{kind}_{stream}.sql"), &model);
+    }
 }
 
 fn land(project: &Project, stream: &str, batch: &str, events: &[Event]) {
@@ -238,13 +245,79 @@ fn tables_follow_from_the_set_of_events_and_from_nothing_else() {
     }
 }
 
+/// Many logs without truncations, and logs with truncations, which are the whole table's.
+const LAKE_STREAMS: [&str; 2] = ["many", "cut"];
+
+#[test]
+fn tables_of_a_lakehouse_follow_from_the_set_of_events_wherever_its_commits_are_cut_short() {
+    let logs = number("MEDAL_EVENT_LOGS", 200) as usize;
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let many: BTreeSet<Event> = (0..logs / 2).flat_map(|log| random.log(log, false)).collect();
+    let mut cut: BTreeSet<Event> = (0..logs - logs / 2).flat_map(|log| random.log(log, false)).collect();
+    cut.extend(random.log(0, true));
+    let streams = [many, cut];
+    let project = receiving_in_a_lakehouse(&LAKE_STREAMS);
+    let batches = 4;
+    let deliveries = streams.each_ref().map(|events| random.deliver(events, batches));
+    for batch in 0..batches {
+        let before = commits(&project);
+        for (stream, deliveries) in LAKE_STREAMS.iter().zip(&deliveries) {
+            land(&project, stream, &batch.to_string(), &deliveries[batch]);
+            let again = random.below(batch as u64 + 1) as usize;
+            land(&project, stream, &format!("{batch}-again"), &deliveries[again]);
+        }
+        project.ends(0, &["-q", "build"]);
+        let after = commits(&project);
+        let kept = before.len() + random.below((after.len() - before.len()) as u64 + 1) as usize;
+        after.iter().skip(kept).rev().for_each(|commit| undo(commit));
+    }
+    project.ends(0, &["-q", "build"]);
+    for (stream, events) in LAKE_STREAMS.iter().zip(&streams) {
+        agrees(&project, stream, events, "a lakehouse");
+    }
+}
+
+/// The log entries of all tables, in the order in which they were written: a kill leaves the first of them.
+fn commits(project: &Project) -> Vec<PathBuf> {
+    let tables = ["shop", "medal_meta"].map(|schema| folders(&project.path().join("lake").join(schema)));
+    let logs = tables.into_iter().flatten().map(|table| table.join("_delta_log"));
+    let entries = logs.flat_map(|log| folders(&log)).filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let written = |path: &PathBuf| path.metadata().and_then(|about| about.modified()).expect("the file has a time");
+    let mut entries: Vec<PathBuf> = entries.collect();
+    entries.sort_by_key(written);
+    entries
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Takes a log entry away, and what is summed up with it.
+fn undo(commit: &Path) {
+    let log = commit.parent().expect("a file has a folder");
+    let summed_up = commit.with_extension("checkpoint.parquet");
+    if summed_up.exists() {
+        std::fs::remove_file(summed_up).expect("the file can be removed");
+        std::fs::remove_file(log.join("_last_checkpoint")).expect("the file can be removed");
+    }
+    std::fs::remove_file(commit).expect("the file can be removed");
+}
+
 #[test]
 fn a_kill_at_any_moment_loses_no_event_and_takes_none_twice() {
-    let kills = number("MEDAL_EVENT_KILLS", 30);
+    is_killed(&receiving(&["many".to_string()]), number("MEDAL_EVENT_KILLS", 30), whole_files);
+}
+
+#[test]
+fn a_kill_of_a_lakehouse_at_any_moment_loses_no_event_and_takes_none_twice() {
+    is_killed(&receiving_in_a_lakehouse(&["many"]), number("MEDAL_EVENT_KILLS", 30) / 3, |_| ());
+}
+
+/// Kills so many builds, and looks at the project after each.
+fn is_killed(project: &Project, kills: u64, look: fn(&Project)) {
     let mut random = Random(77);
     let events: BTreeSet<Event> = (0..60).flat_map(|log| random.log(log, false)).collect();
-    let project = receiving(&["many".to_string()]);
-    land(&project, "many", "first", &[]);
+    land(project, "many", "first", &[]);
     let begin = Instant::now();
     project.ends(0, &["-q", "build"]);
     let whole = begin.elapsed();
@@ -253,7 +326,7 @@ fn a_kill_at_any_moment_loses_no_event_and_takes_none_twice() {
     while killed < kills {
         assert!(attempts < kills * 4, "only {killed} of {attempts} builds were still running when they were killed");
         let batch = &deliveries[attempts as usize % deliveries.len()];
-        land(&project, "many", &attempts.to_string(), batch);
+        land(project, "many", &attempts.to_string(), batch);
         let mut command = project.command(&["-q", "build"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("medal starts");
         // Moments spread over the build by a fixed stride that is coprime to their number.
@@ -262,12 +335,12 @@ fn a_kill_at_any_moment_loses_no_event_and_takes_none_twice() {
         child.kill().expect("a process can be killed");
         child.wait().expect("a process ends");
         attempts += 1;
-        whole_files(&project);
+        look(project);
     }
-    deliveries.iter().enumerate().for_each(|(at, batch)| land(&project, "many", &at.to_string(), batch));
+    deliveries.iter().enumerate().for_each(|(at, batch)| land(project, "many", &at.to_string(), batch));
     project.ends(0, &["-q", "build"]);
-    whole_files(&project);
-    agrees(&project, "many", &events, "after kills");
+    look(project);
+    agrees(project, "many", &events, "after kills");
 }
 
 /// Every file is in the table with all of its records or with none, and the ledger knows which.

@@ -1,6 +1,6 @@
 //! Change events, and the state and the history that a `cdc` model makes of them.
 
-use crate::suite::lake::lakehouse;
+use crate::suite::lake::{both_engines, lakehouse};
 use crate::suite::support::{Project, dbt};
 
 /// A project of each engine whose models `state` and `history` read the file `events.csv`, all of it in every run.
@@ -198,5 +198,52 @@ fn a_column_that_the_table_lacks_is_refused_or_added() {
         project.write("models/state.sql", &model);
         project.ends(0, &["build", "--select", "state"]);
         assert_eq!(project.query("select v, more from state"), "b|x");
+    }
+}
+
+/// What a query shows on a target.
+fn shown(project: &Project, target: &str, query: &str) -> String {
+    let arguments = ["--quiet", "show", "--target", target, "--output", "json", "--limit", "-1", "--inline", query];
+    project.ends(0, &arguments).stdout
+}
+
+#[test]
+fn the_same_events_make_the_same_rows_on_both_engines() {
+    let columns = "id: 'bigint', part: 'varchar', seq: 'timestamp', sub: 'decimal(10,2)', op: 'varchar', \
+                   amount: 'decimal(10,2)', ratio: 'double', since: 'date', is_on: 'boolean', note: 'varchar'";
+    let model = |scd: u8| {
+        format!(
+            "{{{{ config(materialized='cdc', unique_key=['id', 'part'], sequence_by=['seq', 'sub'], \
+             delete_when=\"op = 'D'\", truncate_when=\"op = 'T'\", event_time='seq', late_horizon='1 day', scd={scd}) }}}}\n\
+             select * from read_csv('events.csv', columns={{{columns}}})"
+        )
+    };
+    let project = both_engines(&[("models/state.sql", &model(1)), ("models/history.sql", &model(2))]);
+    let header = "id,part,seq,sub,op,amount,ratio,since,is_on,note\n";
+    let batches = [
+        "1,a,2024-01-01 10:00:00,1.50,I,10.50,0.1,2024-02-29,true,Ärmel\n\
+         1,a,2024-01-01 10:00:00,1.50,U,10.00,1e20,,false,\"quoted \"\"text\"\"\"\n\
+         2,b,2024-01-01 10:00:00.5,2,I,,,,,\n\
+         3,,2024-01-02 00:00:00,0,I,1,1,1999-12-31,true,no key\n",
+        "2,b,2024-01-01 11:00:00,0,D,,,,,\n\
+         1,a,2023-12-01 00:00:00,0,I,0.01,-2.5,2024-01-01,,late\n\
+         4,c,2024-01-05 00:00:00,0,I,99999999.99,3,2024-01-01,true,\\ and /\n\
+         ,,2024-01-01 10:30:00,0,T,,,,,\n",
+    ];
+    for batch in batches {
+        project.write("events.csv", &format!("{header}{batch}"));
+        for target in ["dev", "lake"] {
+            project.ends(0, &["--quiet", "build", "--target", target]);
+        }
+        for query in [
+            "select * from state order by id, part",
+            "select * from history order by id, part, valid_from",
+            "select id, part, _seq, _is_truncation from history__tombstones order by _seq, id",
+            "select * exclude (_run_id, _batch_id, _quarantined_at) from state__quarantine",
+            "select * exclude (run_id, recorded_at) from medal_meta.nodes order by model, recorded_at",
+            "select model, mode, high, low, late_rows, source_versions_json from medal_meta.watermarks order by model, recorded_at",
+        ] {
+            assert_eq!(shown(&project, "lake", query), shown(&project, "dev", query), "{query}");
+        }
     }
 }

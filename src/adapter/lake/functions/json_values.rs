@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StructArray};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::Result;
 use serde_json::Value as Json;
 
@@ -58,14 +59,27 @@ fn jsons(array: &ArrayRef) -> Result<Vec<String>> {
                 Ok(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
             })
         }
+        kind if kind.is_floating() || matches!(kind, DataType::Decimal128(..=15, _)) => {
+            let numbers = cast(array, &DataType::Float64)?;
+            each(&|row| Ok(number(numbers.as_primitive::<Float64Type>().value(row))))
+        }
         kind => {
             let texts = text(&written(array)?)?;
-            each(&|row| match texts.value(row) {
-                whole if kind.is_integer() => Ok(whole.to_string()),
-                number if kind.is_numeric() => Ok(parse(number)?.to_string()),
-                other => Ok(quoted(other)),
-            })
+            each(&|row| Ok(if kind.is_numeric() { texts.value(row).to_string() } else { quoted(texts.value(row)) }))
         }
+    }
+}
+
+/// A number as DuckDB writes it, which is JavaScript's way, with a point in each.
+fn number(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let exponent: Option<i32> = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok());
+    match exponent {
+        None if number.is_nan() => "NaN".to_string(),
+        None => if number > 0.0 { "Infinity" } else { "-Infinity" }.to_string(),
+        Some(-6..21) if number.fract() == 0.0 => format!("{number}.0"),
+        Some(-6..21) => number.to_string(),
+        Some(_) => scientific,
     }
 }
 
