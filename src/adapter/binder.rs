@@ -26,6 +26,11 @@ pub trait Binder: Send {
 
     /// The name that the engine gives to a type as a user writes it: `int` is `INTEGER`.
     fn type_name(&mut self, data_type: &str) -> Option<String>;
+
+    /// The type in which a table keeps values of a type.
+    fn stored_type(&mut self, data_type: &str) -> String {
+        data_type.to_string()
+    }
 }
 
 /// Why the engine would not bind a query.

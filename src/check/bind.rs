@@ -150,7 +150,7 @@ fn bind(
     let memory = &checker.request.memory;
     let question = (!asks).then(|| memory.question(&compiled.sql, &inputs));
     if let Some(columns) = question.as_ref().and_then(|question| memory.find(question)) {
-        let schema = leaves(checker, node, columns, certain);
+        let schema = leaves(checker, binder, node, columns, certain);
         return Typed { schema: Ok(schema), compiled: Some(compiled), problems: Vec::new() };
     }
     if let Err(refused) = checker.declare(binder, &inputs) {
@@ -169,13 +169,13 @@ fn bind(
             Ok(_) if is_blanked || !problems.is_empty() && node.is_ephemeral() => break,
             // Below it, what the correction gives is only a guess.
             Ok(columns) if !problems.is_empty() => {
-                let schema = leaves(checker, node, columns, false);
+                let schema = leaves(checker, binder, node, columns, false);
                 return Typed { schema: Ok(Schema { certain: false, ..schema }), compiled: Some(compiled), problems };
             }
             Ok(columns) => {
                 let question = question.filter(|_| memory::reads_only(&compiled.sql, &inputs));
                 question.into_iter().for_each(|question| memory.keep(question, &columns));
-                let schema = leaves(checker, node, columns, basis.certain);
+                let schema = leaves(checker, binder, node, columns, basis.certain);
                 return Typed { schema: Ok(schema), compiled: Some(compiled), problems };
             }
             Err(_) if asks => return Typed::unknown(Unknown::Asks, Some(compiled)),
@@ -275,12 +275,15 @@ fn is_about_a_name(kind: &Refused) -> bool {
 }
 
 /// The columns that the relation of a node has after a run.
-fn leaves(checker: &Checker<'_>, node: &Node, columns: Vec<Column>, certain: bool) -> Schema {
+fn leaves(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node, columns: Vec<Column>, certain: bool) -> Schema {
     let mut schema = match node.materialized() {
         "cdc" => received::of_events(checker, node, columns, certain),
         _ => Schema { columns, certain },
     };
     let is_snapshot = matches!(node.kind, Kind::Snapshot);
+    if is_snapshot || ["table", "incremental", "cdc"].contains(&node.materialized()) {
+        schema.columns.iter_mut().for_each(|column| column.data_type = binder.stored_type(&column.data_type));
+    }
     if is_snapshot {
         add_snapshot_columns(node, &mut schema);
     }

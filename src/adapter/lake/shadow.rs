@@ -19,7 +19,7 @@ use crate::adapter::duckdb::seed;
 use crate::adapter::lake::dialect::files::DATABASE;
 use crate::adapter::lake::error::{refused, sql_error};
 use crate::adapter::lake::files::Files;
-use crate::adapter::lake::kind::type_name;
+use crate::adapter::lake::kind::{stored, type_name};
 use crate::adapter::lake::profile::Profile;
 use crate::adapter::lake::{dialect, session, statement, value};
 use crate::adapter::relation::{Column, Relation, identifier};
@@ -147,6 +147,16 @@ impl Binder for Session {
     fn type_name(&mut self, data_type: &str) -> Option<String> {
         let columns = self.0.columns(&format!("select cast(null as {data_type})")).ok()?;
         columns.into_iter().next().map(|column| column.data_type)
+    }
+
+    fn stored_type(&mut self, data_type: &str) -> String {
+        // Other types are kept as they are, and need not be planned.
+        if !["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "NULL"].iter().any(|kind| data_type.contains(kind)) {
+            return data_type.to_string();
+        }
+        let frame = self.0.frame(&format!("select cast(null as {data_type})")).ok();
+        let kind = frame.and_then(|frame| stored(frame.schema().field(0).data_type()));
+        kind.map_or_else(|| data_type.to_string(), |kind| type_name(&kind))
     }
 }
 

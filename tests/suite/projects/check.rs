@@ -1,5 +1,6 @@
 //! Models are typed before anything runs, columns are followed through models, and changes are told by what they do.
 
+use crate::suite::lake::lakehouse;
 use crate::suite::support::{Project, dbt};
 
 fn shop() -> Project {
@@ -243,5 +244,36 @@ fn models_that_receive_files_and_events_are_typed_from_what_is_known_of_them() {
             "select column_name || ' ' || data_type from duckdb_columns() where table_name = '{name}' order by 1"
         ));
         assert_eq!(built, expected.join("\n").replace('"', ""), "what a check expects is what a run builds");
+    }
+}
+
+#[test]
+fn models_that_follow_events_are_typed_as_a_lakehouse_keeps_them() {
+    let files = "read_csv('events.csv', columns={id: 'bigint', seq: 'timestamp', op: 'varchar', size: 'utinyint'})";
+    let model =
+        |config: &str| format!("{{{{ config(materialized='cdc', unique_key='id', {config}) }}}} select * from {files}");
+    let project = lakehouse(&[
+        ("events.csv", "id,seq,op,size\n1,2024-01-01,I,7\n"),
+        ("models/orders.sql", &model("sequence_by=['seq', 'size'], delete_when=\"op = 'D'\"")),
+        ("models/history.sql", &model("sequence_by='seq', scd=2")),
+        (
+            "models/sums.sql",
+            "{{ config(materialized='table') }} select max(_seq.size) as last, cast(1 as utinyint) as one from {{ ref('orders') }}",
+        ),
+        ("models/wrong.sql", "select sise from {{ ref('history') }}"),
+    ]);
+    let ran = project.ends(1, &["check", "--output", "json"]);
+    assert!(ran.stdout.contains("did you mean `size`?"), "{}", ran.all());
+    project.write("models/wrong.sql", "select size from {{ ref('history') }}");
+    project.ends(0, &["build"]);
+    let checked: serde_json::Value = serde_json::from_str(ran.stdout.lines().next().unwrap()).unwrap();
+    for name in ["orders", "history", "sums"] {
+        let columns = checked["columns"][format!("model.shop.{name}")].as_array().cloned().unwrap_or_default();
+        let text = |column: &serde_json::Value, key: &str| column[key].as_str().unwrap_or_default().to_string();
+        let expected = columns.iter().map(|column| format!("{}|{}", text(column, "name"), text(column, "data_type")));
+        let query = format!(
+            "select column_name, data_type from information_schema.columns where table_name = '{name}' order by ordinal_position"
+        );
+        assert_eq!(project.query(&query), expected.collect::<Vec<_>>().join("\n"));
     }
 }
