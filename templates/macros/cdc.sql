@@ -8,6 +8,13 @@
 
 {% macro cdc_table(suffix) -%}{{ return(make_temp_relation(this, suffix)) }}{%- endmacro %}
 
+{# What a run has put aside takes room until it is dropped. #}
+{% macro drop_cdc_tables(settings) -%}
+  {%- for suffix in ['__events', '__held', '__win'] + (['__touched'] if settings['scd'] == 2 else []) -%}
+    {%- do cdc_run('drop table ' ~ cdc_table(suffix)) -%}
+  {%- endfor -%}
+{%- endmacro %}
+
 {% macro cdc_run(sql, name='cdc') -%}
   {%- call statement(name) -%}{{ sql }}{%- endcall -%}
 {%- endmacro %}
@@ -195,7 +202,7 @@
   {%- endset -%}
   {%- if is_anew -%}
     {%- do cdc_run('create or replace table ' ~ tombstones ~ ' as select ' ~ cdc_columns(settings['unique_key']) ~ ', medal__seq as _seq, true as _is_truncation from ' ~ events ~ ' limit 0') -%}
-    {%- do cdc_run('create or replace table ' ~ target_relation ~ ' as ' ~ rows ~ ' limit 0', 'main') -%}
+    {%- do cdc_run('create or replace table ' ~ target_relation ~ ' ' ~ adapter.dispatch('table_options', 'dbt')() ~ ' as ' ~ rows ~ ' limit 0', 'main') -%}
     {%- do create_indexes(target_relation) -%}
   {%- else -%}
     {%- set columns = adapter.get_column_schema_from_query(rows) -%}

@@ -50,6 +50,9 @@
   {{ return(create_table_as(temporary, relation, sql)) }}
 {%- endmacro %}
 
+{# What says how a table is laid out, where the engine lets one choose. #}
+{% macro default__table_options() -%}{{ return('') }}{%- endmacro %}
+
 {% macro create_table_as(temporary, relation, compiled_code, language='sql') -%}
   {%- if language != 'sql' -%}
     {%- do exceptions.raise_compiler_error("`create_table_as` takes SQL, this model is in " ~ language) -%}

@@ -36,6 +36,7 @@
   {%- set batches = counts.pop('batches') -%}
   {%- do record_in_ledger(counts) -%}
   {%- do record_watermark(settings, is_anew, counts, batches) -%}
+  {%- do drop_cdc_tables(settings) -%}
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 
