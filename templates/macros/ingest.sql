@@ -19,7 +19,7 @@
   where model = {{ ledger_value(model['unique_id']) }}
     and {{ 'false' if is_anew else since ~ " >= coalesce((
       select max(first_seen) from " ~ ledger_relation('files') ~ "
-      where status = 'anew' and model = " ~ ledger_value(model['unique_id']) ~ "), '-infinity')" }}
+      where status = 'anew' and model = " ~ ledger_value(model['unique_id']) ~ "), timestamptz '1970-01-01 00:00:00+00')" }}
 {%- endmacro %}
 
 {% macro ingest_run(sql) -%}
@@ -47,15 +47,18 @@
   {{ return({'shape': shape, 'rows': counts[0], 'bad_records': counts[1], 'bad_files': counts[2], 'bad_rows': counts[1] + counts[2]}) }}
 {%- endmacro %}
 
+{# A list of objects, in JSON, as a query. #}
+{% macro rows_of_json(json, columns) -%}
+  select {% for name in columns %}one.{{ name }} as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
+  from (select unnest(from_json({{ ledger_value(json) }}, '[{{ tojson(columns) }}]')) as one)
+{%- endmacro %}
+
 {# Files that are not in the ledger as they are now. One that changed less than two seconds before it was ingested may
    have changed again within the same tick of the clock, so it is looked at once more. #}
 {% macro list_landed(settings, is_anew) -%}
   {%- set listing = '[]' if flags.EMPTY else adapter.landed_files(settings['locations']) -%}
   {%- do ingest_run('create or replace temporary table ' ~ ingest_table('__listed') ~ ' as
-    with listed as (
-      select file.* from (select unnest(from_json(' ~ ledger_value(listing) ~ ',
-        \'[{"path": "VARCHAR", "file": "VARCHAR", "size": "BIGINT", "modified": "BIGINT"}]\')) as file)
-    ),
+    with listed as (' ~ rows_of_json(listing, {'path': 'VARCHAR', 'file': 'VARCHAR', 'size': 'BIGINT', 'modified': 'BIGINT'}) ~ '),
     known as (' ~ ingest_known('files', is_anew) ~ ')
     select * from listed
     where not exists (
@@ -65,29 +68,35 @@
     )') -%}
   {%- set new = ingest_rows('select file from ' ~ ingest_table('__listed') ~ ' order by path') | map('first') | list -%}
   {%- set digests = adapter.file_digests(new, settings['csv'] if settings['format'] == 'csv' and settings['schema_mode'] != 'raw' else none) -%}
+  {%- set columns = {'file': 'VARCHAR', 'sha256': 'VARCHAR', 'size': 'BIGINT', 'modified': 'BIGINT', 'error': 'VARCHAR', 'head': 'JSON'} -%}
   {%- do ingest_run('create or replace temporary table ' ~ ingest_table('__files') ~ ' as
-    with digests as (
-      select digest.* from (select unnest(from_json(' ~ ledger_value(digests) ~ ',
-        \'[{"file": "VARCHAR", "sha256": "VARCHAR", "size": "BIGINT", "modified": "BIGINT", "error": "VARCHAR", "head": ["VARCHAR"]}]\')) as digest)
-    ),
+    with digests as (' ~ rows_of_json(digests, columns) ~ '),
     known as (' ~ ingest_known('files', is_anew) ~ '),
     new as (
       select listed.path, listed.file, coalesce(digests.size, listed.size) as size,
         coalesce(digests.modified, listed.modified) as modified, digests.sha256, digests.head, digests.error as reason
-      from ' ~ ingest_table('__listed') ~ ' as listed join digests using (file)
+      from ' ~ ingest_table('__listed') ~ ' as listed join digests on digests.file = listed.file
+    ),
+    under_name as (
+      select new.path, bool_or(known.sha256 = new.sha256) as is_known, bool_or(known.status = \'committed\') as is_committed
+      from new join known on known.path = new.path group by new.path
+    ),
+    with_content as (
+      select new.path, min(known.path) as first_path
+      from new join known on known.sha256 = new.sha256
+      where known.path <> new.path and known.status = \'committed\' group by new.path
     )
-    select new.*, 0 as part, row_number() over (order by path) as number,
-      coalesce(
-        (select min(known.path) from known where known.sha256 = new.sha256 and known.path <> new.path and known.status = \'committed\'),
-        nullif(first_value(path) over (partition by sha256 order by path), path)
-      ) as duplicate_of,
+    select new.*, 0 as part, row_number() over (order by new.path) as number,
+      coalesce(with_content.first_path, nullif(first_value(new.path) over (partition by new.sha256 order by new.path), new.path)) as duplicate_of,
       case
-        when reason is not null then \'unreadable\'
-        when exists (select 1 from known where known.path = new.path and known.sha256 = new.sha256) then \'known\'
-        when exists (select 1 from known where known.path = new.path and known.status = \'committed\') then \'changed\'
+        when new.reason is not null then \'unreadable\'
+        when under_name.is_known then \'known\'
+        when under_name.is_committed then \'changed\'
         else \'new\'
       end as state
-    from new') -%}
+    from new
+    left join under_name on under_name.path = new.path
+    left join with_content on with_content.path = new.path') -%}
 {%- endmacro %}
 
 {# Decides what the settings leave to be decided: files that changed, that are there twice, that cannot be opened. #}
@@ -109,6 +118,16 @@
   {%- endfor -%}
 {%- endmacro %}
 
+{# Sets files aside that cannot be read, for one reason. #}
+{% macro bad_files(settings, low, high, complaint) -%}
+  {%- set files = ingest_table('__files') -%}
+  {%- set path, file = ingest_rows('select path, file from ' ~ files ~ ' where number = ' ~ low)[0] -%}
+  {%- set reason = complaint.split('\n')[0].replace(file, path) | trim -%}
+  {%- do refuse_bad_file(settings, path, reason) -%}
+  {%- do ingest_run('update ' ~ files ~ " set state = 'bad', reason = " ~ ledger_value(reason)
+    ~ " where state in ('new', 'changed') and number between " ~ low ~ ' and ' ~ high) -%}
+{%- endmacro %}
+
 {% macro refuse_bad_file(settings, path, reason) -%}
   {%- if settings['on_bad_file'] == 'fail' -%}
     {%- do exceptions.refuse(
@@ -118,15 +137,31 @@
   {%- endif -%}
 {%- endmacro %}
 
+{# Numbers the forms of the files: CSV files of one header, Parquet files of one schema, and JSON as a whole. What is
+   empty has no form, and part 0. #}
+{% macro part_landed(settings) -%}
+  {%- set files = ingest_table('__files') -%}
+  {%- if settings['format'] == 'parquet' -%}{%- do adapter.dispatch('heads_landed', 'dbt')(settings) -%}{%- endif -%}
+  {%- set form = 'head' if settings['format'] == 'parquet' or (settings['format'] == 'csv' and settings['schema_mode'] != 'raw') else "''" -%}
+  {%- do ingest_run('create or replace temporary table ' ~ files ~ ' as
+    with firsts as (
+      select *, min(path) over (partition by ' ~ form ~ ') as first from ' ~ files ~ '
+    ),
+    parts as (
+      select * exclude (part, first), case when size = 0 or ' ~ form ~ ' is null then 0 else dense_rank() over (order by first) end as part from firsts
+    )
+    select * replace (row_number() over (order by part, path) as number) from parts') -%}
+{%- endmacro %}
+
 {# Takes out what was written to while it was read: it is whole the next time. #}
 {% macro settle_landed(settings) -%}
   {%- set files = ingest_table('__files') -%}
   {%- set read = ingest_rows("select file from " ~ files ~ " where state in ('new', 'changed', 'bad')") | map('first') | list -%}
   {%- set unsettled = ingest_rows('
     select files.path, files.file from ' ~ files ~ ' as files
-    join (select unnest(from_json(' ~ ledger_value(adapter.file_stats(read)) ~ ', \'[{"file": "VARCHAR", "size": "BIGINT", "modified": "BIGINT"}]\'), recursive := true)) as now using (file)
-    where files.size is distinct from now.size or files.modified is distinct from now.modified
-    order by path') -%}
+    join (' ~ rows_of_json(adapter.file_stats(read), {'file': 'VARCHAR', 'size': 'BIGINT', 'modified': 'BIGINT'}) ~ ') as stats on stats.file = files.file
+    where files.size is distinct from stats.size or files.modified is distinct from stats.modified
+    order by files.path') -%}
   {%- for path, file in unsettled -%}
     {%- do exceptions.warn('`' ~ model.name ~ '` leaves ' ~ path ~ ' to the next run: it changed while it was read') -%}
     {%- do ingest_run('delete from ' ~ ingest_table('__landed') ~ ' where _source_file = ' ~ ledger_value(path)) -%}
@@ -139,6 +174,64 @@
   {%- set fields = [] -%}
   {%- for group in groups -%}{%- do fields.extend(group.fields) -%}{%- endfor -%}
   {{ return(fields) }}
+{%- endmacro %}
+
+{# The engine's own columns of a Parquet file were joined by a space; a type begins with a capital letter. #}
+{% macro landed_field(field) -%}
+  {%- set found = modules.re.match('(?s)(.*?) ([A-Z"].*)$', field) -%}
+  {{ return((found.group(1), found.group(2))) }}
+{%- endmacro %}
+
+{# The type of a column of texts: one in which every text can be written back as it stands, so that `007` stays a text.
+   Nothing, if there are no texts. #}
+{% macro guessed_type(column) -%}
+  case
+    when count({{ column }}) = 0 then null
+    when bool_and(regexp_full_match({{ column }}, '-?(0|[1-9][0-9]{0,17})')) then 'BIGINT'
+    when bool_and(length({{ column }}) < 17 and regexp_full_match({{ column }}, '-?(0|[1-9][0-9]*)([.][0-9]+)?')) then 'DOUBLE'
+    when bool_and({{ column }} in ('true', 'false')) then 'BOOLEAN'
+    when bool_and(regexp_full_match({{ column }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') and try_cast({{ column }} as date) is not null) then 'DATE'
+    when bool_and(regexp_full_match({{ column }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+') and try_cast({{ column }} as timestamp) is not null) then 'TIMESTAMP'
+    when bool_and(regexp_full_match({{ column }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)') and try_cast({{ column }} as timestamptz) is not null) then 'TIMESTAMP WITH TIME ZONE'
+    else 'VARCHAR'
+  end
+{%- endmacro %}
+
+{# Whether a text is a value of a type, and nothing of it is lost in the type. #}
+{% macro fits_type(text, type) -%}
+  {%- set upper = type | upper -%}
+  {%- if upper in ['TINYINT', 'SMALLINT', 'INTEGER', 'INT', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT'] -%}
+    (try_cast({{ text }} as {{ type }}) is not null and regexp_full_match({{ text }}, '\s*[+-]?[0-9]+([.]0*)?\s*'))
+  {%- elif upper.startswith('DECIMAL') or upper.startswith('NUMERIC') -%}
+    {%- set scale = (upper.split(',')[1].split(')')[0] | trim | int) if ',' in upper else (0 if '(' in upper else 3) -%}
+    (try_cast({{ text }} as {{ type }}) is not null and regexp_full_match({{ text }}, '\s*[+-]?[0-9]*([.][0-9]{0,{{ scale }}}0*)?\s*'))
+  {%- elif upper == 'DATE' -%}
+    (try_cast({{ text }} as date) is not null and try_cast({{ text }} as date)::timestamp = try_cast({{ text }} as timestamp))
+  {%- elif upper == 'TIMESTAMP' -%}
+    (try_cast({{ text }} as timestamp) is not null and not regexp_matches({{ text }}, '[0-9:][+-][0-9]{2}(:?[0-9]{2})?\s*$') )
+  {%- else -%}
+    (try_cast({{ text }} as {{ type }}) is not null)
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro landed_columns(shape) -%}
+  {%- for column in shape.columns %}{{ adapter.quote(column['name']) }} {{ column['data_type'] }}, {% endfor -%}
+  {%- for name, type in ingest_metadata().items() %}{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+{# The type of a field of JSON that has values of these types. #}
+{% macro json_field_type(types) -%}
+  {{ return(none if not types else types[0] if types | length == 1 and types[0] not in ['OBJECT', 'ARRAY'] else 'DOUBLE' if types | sort == ['BIGINT', 'DOUBLE'] else 'JSON') }}
+{%- endmacro %}
+
+{# That values of a column did not fit, and of which type they were. #}
+{% macro record_misfits(groups, shape) -%}
+  {%- set fields = {} -%}
+  {%- for field in landed_fields(groups) if field.data_type -%}{%- do fields.update({field.name: field.data_type}) -%}{%- endfor -%}
+  {%- set misfits = ingest_rows('select key from (select distinct unnest(json_keys(_rescued)) as key from ' ~ ingest_table('__landed') ~ ' where _rescued is not null) order by key') | map('first') | list -%}
+  {%- for column in shape.columns if column['name'] in misfits -%}
+    {%- do shape.changes.append({'column': column['name'], 'old': column['data_type'], 'new': fields[column['name']], 'class': 'breaking'}) -%}
+  {%- endfor -%}
 {%- endmacro %}
 
 {# The columns that the records of this run are put into: those that are known, then those that are new. #}
@@ -210,6 +303,7 @@
     {%- call statement('main') -%}{{ get_create_table_as_sql(false, target_relation, query) }}{%- endcall -%}
   {%- else -%}
     {%- do fit_target(target_relation, columns) -%}
+    {%- if not landed.rows -%}{%- call noop_statement('main', 'OK') -%}{%- endcall -%}{{ return('') }}{%- endif -%}
     {%- call statement('main') -%}{{ get_insert_into_sql(target_relation, '(' ~ query ~ ') as landed', columns) }}{%- endcall -%}
   {%- endif -%}
 {%- endmacro %}

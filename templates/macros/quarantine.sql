@@ -19,6 +19,11 @@
   {'code': cast({{ code }} as varchar), 'test_id': cast({{ test_id }} as varchar), 'column': cast({{ column }} as varchar), 'message': cast({{ message }} as varchar)}
 {%- endmacro %}
 
+{# What tells a row of the query `held_back` from others. #}
+{% macro default__held_back_hash(columns) -%}md5(cast(held_back as varchar)){%- endmacro %}
+
+{% macro datafusion__held_back_hash(columns) -%}{{ return(datafusion__row_hash(columns)) }}{%- endmacro %}
+
 {# Adds the rows of a query, of which `_reasons` is a column, to the quarantine of a model: a part of the open
    transaction. The table is made, or gets further columns, as the rows need it. #}
 {% macro add_to_quarantine(relation, rows_sql) -%}
@@ -50,7 +55,7 @@
   {%- set own = given | map(attribute='name') | list -%}
   {%- set added = {
     '_run_id': ledger_value(invocation_id), '_batch_id': ledger_value(invocation_id), '_source_file': 'null',
-    '_row_hash': "md5(cast(held_back as varchar))", '_quarantined_at': 'now()', '_status': "'open'",
+    '_row_hash': adapter.dispatch('held_back_hash', 'dbt')(given), '_quarantined_at': 'now()', '_status': "'open'",
   } -%}
   {%- call statement('quarantine') -%}
     insert into {{ quarantine }} (

@@ -22,21 +22,20 @@ use crate::adapter::lake::rules::Rules;
 use crate::adapter::lake::statement::{arrow_type, parts, plain};
 use crate::adapter::lake::write;
 
-/// Takes out the rows of a plan, which filters the rows of a table. Gives their number.
-pub async fn delete(state: &SessionState, table: DeltaTable, rows: LogicalPlan) -> Result<u64, AdapterError> {
-    let count = count(state, rows.clone()).await?;
-    if count > 0 {
-        write::rewrite(state, table, others(rows).map_err(sql_error)?).await?;
+/// The rows of a table without those of a plan, which filters them; and the number of these. Nothing if there are none.
+pub async fn without(state: &SessionState, rows: LogicalPlan) -> Result<(u64, Option<LogicalPlan>), AdapterError> {
+    match count(state, rows.clone()).await? {
+        0 => Ok((0, None)),
+        count => Ok((count, Some(others(rows).map_err(sql_error)?))),
     }
-    Ok(count)
 }
 
-/// Puts the rows of a plan, which filters the rows of a table and then changes their columns, in the place of those that
-/// it filters. Gives their number.
-pub async fn update(state: &SessionState, table: DeltaTable, rows: LogicalPlan) -> Result<u64, AdapterError> {
+/// The rows of a table with those of a plan, which filters them and then changes their columns, in the place of those
+/// that it filters; and the number of these. Nothing if there are none.
+pub async fn with(state: &SessionState, rows: LogicalPlan) -> Result<(u64, Option<LogicalPlan>), AdapterError> {
     let count = count(state, rows.clone()).await?;
     if count == 0 {
-        return Ok(0);
+        return Ok((0, None));
     }
     let LogicalPlan::Projection(projection) = &rows else {
         return Err(refused("Internal Error: an update projects columns"));
@@ -45,12 +44,11 @@ pub async fn update(state: &SessionState, table: DeltaTable, rows: LogicalPlan) 
         return Err(refused("Not implemented Error: a lakehouse does not run `update … from`; write a `merge`"));
     }
     let names = rows.schema().fields().iter().map(|field| Expr::Column(Reference::from_name(field.name())));
-    let unchanged = others(projection.input.as_ref().clone()).and_then(|others| {
+    let changed = others(projection.input.as_ref().clone()).and_then(|others| {
         let columns = names.collect::<Vec<_>>();
         LogicalPlanBuilder::new(others).project(columns)?.union(rows.clone())?.build()
     });
-    write::rewrite(state, table, unchanged.map_err(sql_error)?).await?;
-    Ok(count)
+    Ok((count, Some(changed.map_err(sql_error)?)))
 }
 
 fn reads_several(plan: &LogicalPlan) -> bool {

@@ -15,8 +15,10 @@ use serde_json::{Map, Value as Json};
 use url::Url;
 
 use crate::adapter::AdapterError;
-use crate::adapter::lake::error::{conflict, delta_error, refused, store_error};
+use crate::adapter::lake::error::{conflict, delta_error, is_conflict, refused, store_error};
+use crate::adapter::lake::journal::{Entry, Journal};
 use crate::adapter::lake::overlay::{LOG, Staged, VIEW};
+use crate::adapter::lake::profile::Place;
 
 /// What the id of a run is called in a commit.
 pub const RUN_ID: &str = "runId";
@@ -30,12 +32,8 @@ const ATTEMPTS: usize = 100;
 /// Writes what is staged: the table first that the transaction wrote to the longest time ago, so that what it wrote last
 /// speaks of what is there. A table that somebody else has changed meanwhile, other than by adding rows to which these
 /// are added, is a conflict: its commit is not written.
-pub async fn commit(
-    store: &Arc<dyn ObjectStore>,
-    root: &Url,
-    staged: Staged,
-    run_id: Option<&String>,
-) -> Result<(), AdapterError> {
+pub async fn commit(lake: &Place, staged: Staged, run_id: Option<&String>) -> Result<(), AdapterError> {
+    let (store, root) = (&lake.store, &lake.url);
     let Staged { objects, dropped, .. } = staged;
     let mut tables: IndexMap<Path, Vec<Bytes>> = IndexMap::new();
     let mut first: BTreeMap<Path, u64> = BTreeMap::new();
@@ -51,6 +49,7 @@ pub async fn commit(
             None => views.push((path, bytes)),
         }
     }
+    let (mut entries, mut garbage) = (Vec::new(), Vec::new());
     for (table, commits) in tables {
         let mut commit = Commit::merge(&commits).of_run(run_id);
         let mut version = first[&table];
@@ -61,14 +60,11 @@ pub async fn commit(
             version = before.version().map_or(0, |version| version + 1);
             commit.replace(&before)?;
         }
-        let outcome = commit.write(store, &table, version).await;
-        let garbage: Vec<Path> = commit.garbage.iter().filter_map(|file| place(&table, file)).collect();
-        let version = outcome?;
-        forget(store, garbage).await;
-        if version > 0 && version.is_multiple_of(CHECKPOINT) {
-            checkpoint(store, root, &table).await;
-        }
+        garbage.extend(commit.garbage.iter().filter_map(|file| place(&table, file)));
+        entries.push(Entry { table, version, text: commit.text() });
     }
+    write_all(lake, &entries).await?;
+    forget(store, garbage).await;
     for (path, bytes) in &views {
         store.put(path, bytes.clone().into()).await.map_err(store_error)?;
     }
@@ -76,6 +72,37 @@ pub async fn commit(
     for path in dropped.iter().filter(|path| !kept.contains(path)) {
         if !first.contains_key(path) {
             remove(store, path).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the entries of all tables, as one step if there are several.
+async fn write_all(lake: &Place, entries: &[Entry]) -> Result<(), AdapterError> {
+    let store = &lake.store;
+    let journal = match entries {
+        [] | [_] => None,
+        several => Some(Journal::write(store, &lake.root, several).await?),
+    };
+    let mut written = Vec::new();
+    for entry in entries {
+        match write(store, entry).await {
+            Ok(version) => written.push((&entry.table, version)),
+            Err(error) => {
+                // What is begun is ended by whoever comes next, unless somebody else has changed a table.
+                if let Some(journal) = journal.filter(|_| written.is_empty() || is_conflict(&error)) {
+                    journal.end().await?;
+                }
+                return Err(error);
+            }
+        }
+    }
+    if let Some(journal) = journal {
+        journal.end().await?;
+    }
+    for (table, version) in written {
+        if version > 0 && version.is_multiple_of(CHECKPOINT) {
+            checkpoint(store, &lake.url, table).await;
         }
     }
     Ok(())
@@ -145,7 +172,8 @@ fn version(path: &Path) -> Option<(Path, u64)> {
     (log.as_ref() == LOG).then(|| (table.iter().cloned().collect(), version))
 }
 
-fn entry(table: &Path, version: u64) -> Path {
+/// The place of an entry in the log of a table.
+pub fn place_of(table: &Path, version: u64) -> Path {
     join(table, &format!("{LOG}/{version:020}.json"))
 }
 
@@ -237,30 +265,36 @@ impl Commit {
         self.actions.iter().filter_map(Json::as_object).flat_map(Map::keys).any(|name| names.contains(&name.as_str()))
     }
 
-    /// Writes the commit as the given version, or as a later one if others have only added rows, as this one does.
-    async fn write(&self, store: &Arc<dyn ObjectStore>, table: &Path, first: u64) -> Result<u64, AdapterError> {
-        let lines: Vec<String> = self.actions.iter().map(Json::to_string).collect();
-        let bytes = Bytes::from(lines.join("\n"));
-        for version in (first..).take(ATTEMPTS) {
-            let path = entry(table, version);
-            match store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await {
-                Ok(_) => return Ok(version),
-                Err(Error::AlreadyExists { .. }) => {
-                    let theirs = store.get(&path).await.map_err(store_error)?.bytes().await.map_err(store_error)?;
-                    // A request that was sent again because its answer was lost finds its own commit.
-                    if theirs == bytes {
-                        return Ok(version);
-                    }
-                    let theirs = Commit { actions: actions(&theirs), garbage: Vec::new() };
-                    if !self.only_adds() || theirs.has(&["metaData", "protocol"]) {
-                        return Err(conflict(table));
-                    }
-                }
-                Err(error) => return Err(store_error(error)),
-            }
-        }
-        Err(conflict(table))
+    /// As it stands in a log.
+    fn text(&self) -> String {
+        self.actions.iter().map(Json::to_string).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Writes an entry as its version, or as a later one if others have only added rows, as this one does. Gives the version.
+pub async fn write(store: &Arc<dyn ObjectStore>, entry: &Entry) -> Result<u64, AdapterError> {
+    let bytes = Bytes::from(entry.text.clone());
+    let commit = Commit { actions: actions(&bytes), garbage: Vec::new() };
+    for version in (entry.version..).take(ATTEMPTS) {
+        let path = place_of(&entry.table, version);
+        match store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await {
+            Ok(_) => return Ok(version),
+            Err(Error::AlreadyExists { .. }) => {
+                let theirs = store.get(&path).await.map_err(store_error)?.bytes().await.map_err(store_error)?;
+                // A request that was sent again because its answer was lost finds its own commit; so does whoever ends
+                // what another one has begun.
+                if theirs == bytes {
+                    return Ok(version);
+                }
+                let theirs = Commit { actions: actions(&theirs), garbage: Vec::new() };
+                if !commit.only_adds() || theirs.has(&["metaData", "protocol"]) {
+                    return Err(conflict(&entry.table));
+                }
+            }
+            Err(error) => return Err(store_error(error)),
+        }
+    }
+    Err(conflict(&entry.table))
 }
 
 fn actions(commit: &Bytes) -> Vec<Json> {

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use crate::adapter::AdapterError;
 use crate::adapter::lake::catalog::Lakehouse;
 use crate::adapter::lake::dialect;
+use crate::adapter::lake::dialect::files::form_of;
 use crate::adapter::lake::error::{refused, sql_error, syntax_error};
 use crate::adapter::lake::statement::plan;
 use crate::adapter::lake::text::{self, Words};
@@ -66,7 +67,12 @@ pub async fn run(lake: &Lakehouse, state: &SessionState, copy: Copy) -> Result<u
     let file = lake.address(&copy.file)?;
     let one = DataFrameWriteOptions::new().with_single_file_output(true);
     let option = |name: &str| copy.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-    let format = option("format").unwrap_or("parquet").to_lowercase();
+    let told = match form_of(&copy.file) {
+        Some("csv") => "csv",
+        Some("json" | "ndjson") => "json",
+        _ => "parquet",
+    };
+    let format = option("format").unwrap_or(told).to_lowercase();
     let known: &[&str] = match format.as_str() {
         "csv" => {
             &["format", "header", "delimiter", "delim", "sep", "quote", "escape", "null", "nullstr", "compression"]
@@ -88,11 +94,14 @@ pub async fn run(lake: &Lakehouse, state: &SessionState, copy: Copy) -> Result<u
             csv.escape = first(&["escape"]);
             csv.null_value = option("null").or(option("nullstr")).map(str::to_string);
             csv.timestamp_format = Some("%Y-%m-%d %H:%M:%S%.f".to_string());
-            csv.compression = compression(option("compression"))?;
+            csv.compression = compression(option("compression").or_else(|| packing(&copy.file)))?;
             rows.write_csv(&file, one, Some(csv)).await
         }
         "json" => {
-            let json = JsonOptions { compression: compression(option("compression"))?, ..JsonOptions::default() };
+            let json = JsonOptions {
+                compression: compression(option("compression").or_else(|| packing(&copy.file)))?,
+                ..JsonOptions::default()
+            };
             rows.write_json(&file, one, Some(json)).await
         }
         _ => {
@@ -113,6 +122,11 @@ pub async fn run(lake: &Lakehouse, state: &SessionState, copy: Copy) -> Result<u
 
 fn is_no(value: &str) -> bool {
     matches!(value.to_lowercase().as_str(), "false" | "0" | "off")
+}
+
+/// What the end of a name says of compression.
+fn packing(file: &str) -> Option<&str> {
+    file.rsplit_once('.').map(|(_, end)| end).filter(|end| ["gz", "zst"].contains(end))
 }
 
 fn compression(name: Option<&str>) -> Result<CompressionTypeVariant, AdapterError> {

@@ -2,6 +2,8 @@
 //! columns are inferred, with a column for each `name=value` of their folders.
 
 pub mod options;
+mod records;
+mod streamed;
 pub mod wider;
 
 use std::any::Any;
@@ -35,6 +37,7 @@ use url::Url;
 
 use crate::adapter::AdapterError;
 use crate::adapter::lake::files::options::{Options, compression, value_of};
+use crate::adapter::lake::files::streamed::Source;
 use crate::adapter::lake::files::wider::wider_fields;
 use crate::adapter::lake::kind::stored;
 use crate::adapter::lake::profile;
@@ -121,7 +124,15 @@ impl SchemaProvider for Form {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let spec: Json = serde_json::from_str(name).map_err(|error| plan_datafusion_err!("{error}"))?;
         let files = spec["files"].as_array().into_iter().flatten().filter_map(Json::as_str);
-        let options = Options { form: &self.name, given: spec["options"].as_object().cloned().unwrap_or_default() };
+        let given = spec["options"].as_object().cloned().unwrap_or_default();
+        let threads = self.state.config().target_partitions();
+        match self.name.as_str() {
+            "heads" => return records::heads(&self.sources(files)?).await.map(Some),
+            "fields" => return records::names(self.sources(files)?, &given).map(Some),
+            "records" => return records::table(self.sources(files)?, &given, threads).await.map(Some),
+            _ => {}
+        }
+        let options = Options { form: &self.name, given };
         options.check()?;
         let mut places = Vec::new();
         for file in files {
@@ -186,6 +197,23 @@ impl Form {
         });
         let path = Path::parse(folder.trim_end_matches('/')).map_err(|error| wrong(&error.to_string()))?;
         Ok(Place { written: written.to_string(), store, root, path, pattern: pattern.transpose()? })
+    }
+
+    /// Files by their exact names.
+    fn sources<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<Vec<Source>> {
+        let source = |file: &str| {
+            let place = match file.split_once("://") {
+                None => streamed::Place::Disk(self.base.join(file)),
+                Some((scheme, rest)) => {
+                    let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+                    let root = ObjectStoreUrl::parse(format!("{scheme}://{bucket}/"))?;
+                    let path = Path::parse(path).map_err(|error| plan_datafusion_err!("`{file}` {error}"))?;
+                    streamed::Place::Store(self.store(&root)?, path)
+                }
+            };
+            Ok(Source { name: file.to_string(), place })
+        };
+        files.map(source).collect()
     }
 
     /// The store of an address: one that is open already, or another one of the same owner.

@@ -7,7 +7,7 @@ mod coercion;
 mod dates;
 mod formats;
 mod intervals;
-mod json;
+pub mod json;
 mod json_values;
 mod lists;
 mod nested;

@@ -17,7 +17,7 @@ use crate::adapter::lake::error::{is_conflict, refused, sql_error};
 use crate::adapter::lake::files::Files;
 use crate::adapter::lake::overlay::Overlay;
 use crate::adapter::lake::statement::{self, Done};
-use crate::adapter::lake::{Shared, commit, dialect, functions, seed, text};
+use crate::adapter::lake::{Shared, commit, dialect, functions, journal, seed, text};
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
@@ -53,7 +53,10 @@ impl Session {
         let context = context(&shared.database, &shared.schema, environment, databases);
         lake.serve(&context);
         files.serve(&context);
-        Ok(Session { shared, lake, context, in_transaction: false })
+        let session = Session { shared, lake, context, in_transaction: false };
+        // Who may not write reads what there is.
+        let _ = session.end_others();
+        Ok(session)
     }
 
     /// Runs one statement, and commits it unless it belongs to a transaction.
@@ -85,13 +88,13 @@ impl Session {
 
     /// Writes what is staged for all to see. This is not interrupted: it is short, and half of it helps nobody.
     fn publish(&self) -> Result<(), AdapterError> {
-        let overlay = &self.lake.overlay;
-        self.shared.runtime.block_on(commit::commit(
-            overlay.store(),
-            &self.shared.place.url,
-            overlay.take(),
-            self.shared.run_id.get(),
-        ))
+        let (place, run_id) = (&self.shared.place, self.shared.run_id.get());
+        self.shared.runtime.block_on(commit::commit(place, self.lake.overlay.take(), run_id))
+    }
+
+    /// Ends the commits that others have begun.
+    fn end_others(&self) -> Result<(), AdapterError> {
+        self.shared.runtime.block_on(journal::end_others(&self.shared.place.store, &self.shared.place.root))
     }
 
     fn undo(&self) {
@@ -170,6 +173,7 @@ impl Connection for Session {
         if self.in_transaction {
             return Err(refused("TransactionContext Error: a transaction is open already"));
         }
+        self.end_others()?;
         self.in_transaction = true;
         Ok(())
     }

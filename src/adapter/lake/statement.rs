@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::datasource::MemTable;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlan, WriteOp};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, WriteOp};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as Sent;
 use datafusion::sql::sqlparser::ast::{
@@ -201,13 +202,26 @@ impl Work<'_> {
 
     /// A table that this connection keeps in memory.
     async fn create_temporary(&self, name: &Name, plan: LogicalPlan) -> Result<Done, AdapterError> {
+        let (schema, batches) = self.collect(plan).await?;
+        let rows = rows_of(&batches);
+        self.keep(name, schema, batches)?;
+        Ok(Done::changed(rows))
+    }
+
+    async fn collect(&self, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>), AdapterError> {
         let plan = storable(plan).map_err(sql_error)?;
         let schema = plan.schema().inner().clone();
         let batches = DataFrame::new(self.state.clone(), plan).collect().await.map_err(sql_error)?;
-        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        // What runs may know of a column that it is full, which nobody was promised.
+        let promised = |batch: RecordBatch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec());
+        let batches = batches.into_iter().map(promised).collect::<Result<_, _>>();
+        Ok((schema.clone(), batches.map_err(|error| sql_error(error.into()))?))
+    }
+
+    fn keep(&self, name: &Name, schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<(), AdapterError> {
         let table = MemTable::try_new(schema, vec![batches]).map_err(sql_error)?;
         self.lake.add_temporary(&name.table, Arc::new(table));
-        Ok(Done::changed(rows as u64))
+        Ok(())
     }
 
     /// The query is kept as it is written, once it is known to be one.
@@ -240,17 +254,42 @@ impl Work<'_> {
             return Err(refused("Internal Error: a change of rows is planned as something else"));
         };
         let name = self.lake.name(&dml.table_name.to_vec())?;
-        let Named::Table(place) = self.lake.find(&name).await? else {
-            return Err(refused(format!("Catalog Error: `{}` is not a table of the lakehouse", dml.table_name)));
+        let place = match self.lake.find(&name).await? {
+            Named::Table(place) => Some(place),
+            Named::Temporary => None,
+            _ => return Err(refused(format!("Catalog Error: `{}` is not a table of the lakehouse", dml.table_name))),
         };
-        let table = self.lake.open(&place).await?;
         let rows = Arc::unwrap_or_clone(dml.input);
-        let changed = match dml.op {
-            WriteOp::Insert(_) => write::append(self.state, table, rows).await?,
-            WriteOp::Delete => change::delete(self.state, table, rows).await?,
-            WriteOp::Update => change::update(self.state, table, rows).await?,
+        let (changed, all) = match (dml.op, &place) {
+            (WriteOp::Insert(_), Some(place)) => {
+                let table = self.lake.open(place).await?;
+                return write::append(self.state, table, rows).await.map(Done::changed);
+            }
+            (WriteOp::Insert(_), None) => return self.add_to_temporary(&name, rows).await,
+            (WriteOp::Delete, _) => change::without(self.state, rows).await?,
+            (WriteOp::Update, _) => change::with(self.state, rows).await?,
             _ => return Err(refused("Not implemented Error: a lakehouse inserts, updates and deletes rows")),
         };
+        match (all, place) {
+            (None, _) => {}
+            (Some(all), Some(place)) => {
+                write::rewrite(self.state, self.lake.open(&place).await?, all).await?;
+            }
+            (Some(all), None) => drop(self.create_temporary(&name, all).await?),
+        }
+        Ok(Done::changed(changed))
+    }
+
+    async fn add_to_temporary(&self, name: &Name, rows: LogicalPlan) -> Result<Done, AdapterError> {
+        let kept = self.lake.provide(&name.schema, &name.table, true).await.map_err(sql_error)?;
+        let kept = kept.ok_or_else(|| refused(format!("Catalog Error: `{}` does not exist", name.table)))?;
+        let before = LogicalPlanBuilder::scan(name.table.as_str(), provider_as_source(kept), None);
+        let (schema, mut batches) =
+            self.collect(before.and_then(LogicalPlanBuilder::build).map_err(sql_error)?).await?;
+        let (_, new) = self.collect(rows).await?;
+        let changed = rows_of(&new);
+        batches.extend(new);
+        self.keep(name, schema, batches)?;
         Ok(Done::changed(changed))
     }
 
@@ -299,6 +338,10 @@ impl Work<'_> {
         self.lake.overlay.drop_all(&self.lake.place(schema, table).path);
         self.lake.overlay.drop_all(&self.lake.view_path(schema, table));
     }
+}
+
+fn rows_of(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
 }
 
 /// The parts of a written name. Without quotes they are in small letters, as in queries.

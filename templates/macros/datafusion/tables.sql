@@ -3,7 +3,7 @@
 {# `partition_by` is a column or a list of them; `table_properties` are properties of Delta Lake. #}
 {% macro datafusion__table_options() -%}
   {%- set options = [] -%}
-  {%- set columns = config.get('partition_by') or config.get('partitioned_by') -%}
+  {%- set columns = config.get('partition_by') or config.get('partitioned_by') or ('_ingest_date' if config.get('materialized') == 'ingest') -%}
   {%- if columns -%}
     {%- set columns = columns if columns is string else columns | join(', ') -%}
     {%- do options.append('partition_by = ' ~ dbt.string_literal(dbt.escape_single_quotes(columns))) -%}

@@ -2,17 +2,17 @@
    that is to blame is alone. Records wait in `__records_N`, one table for each form. #}
 
 {% macro duckdb__read_landed(settings) -%}
-  {%- do duckdb__part_landed(settings) -%}
+  {%- do part_landed(settings) -%}
   {%- set groups = [] -%}
   {%- set parts = ingest_rows(
-    'select part, min(number), max(number), any_value(to_json(head)) from ' ~ ingest_table('__files')
+    'select part, min(number), max(number), any_value(head) from ' ~ ingest_table('__files')
     ~ " where state in ('new', 'changed') and part > 0 group by part order by part") -%}
   {%- for part, low, high, head in parts -%}
     {%- set records = ingest_table('__records_' ~ part) -%}
     {%- set form = 'lines' if settings['schema_mode'] == 'raw' and settings['format'] in ['csv', 'ndjson'] else settings['format'] -%}
     {%- set fields = fromjson(head) if head else [] -%}
     {%- if form == 'csv' and fields | map('lower') | unique | list | length != fields | length -%}
-      {%- do duckdb__bad_files(settings, part, low, high, 'two columns have one name: ' ~ fields | join(', ')) -%}
+      {%- do bad_files(settings, low, high, 'two columns have one name: ' ~ fields | join(', ')) -%}
     {%- else -%}
       {%- set reader = {'csv': duckdb__csv_reader, 'json': duckdb__json_reader, 'ndjson': duckdb__json_reader, 'parquet': duckdb__parquet_reader, 'lines': duckdb__line_reader}[form](settings, fields) -%}
       {%- do ingest_run('create or replace temporary table ' ~ records ~ ' (' ~ duckdb__record_columns(form, fields) ~ ', medal__file varchar, medal__number bigint)') -%}
@@ -26,30 +26,18 @@
   {{ return(groups) }}
 {%- endmacro %}
 
-{# Numbers the forms of the files: CSV files of one header, Parquet files of one schema, and JSON as a whole. What is
-   empty has no form, and part 0. #}
-{% macro duckdb__part_landed(settings) -%}
+{# The heads of Parquet files: names and types. #}
+{% macro duckdb__heads_landed(settings) -%}
   {%- set files = ingest_table('__files') -%}
-  {%- if settings['format'] == 'parquet' -%}
-    {%- for file, number in ingest_rows("select file, number from " ~ files ~ " where state in ('new', 'changed')") -%}
-      {%- set complaint = adapter.attempt('create or replace temporary table ' ~ ingest_table('__listed')
-        ~ " as (select list(column_name || ' ' || column_type) as head from (describe select * from read_parquet(" ~ ledger_value(file) ~ ')))') -%}
-      {%- if complaint is none -%}
-        {%- do ingest_run('update ' ~ files ~ ' set head = (select head from ' ~ ingest_table('__listed') ~ ') where number = ' ~ number) -%}
-      {%- else -%}
-        {%- do duckdb__bad_files(settings, 0, number, number, complaint) -%}
-      {%- endif -%}
-    {%- endfor -%}
-  {%- endif -%}
-  {%- set form = 'head' if settings['format'] == 'parquet' or (settings['format'] == 'csv' and settings['schema_mode'] != 'raw') else "''" -%}
-  {%- do ingest_run('create or replace temporary table ' ~ files ~ ' as
-    with firsts as (
-      select *, min(path) over (partition by ' ~ form ~ ') as first from ' ~ files ~ '
-    ),
-    parts as (
-      select * exclude (part, first), case when size = 0 or ' ~ form ~ ' is null then 0 else dense_rank() over (order by first) end as part from firsts
-    )
-    select * replace (row_number() over (order by part, path) as number) from parts') -%}
+  {%- for file, number in ingest_rows("select file, number from " ~ files ~ " where state in ('new', 'changed')") -%}
+    {%- set complaint = adapter.attempt('create or replace temporary table ' ~ ingest_table('__listed')
+      ~ " as (select to_json(list(column_name || ' ' || column_type)) as head from (describe select * from read_parquet(" ~ ledger_value(file) ~ ')))') -%}
+    {%- if complaint is none -%}
+      {%- do ingest_run('update ' ~ files ~ ' set head = (select head from ' ~ ingest_table('__listed') ~ ') where number = ' ~ number) -%}
+    {%- else -%}
+      {%- do bad_files(settings, number, number, complaint) -%}
+    {%- endif -%}
+  {%- endfor -%}
 {%- endmacro %}
 
 {% macro duckdb__read_files(settings, part, low, high, records, reader) -%}
@@ -57,7 +45,7 @@
     ~ " where state in ('new', 'changed') and part = " ~ part ~ ' and number between ' ~ low ~ ' and ' ~ high ~ ')') -%}
   {%- set complaint = adapter.attempt('insert into ' ~ records ~ ' ' ~ reader) -%}
   {%- if complaint is not none and low == high -%}
-    {%- do duckdb__bad_files(settings, part, low, high, complaint) -%}
+    {%- do bad_files(settings, low, high, complaint) -%}
   {%- elif complaint is not none -%}
     {%- set middle = (low + high) // 2 -%}
     {%- do duckdb__read_files(settings, part, low, middle, records, reader) -%}
@@ -65,32 +53,17 @@
   {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__bad_files(settings, part, low, high, complaint) -%}
-  {%- set files = ingest_table('__files') -%}
-  {%- set path, file = ingest_rows('select path, file from ' ~ files ~ ' where number = ' ~ low)[0] -%}
-  {%- set reason = complaint.split('\n')[0].replace(file, path) | trim -%}
-  {%- do refuse_bad_file(settings, path, reason) -%}
-  {%- do ingest_run('update ' ~ files ~ " set state = 'bad', reason = " ~ ledger_value(reason)
-    ~ " where state in ('new', 'changed') and part = " ~ part ~ ' and number between ' ~ low ~ ' and ' ~ high) -%}
-{%- endmacro %}
-
 {% macro duckdb__record_columns(form, fields) -%}
   {%- if form == 'csv' -%}
     {%- for name in fields %}{{ adapter.quote(name) }} varchar{{ ', ' if not loop.last }}{% endfor -%}
   {%- elif form == 'parquet' -%}
     {%- for field in fields -%}
-      {%- set name, type = duckdb__parquet_field(field) -%}
+      {%- set name, type = landed_field(field) -%}
       {{ adapter.quote(name) }} {{ type }}{{ ', ' if not loop.last }}
     {%- endfor -%}
   {%- elif form == 'lines' -%}record varchar
   {%- else -%}record json
   {%- endif -%}
-{%- endmacro %}
-
-{# The engine's own columns of a Parquet file were joined by a space; a type begins with a capital letter. #}
-{% macro duckdb__parquet_field(field) -%}
-  {%- set found = modules.re.match('(?s)(.*?) ([A-Z"].*)$', field) -%}
-  {{ return((found.group(1), found.group(2))) }}
 {%- endmacro %}
 
 {% macro duckdb__csv_reader(settings, fields) -%}
@@ -162,12 +135,12 @@
     {%- do fields.append({'name': '_raw', 'data_type': 'VARCHAR', 'is_typed': true}) -%}
   {%- elif group.form == 'parquet' -%}
     {%- for field in group.names -%}
-      {%- set name, type = duckdb__parquet_field(field) -%}
+      {%- set name, type = landed_field(field) -%}
       {%- do fields.append({'name': name, 'data_type': type, 'is_typed': true}) -%}
     {%- endfor -%}
   {%- elif group.form == 'csv' -%}
     {%- set guesses -%}
-      select {% for name in group.names %}{{ duckdb__guess(adapter.quote(name)) }}{{ ', ' if not loop.last }}{% endfor %} from {{ group.table }}
+      select {% for name in group.names %}{{ guessed_type(adapter.quote(name)) }}{{ ', ' if not loop.last }}{% endfor %} from {{ group.table }}
     {%- endset -%}
     {%- set guessed = ingest_rows(guesses)[0] -%}
     {%- for name in group.names -%}{%- do fields.append({'name': name, 'data_type': guessed[loop.index0], 'is_typed': false}) -%}{%- endfor -%}
@@ -180,44 +153,11 @@
       order by min(medal__number), min(json.id)
     {%- endset -%}
     {%- for key, types in ingest_rows("select key, array_to_string(types, ' ') from (" ~ types ~ ')') -%}
-      {%- set types = (types or '').replace('UBIGINT', 'BIGINT').split() | unique | list -%}
-      {%- set type = none if not types else types[0] if types | length == 1 and types[0] not in ['OBJECT', 'ARRAY'] else 'DOUBLE' if types == ['BIGINT', 'DOUBLE'] else 'JSON' -%}
+      {%- set type = json_field_type((types or '').replace('UBIGINT', 'BIGINT').split() | unique | list) -%}
       {%- do fields.append({'name': key, 'data_type': type, 'is_typed': false}) -%}
     {%- endfor -%}
   {%- endif -%}
   {{ return(fields) }}
-{%- endmacro %}
-
-{# The type of a column of texts: one in which every text can be written back as it stands, so that `007` stays a text.
-   Nothing, if there are no texts. #}
-{% macro duckdb__guess(column) -%}
-  case
-    when count({{ column }}) = 0 then null
-    when bool_and(regexp_full_match({{ column }}, '-?(0|[1-9][0-9]{0,17})')) then 'BIGINT'
-    when bool_and(length({{ column }}) < 17 and regexp_full_match({{ column }}, '-?(0|[1-9][0-9]*)([.][0-9]+)?')) then 'DOUBLE'
-    when bool_and({{ column }} in ('true', 'false')) then 'BOOLEAN'
-    when bool_and(regexp_full_match({{ column }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') and try_cast({{ column }} as date) is not null) then 'DATE'
-    when bool_and(regexp_full_match({{ column }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+') and try_cast({{ column }} as timestamp) is not null) then 'TIMESTAMP'
-    when bool_and(regexp_full_match({{ column }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)') and try_cast({{ column }} as timestamptz) is not null) then 'TIMESTAMP WITH TIME ZONE'
-    else 'VARCHAR'
-  end
-{%- endmacro %}
-
-{# Whether a text is a value of a type, and nothing of it is lost in the type. #}
-{% macro duckdb__fits(text, type) -%}
-  {%- set upper = type | upper -%}
-  {%- if upper in ['TINYINT', 'SMALLINT', 'INTEGER', 'INT', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT'] -%}
-    (try_cast({{ text }} as {{ type }}) is not null and regexp_full_match({{ text }}, '\s*[+-]?[0-9]+([.]0*)?\s*'))
-  {%- elif upper.startswith('DECIMAL') or upper.startswith('NUMERIC') -%}
-    {%- set scale = (upper.split(',')[1].split(')')[0] | trim | int) if ',' in upper else (0 if '(' in upper else 3) -%}
-    (try_cast({{ text }} as {{ type }}) is not null and regexp_full_match({{ text }}, '\s*[+-]?[0-9]*([.][0-9]{0,{{ scale }}}0*)?\s*'))
-  {%- elif upper == 'DATE' -%}
-    (try_cast({{ text }} as date) is not null and try_cast({{ text }} as date)::timestamp = try_cast({{ text }} as timestamp))
-  {%- elif upper == 'TIMESTAMP' -%}
-    (try_cast({{ text }} as timestamp) is not null and not regexp_matches({{ text }}, '[0-9:][+-][0-9]{2}(:?[0-9]{2})?\s*$') )
-  {%- else -%}
-    (try_cast({{ text }} as {{ type }}) is not null)
-  {%- endif -%}
 {%- endmacro %}
 
 {# A field as JSON has it, and as a text. #}
@@ -243,7 +183,7 @@
   {%- elif type | upper in ['VARCHAR', 'TEXT', 'STRING'] -%}
     {{ return({'value': text, 'misfit': none}) }}
   {%- endif -%}
-  {%- set fits = duckdb__fits(text, type) -%}
+  {%- set fits = fits_type(text, type) -%}
   {{ return({'value': 'case when ' ~ fits ~ ' then try_cast(' ~ text ~ ' as ' ~ type ~ ') end', 'misfit': text ~ ' is not null and not ' ~ fits, 'shown': shown}) }}
 {%- endmacro %}
 
@@ -251,7 +191,7 @@
 {% macro duckdb__fill_landed(settings, groups, shape) -%}
   {%- set landed = ingest_table('__landed') -%}
   {%- set bad = ingest_table('__bad') -%}
-  {%- do ingest_run('create or replace temporary table ' ~ landed ~ ' (' ~ duckdb__landed_columns(shape) ~ ', medal__file varchar, medal__record varchar)') -%}
+  {%- do ingest_run('create or replace temporary table ' ~ landed ~ ' (' ~ landed_columns(shape) ~ ', medal__file varchar, medal__record varchar)') -%}
   {%- for group in groups -%}
     {%- do ingest_run(duckdb__landed_sql(settings, group, shape, landed)) -%}
     {%- do ingest_run('drop table ' ~ group.table) -%}
@@ -260,19 +200,9 @@
     {%- do ingest_run('insert into ' ~ bad ~ " select medal__file, _source_row, medal__record, 'does not fit: ' || array_to_string(json_keys(_rescued), ', '), json_keys(_rescued)[1] from " ~ landed ~ ' where _rescued is not null') -%}
     {%- do ingest_run('delete from ' ~ landed ~ ' where _rescued is not null') -%}
   {%- else -%}
-    {%- set fields = {} -%}
-    {%- for field in landed_fields(groups) if field.data_type -%}{%- do fields.update({field.name: field.data_type}) -%}{%- endfor -%}
-    {%- set misfits = ingest_rows('select distinct unnest(json_keys(_rescued)) as key from ' ~ landed ~ ' where _rescued is not null order by key') | map('first') | list -%}
-    {%- for column in shape.columns if column['name'] in misfits -%}
-      {%- do shape.changes.append({'column': column['name'], 'old': column['data_type'], 'new': fields[column['name']], 'class': 'breaking'}) -%}
-    {%- endfor -%}
+    {%- do record_misfits(groups, shape) -%}
   {%- endif -%}
   {%- do ingest_run('alter table ' ~ landed ~ ' drop column medal__file; alter table ' ~ landed ~ ' drop column medal__record') -%}
-{%- endmacro %}
-
-{% macro duckdb__landed_columns(shape) -%}
-  {%- for column in shape.columns %}{{ adapter.quote(column['name']) }} {{ column['data_type'] }}, {% endfor -%}
-  {%- for name, type in ingest_metadata().items() %}{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 {% macro duckdb__landed_sql(settings, group, shape, landed) -%}

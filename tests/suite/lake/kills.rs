@@ -58,3 +58,75 @@ fn a_build_that_is_killed_at_any_moment_leaves_whole_tables_and_the_next_one_is_
         assert_eq!(project.query(STATE), right);
     }
 }
+
+/// A model that ingests what lands in `landing`.
+fn ingesting() -> Project {
+    let source = "sources:\n  - name: landing\n    tables:\n      - name: orders\n        meta: {medal: {location: 'landing/*.csv'}}\n";
+    let model = "{{ config(materialized='ingest') }} select * from {{ source('landing', 'orders') }}";
+    lakehouse(&[("models/sources.yml", source), ("models/orders.sql", model)])
+}
+
+/// A file with a thousand records, and one that is none.
+fn lands(project: &Project, number: u32) {
+    let rows: String = (0..1000).map(|row| format!("{number},{row}\n")).collect();
+    project.write(&format!("landing/{number:03}.csv"), &format!("file,row\n{rows}bad\n"));
+}
+
+/// How many records there are of how many files, and how often each is told of.
+const INGESTED: &str = "select (select count(*) from orders) as n, (select count(distinct file * 10000 + \"row\") from orders) as kinds,
+    (select count(*) from orders__quarantine) as bad, (select count(*) from medal_meta.files where path is not null) as files,
+    (select count(distinct path) from medal_meta.files) as paths";
+
+#[test]
+fn files_that_land_while_builds_are_killed_are_there_once() {
+    let project = ingesting();
+    lands(&project, 0);
+    let began = Instant::now();
+    project.ends(0, &["build"]);
+    let whole = began.elapsed();
+    for moment in 1..=12_u32 {
+        lands(&project, moment);
+        let mut build = project
+            .command(&["build"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary can be started");
+        // Most of the moments are towards the end, where tables are committed.
+        std::thread::sleep(whole.mul_f64(0.4 + f64::from(moment) * 0.05));
+        let _ = build.kill();
+        build.wait().expect("it ends");
+        project.ends(0, &["build"]);
+        let n = moment + 1;
+        assert_eq!(project.query(INGESTED), format!("{0}000|{0}000|{0}|{0}|{0}", n), "killed at moment {moment}");
+    }
+}
+
+#[test]
+fn a_kill_between_the_commits_of_two_tables_is_made_good() {
+    let project = ingesting();
+    for number in 0..2 {
+        lands(&project, number);
+        project.ends(0, &["build"]);
+    }
+    // The second build as it would be if it had been killed after it wrote down what it commits, and one commit of that.
+    let lake = project.path().join("lake").canonicalize().expect("the lakehouse is there");
+    let mut entries = Vec::new();
+    for table in ["main/orders", "main/orders__quarantine", "medal_meta/files", "medal_meta/nodes"] {
+        let log = lake.join(table).join("_delta_log");
+        let names = std::fs::read_dir(&log).expect("the table has a log").flatten().map(|entry| entry.file_name());
+        let last = names.filter(|name| name.to_string_lossy().ends_with(".json")).max().expect("the log has entries");
+        let text = std::fs::read_to_string(log.join(&last)).expect("the entry can be read");
+        let version: u64 = last.to_string_lossy().trim_end_matches(".json").parse().expect("a version is a number");
+        let path = lake.join(table).to_string_lossy().trim_start_matches('/').to_string();
+        entries.push(serde_json::json!({"table": path, "version": version, "text": text}));
+        if table != "main/orders" {
+            std::fs::remove_file(log.join(&last)).expect("the entry was there");
+        }
+    }
+    let path = "lake/_medal/commits/killed.json";
+    project.write(path, &serde_json::Value::Array(entries).to_string());
+    project.ends(0, &["build"]);
+    assert_eq!(project.query(INGESTED), "2000|2000|2|2|2");
+    assert!(!project.path().join(path).exists(), "it is made good once");
+}

@@ -15,7 +15,7 @@ use crate::adapter::lake::dialect::refusal::refuse;
 pub const DATABASE: &str = "medal_files";
 
 /// The readers of DuckDB, and the form that each reads.
-const READERS: [(&str, &str); 11] = [
+const READERS: [(&str, &str); 14] = [
     ("read_csv", "csv"),
     ("read_csv_auto", "csv"),
     ("read_json", "json"),
@@ -27,6 +27,10 @@ const READERS: [(&str, &str); 11] = [
     ("read_avro", "avro"),
     ("delta_scan", "delta"),
     ("read_delta", "delta"),
+    // What an `ingest` model reads with.
+    ("read_records", "records"),
+    ("read_fields", "fields"),
+    ("read_heads", "heads"),
 ];
 
 /// What the name of a file ends with, and its form.
@@ -90,7 +94,8 @@ fn plain(file: &str) -> String {
     inner.map(str::to_string).unwrap_or(file)
 }
 
-fn form_of(file: &str) -> Option<&'static str> {
+/// What a file holds, as far as its name tells.
+pub fn form_of(file: &str) -> Option<&'static str> {
     let file = plain(file);
     ENDINGS.into_iter().find(|(ending, _)| file.ends_with(ending)).map(|(_, form)| form)
 }

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 
+use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect, DuckDbDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -32,6 +33,19 @@ impl Dialect for Grammar {
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         matches!(parser.peek_token_ref().token, Token::Caret).then_some(Ok(POWER))
+    }
+
+    /// The parser takes all that follows `is distinct from`, also after `and` and `or`.
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        let build: fn(Box<Expr>, Box<Expr>) -> Expr = match () {
+            () if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) => Expr::IsDistinctFrom,
+            () if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) => {
+                Expr::IsNotDistinctFrom
+            }
+            () => return None,
+        };
+        let other = parser.parse_subexpr(precedence);
+        Some(other.map(|other| build(Box::new(expr.clone()), Box::new(other))))
     }
 
     fn supports_comment_on(&self) -> bool {

@@ -22,6 +22,7 @@ pub const ALL: &[Spec] = &[
     Spec { name: "json_valid", takes: texts, gives: gives_boolean, run: valid, simpler: None },
     Spec { name: "json_array_length", takes: texts, gives: gives_ubigint, run: array_length, simpler: None },
     Spec { name: "json_keys", takes: texts, gives: gives_list, run: keys, simpler: None },
+    Spec { name: "medal_object", takes: texts, gives: gives_text, run: members, simpler: None },
     Spec { name: "json_type", takes: texts, gives: gives_text, run: type_of, simpler: None },
 ];
 
@@ -137,19 +138,34 @@ fn keys(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
 }
 
 fn type_of(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
-    let names = of_part(args, |json| {
-        Some(match json {
-            Json::Null => "NULL",
-            Json::Bool(_) => "BOOLEAN",
-            Json::Number(number) if number.is_f64() => "DOUBLE",
-            Json::Number(number) if number.is_u64() => "UBIGINT",
-            Json::Number(_) => "BIGINT",
-            Json::String(_) => "VARCHAR",
-            Json::Array(_) => "ARRAY",
-            Json::Object(_) => "OBJECT",
-        })
-    })?;
+    let names = of_part(args, |json| Some(kind(json)))?;
     Ok(Arc::new(datafusion::arrow::array::StringArray::from_iter(names)))
+}
+
+/// What DuckDB calls the type of a value.
+pub fn kind(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "NULL",
+        Json::Bool(_) => "BOOLEAN",
+        Json::Number(number) if number.is_f64() => "DOUBLE",
+        Json::Number(number) if number.is_u64() => "UBIGINT",
+        Json::Number(_) => "BIGINT",
+        Json::String(_) => "VARCHAR",
+        Json::Array(_) => "ARRAY",
+        Json::Object(_) => "OBJECT",
+    }
+}
+
+/// An object of names and values, which are JSON: those that are there. Nothing, if none is.
+fn members(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
+    let texts = args.iter().map(text).collect::<Result<Vec<_>>>()?;
+    each_text(texts.first().map_or(0, |first| first.len()), |row| {
+        let mut object = serde_json::Map::new();
+        for pair in texts.chunks_exact(2).filter(|pair| pair[1].is_valid(row)) {
+            object.insert(pair[0].value(row).to_string(), parse(pair[1].value(row))?);
+        }
+        Ok((!object.is_empty()).then(|| Json::Object(object).to_string()))
+    })
 }
 
 /// Text is JSON already, if it can be read; other values are written as JSON.
