@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod functions;
 mod information;
+mod insert;
 mod journal;
 mod kind;
 mod layout;

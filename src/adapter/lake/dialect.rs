@@ -12,6 +12,7 @@ pub mod files;
 mod grammar;
 mod inserts;
 mod literals;
+mod members;
 mod names;
 mod queries;
 mod refusal;

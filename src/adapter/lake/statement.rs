@@ -24,7 +24,9 @@ use crate::adapter::lake::error::{refused, sql_error, store_error, syntax_error}
 use crate::adapter::lake::kind::type_name;
 use crate::adapter::lake::nullable::storable;
 use crate::adapter::lake::rules::rules;
-use crate::adapter::lake::{care, change, comment, condition, copy, dialect, layout, merge, text, value, write};
+use crate::adapter::lake::{
+    care, change, comment, condition, copy, dialect, insert, layout, merge, text, value, write,
+};
 use crate::adapter::relation::{Column, identifier};
 use crate::adapter::rows::{Cell, Rows};
 
@@ -107,7 +109,12 @@ impl Work<'_> {
                 let merge = condition::of_update(update)?;
                 merge::merge(self.lake, self.state, merge).await.map(Done::changed)
             }
-            Statement::Insert(_) | Statement::Update(_) => self.change(statement).await,
+            Statement::Insert(insert) => {
+                let done = self.change(insert::planned(self.lake, self.state, insert).await?).await;
+                self.lake.drop_temporary(insert::ROWS);
+                done
+            }
+            Statement::Update(_) => self.change(statement).await,
             Statement::Merge(merge) => merge::merge(self.lake, self.state, merge).await.map(Done::changed),
             Statement::Truncate(truncate) => self.truncate(truncate).await,
             Statement::AlterTable(alter) => {

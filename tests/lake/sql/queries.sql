@@ -112,3 +112,6 @@ select 1 as materialized, 2 as b;
 select * from (select id from orders order by id desc) limit 2;
 with late as (select id from orders order by id desc) select * from late limit 2;
 select id from orders as o where quantity > (select 0.5 * sum(quantity) from orders as i where i.customer = o.customer) order by id;
+select id, customer in (select customer from customers) as known, customer not in (select tier from customers) as other, id in (select 1 where false) as none from orders order by id;
+select customer, count(*) as n, case when customer not in (select 'bob') then 'other' else 'bob' end as who from orders group by customer order by all;
+select id in (select o.quantity from orders as o where o.paid = orders.paid) as seen from orders order by id;

@@ -14,3 +14,6 @@ select count(*) from typed;
 create macro f(x) as x + 1;
 select * from read_csv('nowhere.csv');
 attach ':memory:' as other;
+insert into typed (id, name) select n, v.name from (values (1, 'p', true), (2, 'q', false)) as v(n, name, holds) join (values (2), (3)) as w(n) using (n);
+insert into typed (id, name) with v as (select * from (values (4, 'r', 0), (5, 's', 1)) as v(a, b, c)) select a, b from v where c = 0;
+select id, name from typed order by all;

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 
 use crate::adapter::AdapterError;
 use crate::adapter::lake::dialect::refusal::refuse;
-use crate::adapter::lake::dialect::{build, calls, literals, names, unnests};
+use crate::adapter::lake::dialect::{build, calls, literals, members, names, unnests};
 
 /// What must be done while the query is as the user wrote it.
 pub fn before(query: &mut Query) -> Result<(), AdapterError> {
@@ -135,6 +135,7 @@ pub fn after(query: &mut Query) -> Result<(), AdapterError> {
     selects(&mut query.body, &mut |select| {
         for item in &mut select.projection {
             item_after(item)?;
+            members::spell_out(item);
         }
         for table in &mut select.from {
             table.joins.iter_mut().for_each(join);
