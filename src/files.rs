@@ -1,9 +1,12 @@
 //! Turns folders on disk into ProjectFiles: texts with ids, in a fixed order. The only reader of the project's disk.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+
+use crate::parallel;
 
 /// A text of the project, by number. Valid for the `ProjectFiles` that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,7 +99,7 @@ impl ProjectFiles {
 
     /// Adds a text that is not on disk (a built-in template, `--inline`).
     pub fn add(&self, path: &str, text: &str) -> FileId {
-        self.add_shared(path, normalise(text).into())
+        self.add_shared(path, normalise(text).as_ref().into())
     }
 
     /// Adds a text that medal has made itself and that somebody else holds too.
@@ -109,6 +112,16 @@ impl ProjectFiles {
     /// Reads a text file; Windows line ends become `\n` and a byte order mark is dropped, as Jinja2 does.
     pub fn read(&self, path: &Path) -> Result<FileId, ReadError> {
         self.read_as(path, &self.shown(path))
+    }
+
+    /// Reads text files on all cores. They get their numbers in the order of the list.
+    pub fn read_all(&self, paths: &[&Path]) -> Vec<Result<FileId, ReadError>> {
+        let texts = parallel::map(paths, |path| {
+            let shown = self.shown(path);
+            read_text(path, &shown).map(|text| (normalise(&text).as_ref().into(), shown))
+        });
+        let add = |(text, shown): (Arc<str>, String)| self.add_shared(&shown, text);
+        texts.into_iter().map(|read| read.map(add)).collect()
     }
 
     /// Reads a text file that is shown under another path than its own.
@@ -143,9 +156,12 @@ fn read_text(path: &Path, shown: &str) -> Result<String, ReadError> {
         .map_err(|error| ReadError::NotUtf8 { path: shown.to_string(), offset: error.utf8_error().valid_up_to() })
 }
 
-fn normalise(text: &str) -> String {
+fn normalise(text: &str) -> Cow<'_, str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_string() }
+    match text.contains('\r') {
+        true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 //!
 //! The modules stand in layer order: each uses only those before it, which a test checks.
 
+pub mod parallel;
 pub mod files;
 pub mod hash;
-pub mod parallel;
 pub mod diagnostic;
 pub mod yaml;
 pub mod sql;

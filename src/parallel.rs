@@ -1,14 +1,18 @@
 //! Turns a list into a list of results on all cores, in the order of the list.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 
-/// How many items a worker takes at a time: small enough to share the work, large enough to cost nothing.
+/// How many items a worker takes at a time at most: small enough to share the work, large enough to cost nothing.
 const CHUNK: usize = 32;
+
+/// Of few items, each worker takes so many times a part.
+const PARTS: usize = 4;
 
 /// Applies a function to every item. The result does not depend on the number of cores.
 pub fn map<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get()).min(items.len().div_ceil(CHUNK));
+    let chunk = (items.len() / (PARTS * cores())).clamp(1, CHUNK);
+    let workers = cores().min(items.len().div_ceil(chunk));
     if workers <= 1 {
         return items.iter().map(function).collect();
     }
@@ -20,11 +24,11 @@ pub fn map<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sync) -> 
             let (next, function) = (&next, &function);
             scope.spawn(move || {
                 loop {
-                    let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-                    let Some(chunk) = items.get(start..items.len().min(start + CHUNK)).filter(|c| !c.is_empty()) else {
+                    let start = next.fetch_add(chunk, Ordering::Relaxed);
+                    let Some(part) = items.get(start..items.len().min(start + chunk)).filter(|p| !p.is_empty()) else {
                         break;
                     };
-                    let results: Vec<R> = chunk.iter().map(function).collect();
+                    let results: Vec<R> = part.iter().map(function).collect();
                     if sender.send((start, results)).is_err() {
                         break;
                     }
@@ -33,9 +37,15 @@ pub fn map<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sync) -> 
         }
     });
     drop(sender);
-    let mut chunks: Vec<(usize, Vec<R>)> = receiver.into_iter().collect();
-    chunks.sort_by_key(|(start, _)| *start);
-    chunks.into_iter().flat_map(|(_, results)| results).collect()
+    let mut parts: Vec<(usize, Vec<R>)> = receiver.into_iter().collect();
+    parts.sort_by_key(|(start, _)| *start);
+    parts.into_iter().flat_map(|(_, results)| results).collect()
+}
+
+/// The system reads files to tell, so it is asked once.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()))
 }
 
 #[cfg(test)]

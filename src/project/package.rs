@@ -1,7 +1,7 @@
 //! Turns the folders of a project into a Package: its SQL files, seeds, macros, docs blocks and property files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ignore::WalkBuilder;
 
@@ -9,6 +9,7 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::jinja::{BlockKind, MacroFile, RenderError, blocks};
+use crate::parallel;
 use crate::project::ignored::Ignored;
 use crate::project::properties::{self, Properties};
 use crate::project::render::YamlRenderer;
@@ -83,6 +84,7 @@ pub struct FixtureFile {
 }
 
 /// A file that was found under one of the project's folders.
+#[derive(Clone)]
 struct Found {
     on_disk: PathBuf,
     path: String,
@@ -108,7 +110,8 @@ pub fn load(
     files: &ProjectFiles,
     sink: &mut Diagnostics,
 ) -> Package {
-    let mut reader = Reader { dir, settings: &settings, ignored: Ignored::of(dir), files, sink };
+    let mut reader =
+        Reader { dir, settings: &settings, ignored: Ignored::of(dir), walked: BTreeMap::new(), files, sink };
     let paths = &settings.paths;
     let generic = |found: &Found| found.relative.starts_with("generic/");
     let fixture = |found: &Found| found.relative.starts_with("fixtures/");
@@ -158,6 +161,8 @@ struct Reader<'a> {
     dir: &'a Path,
     settings: &'a Settings,
     ignored: Ignored,
+    /// The files below the folders that have been walked through.
+    walked: BTreeMap<PathBuf, Vec<Found>>,
     files: &'a ProjectFiles,
     sink: &'a mut Diagnostics,
 }
@@ -168,14 +173,19 @@ impl Reader<'_> {
         let mut all = Vec::new();
         for path in folders {
             let Some(root) = folder(self.dir, path, self.settings, self.sink) else { continue };
-            if root.is_dir() {
-                self.walk(&root, &mut all);
+            if let Some(known) = self.walked.get(&root) {
+                all.extend_from_slice(known);
+            } else if root.is_dir() {
+                let found = self.walk(&root);
+                all.extend_from_slice(&found);
+                self.walked.insert(root, found);
             }
         }
         all
     }
 
-    fn walk(&self, root: &Path, all: &mut Vec<Found>) {
+    fn walk(&self, root: &Path) -> Vec<Found> {
+        let mut all = Vec::new();
         let walk = WalkBuilder::new(root)
             .standard_filters(false)
             .follow_links(false)
@@ -192,26 +202,31 @@ impl Reader<'_> {
             };
             all.push(Found { path: relative(self.dir), relative: relative(root), on_disk: entry.path().to_path_buf() });
         }
+        all
     }
 
-    fn read(&mut self, path: &Path) -> Option<FileId> {
-        match self.files.read(path) {
-            Ok(file) => Some(file),
-            Err(error) => {
-                self.sink.push(Diagnostic::error(Code::UnreadableFile, None, error.to_string()));
-                None
+    /// Reads files; those that cannot be read are told of and left out.
+    fn read<'f>(&mut self, found: Vec<&'f Found>) -> Vec<(&'f Found, FileId)> {
+        let paths: Vec<&Path> = found.iter().map(|found| found.on_disk.as_path()).collect();
+        let mut all = Vec::with_capacity(found.len());
+        for (found, file) in found.into_iter().zip(self.files.read_all(&paths)) {
+            match file {
+                Ok(file) => all.push((found, file)),
+                Err(error) => self.sink.push(Diagnostic::error(Code::UnreadableFile, None, error.to_string())),
             }
         }
+        all
     }
 
     fn sql_files<'f>(&mut self, found: impl Iterator<Item = &'f Found>) -> Vec<SqlFile> {
-        let sql = found.filter(|found| found.has_extension(&["sql"]));
-        sql.filter_map(|found| self.sql_file(found)).collect()
-    }
-
-    fn sql_file(&mut self, found: &Found) -> Option<SqlFile> {
-        let file = self.read(&found.on_disk)?;
-        Some(SqlFile { name: found.stem(), file, path: found.path.clone(), relative: found.relative.clone() })
+        let file = |(found, file): (&Found, FileId)| SqlFile {
+            name: found.stem(),
+            file,
+            path: found.path.clone(),
+            relative: found.relative.clone(),
+        };
+        let sql = found.filter(|found| found.has_extension(&["sql"])).collect();
+        self.read(sql).into_iter().map(file).collect()
     }
 
     fn refuse_python(&mut self, found: &Found) {
@@ -227,18 +242,14 @@ impl Reader<'_> {
     }
 
     fn macro_files<'f>(&mut self, found: impl Iterator<Item = &'f Found>) -> Vec<MacroFile> {
-        let mut macros = Vec::new();
-        for found in found.filter(|found| found.has_extension(&["sql"])) {
-            let Some(file) = self.read(&found.on_disk) else { continue };
-            let text: Arc<str> = self.files.get(file).text;
-            macros.push(MacroFile {
-                package: self.settings.name.clone(),
-                file,
-                path: found.path.as_str().into(),
-                text,
-            });
-        }
-        macros
+        let read = self.read(found.filter(|found| found.has_extension(&["sql"])).collect());
+        let file = |(found, file): (&Found, FileId)| MacroFile {
+            package: self.settings.name.clone(),
+            file,
+            path: found.path.as_str().into(),
+            text: self.files.get(file).text,
+        };
+        read.into_iter().map(file).collect()
     }
 
     fn snapshots(&mut self, found: &[Found]) -> Vec<SnapshotBlock> {
@@ -260,23 +271,20 @@ impl Reader<'_> {
     }
 
     fn fixtures<'f>(&mut self, found: impl Iterator<Item = &'f Found>) -> Vec<FixtureFile> {
-        let mut fixtures = Vec::new();
-        for found in found.filter(|found| found.has_extension(&["csv", "sql"])) {
-            let Some(file) = self.read(&found.on_disk) else { continue };
-            fixtures.push(FixtureFile { name: found.stem(), file, is_sql: found.has_extension(&["sql"]) });
-        }
-        fixtures
+        let read = self.read(found.filter(|found| found.has_extension(&["csv", "sql"])).collect());
+        let file = |(found, file): (&Found, FileId)| FixtureFile {
+            name: found.stem(),
+            file,
+            is_sql: found.has_extension(&["sql"]),
+        };
+        read.into_iter().map(file).collect()
     }
 
     fn docs(&mut self) -> Vec<DocsBlock> {
         let folders = self.settings.paths.docs.clone();
         let mut docs = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        for found in self.found(&folders) {
-            if !found.has_extension(&["md"]) || !seen.insert(found.path.clone()) {
-                continue;
-            }
-            let Some(file) = self.read(&found.on_disk) else { continue };
+        let all = self.found(&folders);
+        for (found, file) in self.read(with_ending(&all, &["md"])) {
             let text = self.files.get(file).text;
             match blocks(file, &text) {
                 Ok(found_blocks) => {
@@ -302,24 +310,31 @@ impl Reader<'_> {
                 .flatten()
                 .cloned()
                 .collect();
-        let mut all = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        for found in self.found(&folders) {
-            if !found.has_extension(&["yml", "yaml"]) || !seen.insert(found.path.clone()) {
-                continue;
-            }
-            let Some(file) = self.read(&found.on_disk) else { continue };
-            if let Some(raw) = yaml::parse_file(file, &self.files.get(file).text, self.sink) {
-                all.push(properties::read(&found.path, &raw, renderer, self.sink));
-            }
-        }
-        all
+        let all = self.found(&folders);
+        let (read, files) = (self.read(with_ending(&all, &["yml", "yaml"])), self.files);
+        let parsed = parallel::map(&read, |(found, file)| {
+            let mut sink = Diagnostics::default();
+            let raw = yaml::parse_file(*file, &files.get(*file).text, &mut sink);
+            let read = raw.map(|raw| properties::read(&found.path, &raw, renderer, &mut sink));
+            (read, sink)
+        });
+        let told = |(properties, problems): (Option<Properties>, Diagnostics)| {
+            self.sink.extend(problems);
+            properties
+        };
+        parsed.into_iter().filter_map(told).collect()
     }
 
     fn push(&mut self, error: &RenderError) {
         let span = error.frames.first().copied();
         self.sink.push(Diagnostic::error(Code::JinjaSyntax, span, error.message.clone()));
     }
+}
+
+/// The files with some endings, each once.
+fn with_ending<'f>(all: &'f [Found], extensions: &[&str]) -> Vec<&'f Found> {
+    let mut seen = BTreeSet::new();
+    all.iter().filter(|found| found.has_extension(extensions) && seen.insert(&found.path)).collect()
 }
 
 /// The place that stands for a file as a whole.

@@ -64,7 +64,7 @@ impl Drop for Database {
     }
 }
 
-/// A connection that only reads texts.
+/// A connection that reads texts, and gives no rows back.
 pub struct Reader {
     connection: ffi::duckdb_connection,
     /// Kept open as long as the connection.
@@ -80,13 +80,22 @@ impl Reader {
         let mut reader = Reader { connection: ptr::null_mut(), _database: database };
         // SAFETY: the database is open, and the call only writes to the handle.
         let connected = unsafe { ffi::duckdb_connect(reader._database.0, &mut reader.connection) };
-        let run = |sql: &str| {
-            let Ok(sql) = CString::new(sql) else { return false };
-            // SAFETY: the connection is open, the text ends with a null, and a null result asks for none.
-            unsafe { ffi::duckdb_query(reader.connection, sql.as_ptr(), ptr::null_mut()) == ffi::DuckDBSuccess }
-        };
-        let ready = connected == ffi::DuckDBSuccess && setup.iter().all(|sql| run(sql));
+        let mut run = |sql: &String| CString::new(sql.as_str()).is_ok_and(|sql| reader.run(&sql).is_ok());
+        let ready = connected == ffi::DuckDBSuccess && setup.iter().all(&mut run);
         ready.then_some(reader)
+    }
+
+    /// Runs statements that give nothing back, or tells what is wrong with them.
+    pub fn run(&mut self, sql: &CStr) -> Result<(), String> {
+        // SAFETY: the connection is open and the text ends with a null; DuckDB fills the result, whose zeros are empty.
+        // The error text is copied before the result, which owns it, is freed, exactly once.
+        unsafe {
+            let mut result = std::mem::zeroed();
+            let state = ffi::duckdb_query(self.connection, sql.as_ptr(), &mut result);
+            let said = (state != ffi::DuckDBSuccess).then(|| copied(ffi::duckdb_result_error(&mut result)));
+            ffi::duckdb_destroy_result(&mut result);
+            said.map_or(Ok(()), |said| Err(said.unwrap_or_default()))
+        }
     }
 
     /// The number of statements, or what the parser has to say against the text.

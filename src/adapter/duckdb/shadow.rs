@@ -119,9 +119,15 @@ impl Session {
         Ok(self.reader.insert(open))
     }
 
+    /// Runs a statement that gives nothing back.
+    fn run(&mut self, sql: &str) -> Result<(), AdapterError> {
+        let text = text(sql)?;
+        self.reader()?.run(&text).map_err(|said| error::said(&said, sql))
+    }
+
     /// The columns of a whole statement; types that take more than a word to name are named by `describe`.
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, AdapterError> {
-        let text = CString::new(sql).map_err(|problem| AdapterError::Sql { message: problem.to_string(), at: None })?;
+        let text = text(sql)?;
         match self.reader()?.columns(&text).map_err(|said| error::said(&said, sql))? {
             Some(columns) => Ok(columns),
             None => self.connection()?.describe(sql),
@@ -135,11 +141,15 @@ impl Session {
         let mut schemas = lock(&shared.schemas);
         if !schemas.contains(&key) {
             let sql = format!("create schema if not exists {}.{}", identifier(database), identifier(schema));
-            self.connection()?.execute(&sql)?;
+            self.run(&sql)?;
             schemas.insert(key);
         }
         Ok(())
     }
+}
+
+fn text(sql: &str) -> Result<CString, AdapterError> {
+    CString::new(sql).map_err(|problem| AdapterError::Sql { message: problem.to_string(), at: None })
 }
 
 impl Binder for Session {
@@ -147,8 +157,8 @@ impl Binder for Session {
         let columns = columns.iter().map(|column| format!("{} {}", identifier(&column.name), column.data_type));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let sql = format!("create or replace table {} ({columns})", relation.render());
-        let created = self.make_schema(relation).and_then(|()| self.connection()?.execute(&sql));
-        created.map(drop).map_err(|error| refusal(error, &sql, 0))
+        let created = self.make_schema(relation).and_then(|()| self.run(&sql));
+        created.map_err(|error| refusal(error, &sql, 0))
     }
 
     fn columns(&mut self, query: &str) -> Result<Vec<Column>, Refusal> {
@@ -162,7 +172,7 @@ impl Binder for Session {
         let columns = seed::columns(file)?;
         let refused = |refusal: Refusal| AdapterError::Sql { message: refusal.message, at: None };
         self.declare(relation, &columns).map_err(refused)?;
-        self.connection()?.columns(relation)
+        self.describe(&format!("from {}", relation.render()))
     }
 
     fn query(&mut self, sql: &str) -> Result<Rows, AdapterError> {

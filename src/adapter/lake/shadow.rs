@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
     SchemaProvider,
@@ -10,8 +11,11 @@ use datafusion::catalog::{
 use datafusion::common::SchemaError;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
+use sqlparser::ast::Statement;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::adapter::binder::{Binder, Refusal, Refused, Shadow};
@@ -22,7 +26,7 @@ use crate::adapter::lake::files::Files;
 use crate::adapter::lake::kind::{stored, type_name};
 use crate::adapter::lake::profile::Profile;
 use crate::adapter::lake::{dialect, session, statement, value};
-use crate::adapter::relation::{Column, Relation, identifier};
+use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, SeedFile, SqlPosition, Target};
 
@@ -32,6 +36,12 @@ pub struct LakeShadow(Arc<Shared>);
 struct Shared {
     runtime: Runtime,
     context: SessionContext,
+    /// What plans are made with: a copy of it for each would cost more than most plans.
+    state: SessionState,
+    /// The same for plans that do not note where in the text each column is named, which only mistakes need.
+    placeless: SessionState,
+    /// Fields of the types that were declared, by their names.
+    fields: Mutex<BTreeMap<String, Field>>,
     /// One declaration at a time makes its schema.
     schemas: Mutex<BTreeMap<(String, String), Arc<dyn SchemaProvider>>>,
     databases: Arc<MemoryCatalogProviderList>,
@@ -51,7 +61,11 @@ pub fn open(target: &Target) -> Result<LakeShadow, AdapterError> {
     let runtime = Builder::new_multi_thread().worker_threads(1).build();
     let runtime = runtime.map_err(|error| AdapterError::Connect(format!("no threads could be started: {error}")))?;
     let (database, schema) = (target.database.clone(), target.schema.clone());
-    Ok(LakeShadow(Arc::new(Shared { runtime, context, schemas: Mutex::default(), databases, database, schema })))
+    let (state, mut placeless) = (context.state(), context.state());
+    placeless.config_mut().options_mut().sql_parser.collect_spans = false;
+    let (fields, schemas) = (Mutex::default(), Mutex::default());
+    let shared = Shared { runtime, context, state, placeless, fields, schemas, databases, database, schema };
+    Ok(LakeShadow(Arc::new(shared)))
 }
 
 impl Shadow for LakeShadow {
@@ -67,21 +81,38 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    fn frame(&self, sql: &str) -> Result<DataFrame, Refusal> {
+    fn statement(&self, sql: &str) -> Result<Statement, Refusal> {
         let said = |error: AdapterError| refusal(Refused::Syntax, &error, sql);
         let statement = dialect::statements(sql).map_err(said)?.into_iter().next();
         let mut statement = statement.ok_or_else(|| refusal(Refused::Syntax, &refused("there is no query"), sql))?;
         dialect::versions::forget(&mut statement);
-        let state = self.context.state();
-        let planned = self.runtime.block_on(statement::planned(&state, statement));
-        let plan = planned.map_err(|error| of_planner(error, sql))?;
-        Ok(DataFrame::new(state, plan))
+        Ok(statement)
+    }
+
+    fn plan(&self, state: &SessionState, sql: &str) -> Result<LogicalPlan, Refusal> {
+        let planned = self.runtime.block_on(statement::planned(state, self.statement(sql)?));
+        planned.map_err(|error| of_planner(error, sql))
     }
 
     fn columns(&self, sql: &str) -> Result<Vec<Column>, Refusal> {
-        let frame = self.frame(sql)?;
-        let fields = frame.schema().fields().iter();
-        Ok(fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect())
+        let statement = self.statement(sql)?;
+        match self.runtime.block_on(statement::planned_at_once(&self.placeless, statement)) {
+            Some(plan) => Ok(columns(&plan)),
+            None => Ok(columns(&self.plan(&self.state, sql)?)),
+        }
+    }
+
+    /// The field of a column, whose name is in lower case as all names in queries.
+    fn field(&self, column: &Column) -> Result<Field, Refusal> {
+        let name = column.name.to_lowercase();
+        if let Some(known) = lock(&self.fields).get(&column.data_type) {
+            return Ok(known.clone().with_name(name));
+        }
+        let sql = format!("select cast(null as {}) as x where false", column.data_type);
+        let plan = self.plan(&self.state, &sql)?;
+        let field = plan.schema().field(0).as_ref().clone();
+        lock(&self.fields).insert(column.data_type.clone(), field.clone());
+        Ok(field.with_name(name))
     }
 
     /// The folder of empty relations that a relation belongs to.
@@ -109,17 +140,14 @@ impl Shared {
 
 impl Binder for Session {
     fn declare(&mut self, relation: &Relation, columns: &[Column]) -> Result<(), Refusal> {
-        let typed =
-            columns.iter().map(|column| format!("cast(null as {}) as {}", column.data_type, identifier(&column.name)));
-        let sql = format!("select {} where false", typed.collect::<Vec<_>>().join(", "));
-        let schema = self.0.frame(&sql)?.schema().inner().clone();
-        let declared = MemTable::try_new(schema, vec![Vec::new()]).and_then(|table| {
+        let fields = columns.iter().map(|column| self.0.field(column)).collect::<Result<Vec<_>, _>>()?;
+        let declared = MemTable::try_new(Arc::new(Schema::new(fields)), vec![Vec::new()]).and_then(|table| {
             let folder = self.0.schema(relation)?;
             let name = relation.identifier.clone().unwrap_or_default();
             folder.deregister_table(&name)?;
             folder.register_table(name, Arc::new(table))
         });
-        declared.map(drop).map_err(|error| of_planner(error, &sql))
+        declared.map(drop).map_err(|error| of_planner(error, ""))
     }
 
     fn columns(&mut self, query: &str) -> Result<Vec<Column>, Refusal> {
@@ -134,12 +162,10 @@ impl Binder for Session {
     }
 
     fn query(&mut self, sql: &str) -> Result<Rows, AdapterError> {
-        let frame = self.0.frame(sql).map_err(|refusal| refused(refusal.message))?;
-        let fields = frame.schema().fields().iter();
-        let columns = fields
-            .map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) })
-            .collect();
-        let batches = self.0.runtime.block_on(frame.collect()).map_err(sql_error)?;
+        let state = self.0.context.state();
+        let plan = self.0.plan(&state, sql).map_err(|refusal| refused(refusal.message))?;
+        let columns = columns(&plan);
+        let batches = self.0.runtime.block_on(DataFrame::new(state, plan).collect()).map_err(sql_error)?;
         let rows = batches.iter().map(value::rows).collect::<Result<Vec<_>, _>>()?;
         Ok(Rows { columns, rows: rows.concat() })
     }
@@ -154,10 +180,15 @@ impl Binder for Session {
         if !["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "NULL"].iter().any(|kind| data_type.contains(kind)) {
             return data_type.to_string();
         }
-        let frame = self.0.frame(&format!("select cast(null as {data_type})")).ok();
-        let kind = frame.and_then(|frame| stored(frame.schema().field(0).data_type()));
+        let plan = self.0.plan(&self.0.state, &format!("select cast(null as {data_type})")).ok();
+        let kind = plan.and_then(|plan| stored(plan.schema().field(0).data_type()));
         kind.map_or_else(|| data_type.to_string(), |kind| type_name(&kind))
     }
+}
+
+fn columns(plan: &LogicalPlan) -> Vec<Column> {
+    let fields = plan.schema().fields().iter();
+    fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect()
 }
 
 fn refusal(kind: Refused, error: &AdapterError, sql: &str) -> Refusal {

@@ -79,7 +79,7 @@ pub async fn plan(state: &SessionState, statement: Statement) -> Result<LogicalP
 
 /// The plan of a statement; that of a query has the types of its columns settled.
 pub async fn planned(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan, DataFusionError> {
-    let is_query = matches!(statement, Statement::Query(_));
+    let is_query = is_query(&statement);
     let mut tries = 0;
     let plan = loop {
         match state.statement_to_plan(Sent::Statement(Box::new(statement.clone()))).await {
@@ -90,7 +90,23 @@ pub async fn planned(state: &SessionState, mut statement: Statement) -> Result<L
         }
         tries += 1;
     };
-    if is_query { state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}) } else { Ok(plan) }
+    if is_query { settled(state, plan) } else { Ok(plan) }
+}
+
+/// The same at the first try, or not at all.
+pub async fn planned_at_once(state: &SessionState, statement: Statement) -> Option<LogicalPlan> {
+    let is_query = is_query(&statement);
+    let plan = state.statement_to_plan(Sent::Statement(Box::new(statement))).await.ok()?;
+    if is_query { settled(state, plan).ok() } else { Some(plan) }
+}
+
+fn is_query(statement: &Statement) -> bool {
+    matches!(statement, Statement::Query(_))
+}
+
+/// A plan whose columns have the types that they will have.
+fn settled(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
 fn columns(plan: &LogicalPlan) -> Vec<Column> {
