@@ -14,17 +14,18 @@ use crate::suite::lake::both_engines;
 use crate::suite::support::{Project, repository};
 
 /// What an engine says to a statement: the names and types of the columns, and the rows as text.
-struct Answer {
-    columns: Vec<(String, String)>,
-    rows: Vec<Vec<String>>,
+pub struct Answer {
+    pub columns: Vec<(String, String)>,
+    pub rows: Vec<Vec<String>>,
 }
 
-fn engine(kind: &str, settings: &Json) -> Box<dyn Adapter> {
+/// An engine with these settings of a target.
+pub fn engine(kind: &str, database: &str, settings: &Json) -> Box<dyn Adapter> {
     let target = Target {
         profile_name: "test".to_string(),
         name: "dev".to_string(),
         kind: kind.to_string(),
-        database: if kind == "duckdb" { "memory" } else { "lake" }.to_string(),
+        database: database.to_string(),
         schema: "main".to_string(),
         threads: 1,
         settings: settings.as_object().cloned().unwrap_or_default(),
@@ -33,7 +34,7 @@ fn engine(kind: &str, settings: &Json) -> Box<dyn Adapter> {
     medal::adapter::connect(&target).expect("the engine starts")
 }
 
-fn ask(connection: &mut dyn Connection, sql: &str) -> Result<Answer, AdapterError> {
+pub fn ask(connection: &mut dyn Connection, sql: &str) -> Result<Answer, AdapterError> {
     let Rows { columns, rows } = connection.query(sql)?;
     let column = |column: &Column| (column.name.to_lowercase(), written(&column.data_type));
     Ok(Answer {
@@ -153,8 +154,8 @@ fn compare(theme: &str) {
     let folder = repository("tests/lake/sql");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("the list is there");
     let lake = tempfile::tempdir().expect("the system has a temporary folder");
-    let duckdb = engine("duckdb", &json!({"path": ":memory:", "settings": {"TimeZone": "UTC"}}));
-    let datafusion = engine("datafusion", &json!({"path": lake.path(), "schema": "main"}));
+    let duckdb = engine("duckdb", "memory", &json!({"path": ":memory:", "settings": {"TimeZone": "UTC"}}));
+    let datafusion = engine("datafusion", "lake", &json!({"path": lake.path(), "schema": "main"}));
     let mut duckdb = duckdb.connect().expect("DuckDB takes a connection");
     let mut datafusion = datafusion.connect().expect("the lakehouse takes a connection");
     datafusion.execute("create schema if not exists main").expect("the schema is made");

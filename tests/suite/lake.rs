@@ -2,6 +2,7 @@
 
 mod builds;
 mod care;
+mod commerce;
 mod commits;
 mod files;
 mod incremental;

@@ -17,6 +17,7 @@ mod names;
 mod queries;
 mod refusal;
 mod unnests;
+mod usings;
 pub mod versions;
 
 use std::ops::ControlFlow;

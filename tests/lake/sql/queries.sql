@@ -115,3 +115,7 @@ select id from orders as o where quantity > (select 0.5 * sum(quantity) from ord
 select id, customer in (select customer from customers) as known, customer not in (select tier from customers) as other, id in (select 1 where false) as none from orders order by id;
 select customer, count(*) as n, case when customer not in (select 'bob') then 'other' else 'bob' end as who from orders group by customer order by all;
 select id in (select o.quantity from orders as o where o.paid = orders.paid) as seen from orders order by id;
+select o.id, c.tier, d.tier as again, e.full_name from orders as o left join customers as c using (customer) left join customers as d using (customer) left join customers as e using (customer) where customer is not null order by id;
+select customer, count(*) as n from orders as o join customers as c using (customer) join customers as d using (customer) group by customer having customer <> 'x' order by customer;
+select * from orders as o left join customers as c using (customer) left join (select customer, length(customer) as width from customers) as d using (customer) order by id;
+select id, upper(customer) as loud, o.customer from orders as o join customers as c using (customer) left join customers as d using (customer) left join documents as e using (id) order by all;

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 
 use crate::adapter::AdapterError;
 use crate::adapter::lake::dialect::refusal::refuse;
-use crate::adapter::lake::dialect::{build, calls, literals, members, names, unnests};
+use crate::adapter::lake::dialect::{build, calls, literals, members, names, unnests, usings};
 
 /// What must be done while the query is as the user wrote it.
 pub fn before(query: &mut Query) -> Result<(), AdapterError> {
@@ -25,6 +25,7 @@ pub fn before(query: &mut Query) -> Result<(), AdapterError> {
         }
         select.flavor = SelectFlavor::Standard;
         unnests::join(select);
+        usings::write_out(select);
         names::give(&mut select.projection, &relations(&select.from));
         if matches!(&select.group_by, GroupByExpr::All(modifiers) if modifiers.is_empty())
             && let Some(places) = places(&select.projection, |expr| !calls::aggregates(expr))
