@@ -25,6 +25,7 @@ mod seed;
 mod session;
 pub mod shadow;
 mod statement;
+mod temporary;
 mod text;
 mod value;
 mod write;

@@ -2,7 +2,7 @@
 //! `ingest` model asks `adapter` for.
 
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -38,7 +38,12 @@ pub fn answer(session: &Session, warehouse: &Warehouse, name: &str, args: &[Json
             let digests = parallel::map(&files, |(file, dialect)| digest(warehouse, file, dialect.as_ref()));
             Some(Ok(Json::from(Json::Array(digests).to_string())))
         }
-        "file_stats" => Some(Ok(Json::from(Json::Array(texts(0).iter().map(|file| stat(file)).collect()).to_string()))),
+        "file_stats" => {
+            let stats = texts(0)
+                .into_iter()
+                .map(|file| if is_remote(&file) { remote_stat(warehouse, &file) } else { stat(&file) });
+            Some(Ok(Json::from(Json::Array(stats.collect()).to_string())))
+        }
         "attempt" => Some(attempt(warehouse, args.first().and_then(Json::as_str).unwrap_or_default())),
         _ => None,
     }
@@ -124,7 +129,13 @@ fn listed(root: &Path, file: &Path) -> Option<Json> {
     Some(json!({"path": path, "file": file, "size": metadata.len(), "modified": modified(&metadata)}))
 }
 
-/// What a file is now. Of what is not local, nothing is known.
+/// What an object is now.
+fn remote_stat(warehouse: &Warehouse, file: &str) -> Json {
+    let found = remote(warehouse, file).unwrap_or_default().into_iter().next();
+    found.unwrap_or_else(|| json!({"file": file}))
+}
+
+/// What a file is now.
 fn stat(file: &str) -> Json {
     let now = fs::metadata(file).ok();
     json!({"file": file, "size": now.as_ref().map(Metadata::len), "modified": now.as_ref().and_then(modified)})
@@ -147,27 +158,32 @@ impl Dialect {
         Dialect { delimiter: byte("delim", b','), quote: byte("quote", b'"') }
     }
 
-    /// The fields of the first record of a text.
-    fn head(&self, text: impl Read) -> Option<Vec<String>> {
+    /// The fields of the first record of a text; none if there is no record.
+    fn head(&self, text: impl Read) -> Result<Option<Vec<String>>, String> {
         let mut reader = csv::ReaderBuilder::new();
         reader.has_headers(false).flexible(true).delimiter(self.delimiter).quote(self.quote);
         let mut record = csv::StringRecord::new();
-        let is_there = reader.from_reader(text).read_record(&mut record).ok()?;
-        is_there.then(|| record.iter().map(|field| field.trim_start_matches('\u{feff}').to_string()).collect())
+        let is_there = reader.from_reader(text).read_record(&mut record).map_err(|error| error.to_string())?;
+        let names = record.iter().map(|field| field.trim_start_matches('\u{feff}').to_string());
+        Ok(is_there.then(|| names.collect()))
     }
 }
 
 /// The sha256 of a file with what it was when it was read; of a CSV file also its first record. `error` says why it
-/// cannot be read.
+/// cannot be opened, `broken` why what is in it cannot be read.
 fn digest(warehouse: &Warehouse, file: &str, dialect: Option<&Dialect>) -> Json {
     let found = if is_remote(file) { remote_digest(warehouse, file) } else { local_digest(file) };
     let mut found = found.unwrap_or_else(|error| json!({"error": error}));
     found["file"] = json!(file);
-    if let Some(dialect) = dialect.filter(|_| found["error"].is_null()) {
-        found["head"] = match head(warehouse, file, dialect) {
-            Some(names) => json!(names),
-            None => Json::Null,
-        };
+    if found["error"].is_null() {
+        let head = check_packed(file).and_then(|()| match dialect {
+            Some(dialect) => head(warehouse, file, dialect),
+            None => Ok(None),
+        });
+        match head {
+            Ok(names) => found["head"] = json!(names),
+            Err(reason) => found["broken"] = json!(reason),
+        }
     }
     found
 }
@@ -185,17 +201,41 @@ fn remote_digest(warehouse: &Warehouse, file: &str) -> Result<Json, String> {
     first_text(warehouse, &sql).map(|sha256| json!({"sha256": sha256}))
 }
 
-/// Only the engine opens what is remote or compressed.
-fn head(warehouse: &Warehouse, file: &str, dialect: &Dialect) -> Option<Vec<String>> {
-    if !is_remote(file) && ![".gz", ".zst"].iter().any(|end| file.to_lowercase().ends_with(end)) {
-        return dialect.head(File::open(file).ok()?);
+/// What is in a file on the disk, packed or not.
+fn unpacked(file: &str) -> std::io::Result<Box<dyn Read>> {
+    let opened = File::open(file)?;
+    Ok(match packing(file) {
+        Some(".gz") => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(opened))),
+        Some(_) => Box::new(zstd::Decoder::new(opened)?),
+        None => Box::new(opened),
+    })
+}
+
+fn packing(file: &str) -> Option<&'static str> {
+    let file = file.to_lowercase();
+    [".gz", ".zst"].into_iter().find(|end| file.ends_with(end))
+}
+
+/// Engines take what is left of a packed file that was cut short.
+fn check_packed(file: &str) -> Result<(), String> {
+    if is_remote(file) || packing(file).is_none() {
+        return Ok(());
+    }
+    let read = unpacked(file).and_then(|mut text| std::io::copy(&mut text, &mut std::io::sink()));
+    read.map(drop).map_err(|error| format!("it cannot be unpacked: {error}"))
+}
+
+/// Only the engine opens what is remote.
+fn head(warehouse: &Warehouse, file: &str, dialect: &Dialect) -> Result<Option<Vec<String>>, String> {
+    if !is_remote(file) {
+        return dialect.head(unpacked(file).map_err(|error| error.to_string())?);
     }
     let sql = format!(
         "select line from read_csv({}, delim='\u{1}', quote='', escape='', header=false, auto_detect=false, \
          columns={{'line': 'VARCHAR'}}) limit 1",
         literal(file)
     );
-    dialect.head(first_text(warehouse, &sql).ok()?.as_bytes())
+    dialect.head(first_text(warehouse, &sql)?.as_bytes())
 }
 
 fn first_text(warehouse: &Warehouse, sql: &str) -> Result<String, String> {

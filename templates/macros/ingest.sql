@@ -68,13 +68,14 @@
     )') -%}
   {%- set new = ingest_rows('select file from ' ~ ingest_table('__listed') ~ ' order by path') | map('first') | list -%}
   {%- set digests = adapter.file_digests(new, settings['csv'] if settings['format'] == 'csv' and settings['schema_mode'] != 'raw' else none) -%}
-  {%- set columns = {'file': 'VARCHAR', 'sha256': 'VARCHAR', 'size': 'BIGINT', 'modified': 'BIGINT', 'error': 'VARCHAR', 'head': 'JSON'} -%}
+  {%- set columns = {'file': 'VARCHAR', 'sha256': 'VARCHAR', 'size': 'BIGINT', 'modified': 'BIGINT', 'error': 'VARCHAR', 'broken': 'VARCHAR', 'head': 'JSON'} -%}
   {%- do ingest_run('create or replace temporary table ' ~ ingest_table('__files') ~ ' as
     with digests as (' ~ rows_of_json(digests, columns) ~ '),
     known as (' ~ ingest_known('files', is_anew) ~ '),
     new as (
       select listed.path, listed.file, coalesce(digests.size, listed.size) as size,
-        coalesce(digests.modified, listed.modified) as modified, digests.sha256, digests.head, digests.error as reason
+        coalesce(digests.modified, listed.modified) as modified, digests.sha256, digests.head,
+        digests.error is not null as is_unreadable, coalesce(digests.error, digests.broken) as reason
       from ' ~ ingest_table('__listed') ~ ' as listed join digests on digests.file = listed.file
     ),
     under_name as (
@@ -86,11 +87,12 @@
       from new join known on known.sha256 = new.sha256
       where known.path <> new.path and known.status = \'committed\' group by new.path
     )
-    select new.*, 0 as part, row_number() over (order by new.path) as number,
+    select new.* exclude (is_unreadable), 0 as part, row_number() over (order by new.path) as number,
       coalesce(with_content.first_path, nullif(first_value(new.path) over (partition by new.sha256 order by new.path), new.path)) as duplicate_of,
       case
-        when new.reason is not null then \'unreadable\'
+        when new.is_unreadable then \'unreadable\'
         when under_name.is_known then \'known\'
+        when new.reason is not null then \'broken\'
         when under_name.is_committed then \'changed\'
         else \'new\'
       end as state
@@ -116,6 +118,9 @@
     {%- do refuse_bad_file(settings, path, reason) -%}
     {%- do exceptions.warn('`' ~ model.name ~ '` could not read ' ~ path ~ ', and will try again: ' ~ reason) -%}
   {%- endfor -%}
+  {%- for number, reason in ingest_rows("select number, reason from " ~ files ~ " where state = 'broken' order by path") -%}
+    {%- do bad_files(settings, number, number, reason) -%}
+  {%- endfor -%}
 {%- endmacro %}
 
 {# Sets files aside that cannot be read, for one reason. #}
@@ -125,7 +130,7 @@
   {%- set reason = complaint.split('\n')[0].replace(file, path) | trim -%}
   {%- do refuse_bad_file(settings, path, reason) -%}
   {%- do ingest_run('update ' ~ files ~ " set state = 'bad', reason = " ~ ledger_value(reason)
-    ~ " where state in ('new', 'changed') and number between " ~ low ~ ' and ' ~ high) -%}
+    ~ " where state in ('new', 'changed', 'broken') and number between " ~ low ~ ' and ' ~ high) -%}
 {%- endmacro %}
 
 {% macro refuse_bad_file(settings, path, reason) -%}

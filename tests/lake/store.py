@@ -37,6 +37,14 @@ MACROS = """
 """
 
 
+SOURCES = """sources:
+  - name: landing
+    tables: [{name: orders, meta: {medal: {location: "s3://lake/landing/*.csv"}}}]
+"""
+
+LANDED = "{{ config(materialized='ingest') }} select * from {{ source('landing', 'orders') }}"
+
+
 class Store:
     """A lakehouse in a bucket."""
 
@@ -87,6 +95,17 @@ def main():
         store.run(["run-operation", "number"])
         store.run(["run-operation", "bump"], ["run-operation", "bump"])
         assert store.rows("n") == [{"i": 10}], store.rows("n")
+        land = boto3.client("s3", endpoint_url=address).put_object
+        (project / "models" / "landing.yml").write_text(SOURCES)
+        (project / "models" / "landed.sql").write_text(LANDED)
+        land(Bucket="lake", Key="landing/a.csv", Body=b"id,name\n1,ada\nbad\n")
+        store.run(["build", "--select", "landed"])
+        land(Bucket="lake", Key="landing/b.csv", Body=b"id,name\n2,bob\n")
+        store.run(["build", "--select", "landed"])
+        store.run(["build", "--select", "landed"])
+        found = sorted((row["id"], row["name"], row["_source_file"], row["_source_row"]) for row in store.rows("landed"))
+        assert found == [(1, "ada", "s3://lake/landing/a.csv", 1), (2, "bob", "s3://lake/landing/b.csv", 1)], found
+        assert [row["_raw"] for row in store.rows("landed__quarantine")] == ["bad"]
     server.stop()
     print("an object store: two writers, and nothing is lost")
 

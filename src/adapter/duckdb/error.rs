@@ -28,7 +28,18 @@ pub fn said(said: &str, sql: &str) -> AdapterError {
         (offset, _) => offset,
     };
     let at = byte.or(offset).and_then(|byte| position(sql, byte));
-    AdapterError::Sql { message: format!("{kind} Error: {}", message.trim()), at }
+    let message = missing_extension(message).unwrap_or_else(|| format!("{kind} Error: {}", message.trim()));
+    AdapterError::Sql { message, at }
+}
+
+/// What to do if a statement needs an extension that is not on this machine.
+fn missing_extension(message: &str) -> Option<String> {
+    let (name, _) = message.split_once("automatically install the required extension '")?.1.split_once('\'')?;
+    let way = "nothing is downloaded unless the profile says `config_options: {autoinstall_known_extensions: true}`";
+    let other = if name == "avro" { "; a target of the type `datafusion` reads Avro itself" } else { "" };
+    Some(format!(
+        "Missing Extension Error: this needs DuckDB's extension `{name}`, which is not installed; {way}{other}"
+    ))
 }
 
 fn plain(said: &str) -> AdapterError {

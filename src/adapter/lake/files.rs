@@ -1,9 +1,11 @@
-//! Turns files that a statement names (CSV, JSON, Parquet, Delta Lake; one, a folder, a pattern) into a table whose
+//! Turns files that a statement names (CSV, JSON, Parquet, Avro, Delta Lake; one, a folder, a pattern) into a table whose
 //! columns are inferred, with a column for each `name=value` of their folders.
 
+mod avro;
+mod blob;
 pub mod options;
 mod records;
-mod streamed;
+pub mod streamed;
 pub mod wider;
 
 use std::any::Any;
@@ -145,6 +147,9 @@ impl SchemaProvider for Form {
         for place in &places {
             found.extend(self.list(place).await?);
         }
+        if self.name == "blob" {
+            return Ok(Some(Arc::new(blob::Blobs(found))));
+        }
         self.read(found, &options).await.map(Some)
     }
 
@@ -164,10 +169,25 @@ struct Place {
 }
 
 /// A file that is read.
+#[derive(Debug)]
 pub struct File {
     root: ObjectStoreUrl,
     store: Arc<dyn ObjectStore>,
     meta: ObjectMeta,
+}
+
+impl File {
+    /// A path on the disk, or an address.
+    pub fn name(&self) -> String {
+        match self.root.as_str() {
+            "file:///" => format!("/{}", self.meta.location),
+            root => format!("{root}{}", self.meta.location),
+        }
+    }
+
+    fn source(&self) -> Source {
+        Source { name: self.name(), place: streamed::Place::Store(self.store.clone(), self.meta.location.clone()) }
+    }
 }
 
 impl Form {
@@ -251,7 +271,7 @@ impl Form {
             });
         }
         found.retain(|meta| meta.size > 0 || self.name != "parquet");
-        if found.is_empty() {
+        if found.is_empty() && self.name != "blob" {
             return Err(plan_datafusion_err!("there is no file `{}`", place.written));
         }
         found.sort_by(|a, b| a.location.cmp(&b.location));
@@ -311,11 +331,7 @@ impl Form {
         if !columns.is_empty() {
             return Ok(Arc::new(Schema::new(columns)));
         }
-        let infer = |file| async move {
-            let format = self.format(file, options).await?;
-            format.infer_schema(&self.state, &file.store, std::slice::from_ref(&file.meta)).await
-        };
-        let looks: Vec<_> = files.iter().map(infer).collect();
+        let looks: Vec<_> = files.iter().map(|file| self.columns_of(file, options)).collect();
         let schemas: Vec<SchemaRef> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         let merged = schemas.iter().fold(Fields::empty(), |merged, schema| wider_fields(&merged, schema.fields()));
         let types = options.columns(&self.state, "types").await?;
@@ -329,7 +345,21 @@ impl Form {
         Ok(Arc::new(Schema::new(fields)))
     }
 
+    /// The columns that a file has.
+    async fn columns_of(&self, file: &File, options: &Options<'_>) -> Result<SchemaRef> {
+        if self.name == "avro" {
+            return avro::shape(&file.source()).await;
+        }
+        let format = self.format(file, options).await?;
+        format.infer_schema(&self.state, &file.store, std::slice::from_ref(&file.meta)).await
+    }
+
     async fn scan(&self, files: &[File], shape: &SchemaRef, options: &Options<'_>) -> Result<LogicalPlan> {
+        if self.name == "avro" {
+            let threads = self.state.config().target_partitions();
+            let table = avro::table(files.iter().map(File::source).collect(), shape, threads)?;
+            return LogicalPlanBuilder::scan("files", provider_as_source(table), None)?.build();
+        }
         let format = self.format(&files[0], options).await?;
         let listing = ListingOptions::new(format)
             .with_file_extension("")

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, WriteOp};
+use datafusion::logical_expr::{LogicalPlan, WriteOp};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::parser::Statement as Sent;
 use datafusion::sql::sqlparser::ast::{
@@ -22,8 +20,8 @@ use crate::adapter::AdapterError;
 use crate::adapter::lake::catalog::{Lakehouse, Name, Named};
 use crate::adapter::lake::error::{refused, sql_error, store_error, syntax_error};
 use crate::adapter::lake::kind::type_name;
-use crate::adapter::lake::nullable::storable;
 use crate::adapter::lake::rules::rules;
+use crate::adapter::lake::temporary::Temporary;
 use crate::adapter::lake::{
     care, change, comment, condition, copy, dialect, insert, layout, merge, text, value, write,
 };
@@ -223,28 +221,16 @@ impl Work<'_> {
         write::replace(self.state, target, plan, &layout, &rules).await.map(Done::changed)
     }
 
-    /// A table that this connection keeps in memory.
+    /// A table that this connection keeps.
     async fn create_temporary(&self, name: &Name, plan: LogicalPlan) -> Result<Done, AdapterError> {
-        let (schema, batches) = self.collect(plan).await?;
-        let rows = rows_of(&batches);
-        self.keep(name, schema, batches)?;
+        let table = self.collect(plan).await?;
+        let rows = table.rows();
+        self.lake.add_temporary(&name.table, Arc::new(table));
         Ok(Done::changed(rows))
     }
 
-    async fn collect(&self, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>), AdapterError> {
-        let plan = storable(plan).map_err(sql_error)?;
-        let schema = plan.schema().inner().clone();
-        let batches = DataFrame::new(self.state.clone(), plan).collect().await.map_err(sql_error)?;
-        // What runs may know of a column that it is full, which nobody was promised.
-        let promised = |batch: RecordBatch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec());
-        let batches = batches.into_iter().map(promised).collect::<Result<_, _>>();
-        Ok((schema.clone(), batches.map_err(|error| sql_error(error.into()))?))
-    }
-
-    fn keep(&self, name: &Name, schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<(), AdapterError> {
-        let table = MemTable::try_new(schema, vec![batches]).map_err(sql_error)?;
-        self.lake.add_temporary(&name.table, Arc::new(table));
-        Ok(())
+    async fn collect(&self, plan: LogicalPlan) -> Result<Temporary, AdapterError> {
+        Temporary::of(self.state, plan).await.map_err(sql_error)
     }
 
     /// The query is kept as it is written, once it is known to be one.
@@ -304,16 +290,14 @@ impl Work<'_> {
     }
 
     async fn add_to_temporary(&self, name: &Name, rows: LogicalPlan) -> Result<Done, AdapterError> {
+        let new = self.collect(rows).await?;
         let kept = self.lake.provide(&name.schema, &name.table, true).await.map_err(sql_error)?;
-        let kept = kept.ok_or_else(|| refused(format!("Catalog Error: `{}` does not exist", name.table)))?;
-        let before = LogicalPlanBuilder::scan(name.table.as_str(), provider_as_source(kept), None);
-        let (schema, mut batches) =
-            self.collect(before.and_then(LogicalPlanBuilder::build).map_err(sql_error)?).await?;
-        let (_, new) = self.collect(rows).await?;
-        let changed = rows_of(&new);
-        batches.extend(new);
-        self.keep(name, schema, batches)?;
-        Ok(Done::changed(changed))
+        let all = match kept.as_ref().and_then(|kept| kept.as_any().downcast_ref::<Temporary>()) {
+            Some(kept) => kept.with(&new).map_err(sql_error)?,
+            None => return Err(refused(format!("Catalog Error: `{}` takes no rows", name.table))),
+        };
+        self.lake.add_temporary(&name.table, Arc::new(all));
+        Ok(Done::changed(new.rows()))
     }
 
     async fn truncate(&self, truncate: Truncate) -> Result<Done, AdapterError> {
@@ -361,10 +345,6 @@ impl Work<'_> {
         self.lake.overlay.drop_all(&self.lake.place(schema, table).path);
         self.lake.overlay.drop_all(&self.lake.view_path(schema, table));
     }
-}
-
-fn rows_of(batches: &[RecordBatch]) -> u64 {
-    batches.iter().map(|batch| batch.num_rows() as u64).sum()
 }
 
 /// The parts of a written name. Without quotes they are in small letters, as in queries.

@@ -103,7 +103,13 @@
 
 {% macro datafusion__landed_value(group, field, column, place) -%}
   {%- set type = column['data_type'] -%}
-  {%- if field.name == '_raw' -%}
+  {%- if field.name == '_raw' and group.form == 'parquet' -%}
+    {%- set members = [] -%}
+    {%- for field in group.names -%}
+      {%- do members.append(ledger_value(landed_field(field)[0]) ~ ', coalesce(to_json(f' ~ loop.index0 ~ "), 'null')") -%}
+    {%- endfor -%}
+    {{ return({'value': 'medal_object(' ~ members | join(', ') ~ ')', 'misfit': none}) }}
+  {%- elif field.name == '_raw' -%}
     {{ return({'value': 'medal__record', 'misfit': none}) }}
   {%- elif group.form == 'parquet' -%}
     {%- if type == field.data_type or widens(field.data_type, type) -%}{{ return({'value': place ~ '::' ~ type, 'misfit': none}) }}{%- endif -%}

@@ -166,8 +166,13 @@
 {% macro duckdb__landed_value(group, field, column) -%}
   {%- set type = column['data_type'] -%}
   {%- if field.name == '_raw' -%}
-    {%- set raw = 'to_json(records)::varchar' if group.form == 'parquet' else 'record::varchar' -%}
-    {{ return({'value': raw, 'misfit': none}) }}
+    {%- set members = [] -%}
+    {%- for field in group.names -%}
+      {%- set name = landed_field(field)[0] -%}
+      {%- do members.append(ledger_value(name) ~ ': records.' ~ adapter.quote(name)) -%}
+    {%- endfor -%}
+    {%- set row = 'to_json({' ~ members | join(', ') ~ '})' -%}
+    {{ return({'value': (row if group.form == 'parquet' else 'record') ~ '::varchar', 'misfit': none}) }}
   {%- elif group.form == 'parquet' -%}
     {%- set value = 'records.' ~ adapter.quote(field.name) -%}
     {%- if type == field.data_type or widens(field.data_type, type) -%}{{ return({'value': value ~ '::' ~ type, 'misfit': none}) }}{%- endif -%}

@@ -1,6 +1,17 @@
 //! Files as sources.
 
+use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
+
+use arrow_avro::compression::CompressionCodec;
+use arrow_avro::writer::WriterBuilder;
+use arrow_avro::writer::format::AvroOcfFormat;
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, StructArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 
 use crate::suite::lake::lakehouse;
 use crate::suite::support::Project;
@@ -111,4 +122,97 @@ fn sources_of_every_form_are_read() {
     ]);
     project.ends(0, &["build"]);
     assert_eq!(project.query("select * from again order by 1"), "delta|30\nparquet|30");
+}
+
+/// Writes a file of Avro with columns that may hold nulls.
+fn avro(project: &Project, path: &str, packed: Option<CompressionCodec>, columns: Vec<(&str, ArrayRef)>) {
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)));
+    let batch = batch.expect("the columns have one length");
+    let path = project.path().join(path);
+    std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+    let file = File::create(path).expect("the file can be made");
+    let writer = WriterBuilder::new(batch.schema().as_ref().clone()).with_compression(packed);
+    let mut writer = writer.build::<_, AvroOcfFormat>(file).expect("the writer begins");
+    writer.write(&batch).expect("the rows can be written");
+    writer.finish().expect("the file can be ended");
+}
+
+#[test]
+fn files_of_avro_have_the_types_that_they_say() {
+    let project = lakehouse(&[
+        (
+            "models/sources.yml",
+            "sources:
+  - name: landing
+    tables: [{name: events, meta: {external_location: 'in/**/*.avro'}}]
+",
+        ),
+        (
+            "models/events.sql",
+            "{{ config(materialized='table') }} select * from {{ source('landing', 'events') }} where year > 2000",
+        ),
+    ]);
+    let moment = 1_706_659_200_000_000;
+    let inner: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None]));
+    avro(
+        &project,
+        "in/year=2023/a.avro",
+        Some(CompressionCodec::Deflate),
+        vec![
+            ("Id", Arc::new(Int64Array::from(vec![1, 2]))),
+            ("name", Arc::new(StringArray::from(vec![Some("a"), None]))),
+            ("ratio", Arc::new(Float64Array::from(vec![1.5, 2.0]))),
+            ("ok", Arc::new(BooleanArray::from(vec![true, false]))),
+            ("day", Arc::new(Date32Array::from(vec![19_753, 0]))),
+            ("at", Arc::new(TimestampMicrosecondArray::from(vec![moment, 0]).with_timezone("+00:00"))),
+            ("here", Arc::new(TimestampMicrosecondArray::from(vec![moment, 0]))),
+            ("price", Arc::new(Decimal128Array::from(vec![1250, -5]).with_data_type(DataType::Decimal128(9, 2)))),
+            (
+                "tags",
+                Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), Some(2)]), None])),
+            ),
+            ("deep", Arc::new(StructArray::from(vec![(Arc::new(Field::new("n", DataType::Int32, true)), inner)]))),
+        ],
+    );
+    avro(
+        &project,
+        "in/year=2024/b.avro",
+        Some(CompressionCodec::ZStandard),
+        vec![("id", Arc::new(Int64Array::from(vec![3]))), ("extra", Arc::new(StringArray::from(vec!["x"])))],
+    );
+    project.write("in/year=2024/.half", "Obj");
+    project.ends(0, &["build"]);
+    assert_eq!(
+        project.query("select * exclude (deep), deep.n from events order by id"),
+        "1|a|1.5|true|2024-01-31|2024-01-31 00:00:00+00:00|2024-01-31 00:00:00|12.5|[1, 2]|null|2023|7\n\
+         2|null|2.0|false|1970-01-01|1970-01-01 00:00:00+00:00|1970-01-01 00:00:00|-0.05|null|null|2023|null\n\
+         3|null|null|null|null|null|null|null|null|x|2024|null"
+    );
+    assert_eq!(
+        project.query("describe select * from read_avro('in/**/*.avro')"),
+        "id|BIGINT\nname|VARCHAR\nratio|DOUBLE\nok|BOOLEAN\nday|DATE\nat|TIMESTAMP WITH TIME ZONE\nhere|TIMESTAMP\n\
+         price|DECIMAL(9,2)\ntags|BIGINT[]\ndeep|STRUCT(n INTEGER)\nextra|VARCHAR\nyear|BIGINT"
+    );
+    let checked = project.ends(0, &["check", "--output", "json"]);
+    assert!(checked.stdout.contains("{\"name\":\"price\",\"data_type\":\"DECIMAL(9,2)\"}"), "{}", checked.all());
+    project.write("in/year=2024/c.avro", "junk");
+    let refused = project.medal(&["build"]);
+    assert!(refused.all().contains("in/year=2024/c.avro"), "{}", refused.all());
+}
+
+#[test]
+fn files_are_unpacked_as_their_names_say() {
+    let project = lakehouse(&[(
+        "macros/pack.sql",
+        "{% macro pack() %}{% for file in ['a.csv.zst', 'b.ndjson.zst', 'c.csv.gz', 'd.ndjson.gz'] %}
+         {% do run_query(\"copy (select \" ~ loop.index ~ \" as id, 'x,y' as name) to 'in/\" ~ file ~ \"'\") %}{% endfor %}{% endmacro %}",
+    )]);
+    project.ends(0, &["run-operation", "pack"]);
+    for (file, magic) in [("a.csv.zst", [0x28, 0xB5]), ("b.ndjson.zst", [0x28, 0xB5]), ("c.csv.gz", [0x1F, 0x8B])] {
+        let bytes = std::fs::read(project.path().join("in").join(file)).expect("the file was written");
+        assert_eq!(bytes[..2], magic, "{file}");
+    }
+    assert_eq!(project.query("select id, name from read_csv('in/*.csv.*') order by id"), "1|x,y\n3|x,y");
+    assert_eq!(project.query("select id, name from read_ndjson('in/*.ndjson.*') order by id"), "2|x,y\n4|x,y");
 }

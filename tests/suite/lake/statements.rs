@@ -53,3 +53,22 @@ fn columns_and_names_are_changed() {
     assert_eq!(project.query("select count(*) from u"), "0");
     assert!(!project.path().join("lake/main/t").exists());
 }
+
+#[test]
+fn a_temporary_table_takes_changes_and_is_on_the_disk_if_it_is_large() {
+    let project = lakehouse(&[]);
+    send(
+        &project,
+        &[
+            "create temporary table t as select i, repeat('x', 100) as name from range(1000000) as r(i)",
+            "insert into t select i, 'more' from range(1000000, 1000010) as r(i)",
+            "update t set name = 'changed' where i % 100000 = 7",
+            "delete from t where i % 2 = 0",
+            "create table kept as select name, count(*) as n, sum(i) as total from t group by name",
+        ],
+    );
+    assert_eq!(
+        project.query("select left(name, 7), n, total from kept order by 1"),
+        "changed|11|5500077\nmore|4|4000018\nxxxxxxx|499990|249995499930"
+    );
+}

@@ -98,3 +98,11 @@ fn a_table_function_takes_parameters() {
     project.ends(0, &["run"]);
     assert_eq!(project.query("select * from few"), "3\n4\n5");
 }
+
+#[test]
+fn an_extension_that_is_not_installed_is_named_with_a_way_to_get_it() {
+    let project = dbt(&[("models/events.sql", "select * from read_avro('events.avro')")]);
+    let ran = project.ends(1, &["build"]);
+    assert!(ran.all().contains("needs DuckDB's extension `avro`, which is not installed"), "{}", ran.all());
+    assert!(ran.all().contains("autoinstall_known_extensions: true"), "{}", ran.all());
+}

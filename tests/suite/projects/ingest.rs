@@ -176,6 +176,12 @@ fn parquet_columns_widen_and_keep_their_types() {
             project.query("select _source_file, _reasons[1].code from orders__quarantine"),
             "landing/c.parquet|bad-file"
         );
+        project.write("models/orders.sql", &MODEL.replace("'ingest'", "'ingest', schema_mode='raw', alias='whole'"));
+        project.ends(0, &["build"]);
+        assert_eq!(
+            project.query("select _raw from whole order by _source_file"),
+            "{\"id\":1,\"list\":[1,2],\"day\":\"2024-01-31\"}\n{\"id\":5000000000,\"list\":1.5,\"day\":\"2024-02-01\"}"
+        );
     }
 }
 
@@ -295,5 +301,36 @@ fn siblings_of_one_run_see_the_same_files() {
         assert_eq!(project.query("select (select count(*) from orders), (select count(*) from other)"), "1|1");
         project.ends(0, &["build", "--threads", "1"]);
         assert_eq!(project.query("select count(*) from other"), "2");
+    }
+}
+
+#[test]
+fn packed_files_land_as_what_is_in_them() {
+    for project in landing("location: 'landing/*'", &MODEL.replace("'ingest'", "'ingest', format='csv'")) {
+        project.write("landing/a.csv", "id,name\n1,\"a,b\"\n");
+        project.write(
+            "macros/pack.sql",
+            "{% macro pack() %}{% for file in ['b.csv.gz', 'c.csv.zst'] %}
+             {% do run_query(\"copy (select \" ~ (loop.index + 1) ~ \" as id, 'a,b' as name) to 'landing/\" ~ file ~ \"'\") %}{% endfor %}{% endmacro %}",
+        );
+        project.ends(0, &["run-operation", "pack"]);
+        project.ends(0, &["build"]);
+        assert_eq!(
+            project.query("select id, name, _source_file, _source_row, _rescued from orders order by id"),
+            "1|a,b|landing/a.csv|1|null\n2|a,b|landing/b.csv.gz|1|null\n3|a,b|landing/c.csv.zst|1|null"
+        );
+        // One that is cut short, or whose header is no text, is told of, and nothing of it lands.
+        for (file, cut) in [("b.csv.gz", 9), ("c.csv.zst", 5)] {
+            let whole = std::fs::read(project.path().join("landing").join(file)).expect("the file was written");
+            let path = project.path().join(format!("landing/cut_{file}"));
+            std::fs::write(path, &whole[..whole.len() - cut]).expect("the file can be written");
+        }
+        std::fs::write(project.path().join("landing/latin.csv"), b"id,pr\xe9nom\n1,x\n").expect("it can be written");
+        project.ends(0, &["build"]);
+        assert_eq!(project.query("select count(*) from orders"), "3");
+        assert_eq!(
+            project.query("select _source_file, _reasons[1].code from orders__quarantine order by 1"),
+            "landing/cut_b.csv.gz|bad-file\nlanding/cut_c.csv.zst|bad-file\nlanding/latin.csv|bad-file"
+        );
     }
 }

@@ -15,7 +15,7 @@ use crate::adapter::lake::dialect::refusal::refuse;
 pub const DATABASE: &str = "medal_files";
 
 /// The readers of DuckDB, and the form that each reads.
-const READERS: [(&str, &str); 14] = [
+const READERS: [(&str, &str); 15] = [
     ("read_csv", "csv"),
     ("read_csv_auto", "csv"),
     ("read_json", "json"),
@@ -25,6 +25,7 @@ const READERS: [(&str, &str); 14] = [
     ("read_parquet", "parquet"),
     ("parquet_scan", "parquet"),
     ("read_avro", "avro"),
+    ("read_blob", "blob"),
     ("delta_scan", "delta"),
     ("read_delta", "delta"),
     // What an `ingest` model reads with.

@@ -53,10 +53,13 @@ pub struct Options<'a> {
     pub given: Map<String, Json>,
 }
 
+/// No text has it.
+const NO_BYTE: u8 = 0xFF;
+
 const COMMON: [&str; 3] = ["filename", "hive_partitioning", "union_by_name"];
 
 /// The options of each form.
-const KNOWN: [(&str, &[&str]); 5] = [
+const KNOWN: [(&str, &[&str]); 6] = [
     (
         "csv",
         &[
@@ -79,6 +82,7 @@ const KNOWN: [(&str, &[&str]); 5] = [
     ("json", &["compression", "columns", "format", "auto_detect"]),
     ("ndjson", &["compression", "columns", "format", "auto_detect"]),
     ("parquet", &[]),
+    ("avro", &[]),
     ("delta", &[]),
 ];
 
@@ -129,8 +133,8 @@ impl Options<'_> {
         if let Some(delimiter) = byte(&["delim", "sep", "delimiter"])? {
             format = format.with_delimiter(delimiter);
         }
-        if let Some(quote) = byte(&["quote"])? {
-            format = format.with_quote(quote);
+        if self.text("quote").is_some() {
+            format = format.with_quote(byte(&["quote"])?.unwrap_or(NO_BYTE));
         }
         Ok(format)
     }
@@ -180,9 +184,6 @@ impl Options<'_> {
         if !self.flag("filename", false) {
             return String::new();
         }
-        match file.root.as_str() {
-            "file:///" => format!("/{}", file.meta.location),
-            root => format!("{root}{}", file.meta.location),
-        }
+        file.name()
     }
 }

@@ -16,7 +16,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetResult, GetResultPayload, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
 
 /// How many rows are handed on at once.
@@ -49,7 +49,10 @@ impl Source {
     pub async fn open(&self) -> Result<Opened> {
         Ok(match &self.place {
             Place::Disk(path) => Opened::File(File::open(path)?),
-            Place::Store(store, path) => Opened::Bytes(store.get(path).await?.bytes().await?),
+            Place::Store(store, path) => match store.get(path).await? {
+                GetResult { payload: GetResultPayload::File(file, _), .. } => Opened::File(file),
+                result => Opened::Bytes(result.bytes().await?),
+            },
         })
     }
 }

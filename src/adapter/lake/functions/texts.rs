@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, ListBuilder, StringBuilder, UInt64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringBuilder, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use md5::Md5;
@@ -24,7 +24,7 @@ pub const ALL: &[Spec] = &[
     Spec { name: "md5", takes: texts, gives: gives_text, run: md5_of, simpler: None },
     Spec { name: "md5_number_lower", takes: texts, gives: gives_ubigint, run: md5_number_lower, simpler: None },
     Spec { name: "sha1", takes: texts, gives: gives_text, run: sha1_of, simpler: None },
-    Spec { name: "sha256", takes: texts, gives: gives_text, run: sha256_of, simpler: None },
+    Spec { name: "sha256", takes: texts_or_blob, gives: gives_text, run: sha256_of, simpler: None },
     Spec { name: "string_split", takes: texts, gives: gives_list, run: split, simpler: None },
     Spec { name: "strlen", takes: texts, gives: gives_bigint, run: bytes, simpler: None },
     Spec { name: "strpos", takes: texts, gives: gives_bigint, run: position, simpler: None },
@@ -34,6 +34,10 @@ pub const ALL: &[Spec] = &[
 
 fn text_and_numbers(types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(types.iter().enumerate().map(|(at, _)| if at == 0 { DataType::Utf8 } else { DataType::Int64 }).collect())
+}
+
+fn texts_or_blob(types: &[DataType]) -> Result<Vec<DataType>> {
+    if types == [DataType::Binary] { Ok(types.to_vec()) } else { texts(types) }
 }
 
 fn text_text_number(types: &[DataType]) -> Result<Vec<DataType>> {
@@ -145,7 +149,12 @@ fn sha1_of(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
 }
 
 fn sha256_of(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
-    of_text(args, |text| hex(&Sha256::digest(text)))
+    match args[0].as_binary_opt::<i32>() {
+        Some(blobs) => {
+            each_text(blobs.len(), |row| Ok(blobs.is_valid(row).then(|| hex(&Sha256::digest(blobs.value(row))))))
+        }
+        None => of_text(args, |text| hex(&Sha256::digest(text))),
+    }
 }
 
 fn reverse(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
