@@ -265,8 +265,8 @@
         {%- do changes.append({'column': column['name'], 'old': column['data_type'], 'new': field.data_type, 'class': 'compatible'}) -%}
         {%- do column.update({'data_type': field.data_type}) -%}
       {%- elif column.get('is_new') and field.data_type and column['data_type'] != field.data_type -%}
-        {%- set both = [column['data_type'], field.data_type] | sort | join(' ') -%}
-        {%- do column.update({'data_type': 'DOUBLE' if both == 'BIGINT DOUBLE' else column['data_type'] or field.data_type if not column['data_type'] else 'VARCHAR'}) -%}
+        {%- set both = [column['data_type'] or '', field.data_type] | sort | join(' ') -%}
+        {%- do column.update({'data_type': field.data_type if not column['data_type'] else 'DOUBLE' if both == 'BIGINT DOUBLE' else 'VARCHAR'}) -%}
       {%- endif -%}
     {%- elif field.name | lower not in ingest_metadata() -%}
       {%- if is_open -%}

@@ -150,7 +150,7 @@
       from {{ group.table }}, json_each(record) as json
       where json_type(record) = 'OBJECT'
       group by json.key
-      order by min(medal__number), min(json.id)
+      order by min({'number': medal__number, 'place': json.id})
     {%- endset -%}
     {%- for key, types in ingest_rows("select key, array_to_string(types, ' ') from (" ~ types ~ ')') -%}
       {%- set type = json_field_type((types or '').replace('UBIGINT', 'BIGINT').split() | unique | list) -%}

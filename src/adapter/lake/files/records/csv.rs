@@ -92,7 +92,7 @@ enum State {
     Quote,
     /// Only spaces may come.
     Closed,
-    /// Up to the end of the line nothing has a meaning.
+    /// Up to the end of the value nothing has a meaning.
     Broken,
 }
 
@@ -156,8 +156,7 @@ impl<R: Read> Scanner<'_, R> {
         let (is_quote, is_escape) = (Some(byte) == quote, Some(byte) == escape);
         let record = &mut self.record;
         match state {
-            State::Broken => State::Broken,
-            State::Begin | State::Plain | State::Quote | State::Closed if byte == delimiter => {
+            State::Begin | State::Plain | State::Quote | State::Closed | State::Broken if byte == delimiter => {
                 record.end_value(matches!(state, State::Quote | State::Closed));
                 State::Begin
             }
@@ -169,6 +168,7 @@ impl<R: Read> Scanner<'_, R> {
                 record.text.push(byte);
                 if state == State::Begin && byte == b' ' { State::Begin } else { State::Plain }
             }
+            State::Broken => State::Broken,
             State::Quoted if is_escape && escape != quote => State::Escaped,
             State::Quoted if is_quote => State::Quote,
             State::Quoted | State::Escaped => {
@@ -206,7 +206,7 @@ impl Record {
     }
 
     fn breaks(&mut self) {
-        self.broken = Some(self.ends.len());
+        self.broken = self.broken.or(Some(self.ends.len()));
     }
 
     fn found(&mut self, dialect: &Dialect, names: &[String], whole: bool) -> Found {
@@ -273,6 +273,7 @@ mod tests {
         assert_eq!(read("a,b\n1,\"\"\n2,\n 1 , \"q\" \n3,4,\n5,x\"y"), ["1|", "2|null", " 1 |q", "3|4", "5|x\"y"]);
         assert_eq!(read("a,b\n1\n2,3,4\n5,6"), ["bad Some(\"b\"): 1", "bad None: 2,3,4", "5|6"]);
         assert_eq!(read("a,b\n1,\"x\"y\n2,\"z\"\"\"\n"), ["bad Some(\"b\"): 1,\"x\"y", "2|z\""]);
+        assert_eq!(read("a,b\n\"x\"y,\"1\n2\"\n3,4"), ["bad Some(\"a\"): \"x\"y,\"1\n2\"", "3|4"]);
         assert_eq!(read("a,b\n1,\"open\n2,3\n"), ["bad Some(\"b\"): 1,\"open\n2,3\n"]);
     }
 }
