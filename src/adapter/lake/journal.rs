@@ -46,7 +46,7 @@ impl Journal<'_> {
     ) -> Result<Journal<'a>, AdapterError> {
         let name = format!("{}-{}.json", *PROCESS, Uuid::new_v4().simple());
         let path = folder(root).join(name);
-        store.put(&path, text(entries).into()).await.map_err(store_error)?;
+        store.put(&path, text(root, entries).into()).await.map_err(store_error)?;
         Ok(Journal { store, path })
     }
 
@@ -68,7 +68,7 @@ pub async fn end_others(store: &Arc<dyn ObjectStore>, root: &Path) -> Result<(),
             Err(Error::NotFound { .. }) => continue,
             found => found.map_err(store_error)?.bytes().await.map_err(store_error)?,
         };
-        for entry in read(&text) {
+        for entry in read(root, &text) {
             if !is_due(store, &entry).await? {
                 continue;
             }
@@ -103,16 +103,21 @@ async fn remove(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<(), Adapter
     }
 }
 
-fn text(entries: &[Entry]) -> String {
-    let line = |entry: &Entry| json!({"table": entry.table.as_ref(), "version": entry.version, "text": entry.text});
+/// Tables are told by their place below the root: a lakehouse may be moved.
+fn text(root: &Path, entries: &[Entry]) -> String {
+    let line = |entry: &Entry| {
+        let below: Option<Path> = entry.table.prefix_match(root).map(Iterator::collect);
+        let table = below.as_ref().map_or(entry.table.as_ref(), Path::as_ref);
+        json!({"table": table, "version": entry.version, "text": entry.text})
+    };
     Json::Array(entries.iter().map(line).collect()).to_string()
 }
 
-fn read(text: &[u8]) -> Vec<Entry> {
+fn read(root: &Path, text: &[u8]) -> Vec<Entry> {
     let lines: Vec<Json> = serde_json::from_slice(text).unwrap_or_default();
     let entry = |line: &Json| {
         Some(Entry {
-            table: Path::parse(line["table"].as_str()?).ok()?,
+            table: root.parts().chain(Path::parse(line["table"].as_str()?).ok()?.parts()).collect(),
             version: line["version"].as_u64()?,
             text: line["text"].as_str()?.to_string(),
         })
@@ -148,7 +153,7 @@ mod tests {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let journal = Path::from("lake/_medal/commits/killed.json");
         let both = [first.clone(), second.clone()];
-        store.put(&journal, text(&both).into()).await.expect("the journal can be written");
+        store.put(&journal, text(&Path::from("lake"), &both).into()).await.expect("the journal can be written");
         commit::write(&store, first).await.expect("the first entry can be written");
         store
     }

@@ -110,7 +110,7 @@ fn a_kill_between_the_commits_of_two_tables_is_made_good() {
         project.ends(0, &["build"]);
     }
     // The second build as it would be if it had been killed after it wrote down what it commits, and one commit of that.
-    let lake = project.path().join("lake").canonicalize().expect("the lakehouse is there");
+    let lake = project.path().join("lake");
     let mut entries = Vec::new();
     for table in ["main/orders", "main/orders__quarantine", "medal_meta/files", "medal_meta/nodes"] {
         let log = lake.join(table).join("_delta_log");
@@ -118,8 +118,7 @@ fn a_kill_between_the_commits_of_two_tables_is_made_good() {
         let last = names.filter(|name| name.to_string_lossy().ends_with(".json")).max().expect("the log has entries");
         let text = std::fs::read_to_string(log.join(&last)).expect("the entry can be read");
         let version: u64 = last.to_string_lossy().trim_end_matches(".json").parse().expect("a version is a number");
-        let path = lake.join(table).to_string_lossy().trim_start_matches('/').to_string();
-        entries.push(serde_json::json!({"table": path, "version": version, "text": text}));
+        entries.push(serde_json::json!({"table": table, "version": version, "text": text}));
         if table != "main/orders" {
             std::fs::remove_file(log.join(&last)).expect("the entry was there");
         }
