@@ -67,7 +67,11 @@ pub struct Schema {
 impl Schema {
     /// The column of a name, whatever its case.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name.to_lowercase() == name.to_lowercase())
+        let same = |other: &str| match other.is_ascii() && name.is_ascii() {
+            true => other.eq_ignore_ascii_case(name),
+            false => other.to_lowercase() == name.to_lowercase(),
+        };
+        self.columns.iter().find(|column| same(&column.name))
     }
 }
 
@@ -118,9 +122,14 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     };
     let mut checked = Checked::default();
     checker.declare_sources(&nodes, &mut checked)?;
+    let (plain, nodes): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| checker.is_plain_test(node));
     let rendered = checker.render_all(&nodes)?;
     for level in levels(manifest, &nodes) {
         checker.check_level(&level, &rendered, &mut checked)?;
+    }
+    for test in plain {
+        let why = bind::above(test, &checked).unwrap_or(Unknown::Data);
+        checked.unknown.insert(test.id.clone(), why);
     }
     let mut binder = checker.binder()?;
     told::judge(request, &checker.outside, &mut checked, binder.as_mut());
@@ -208,26 +217,30 @@ impl Checker<'_> {
 
 /// The nodes and all that they depend on, in the order of the graph.
 fn with_ancestors<'a>(manifest: &'a Manifest, selected: &NodeSet) -> Vec<&'a Node> {
-    let mut wanted: BTreeSet<&str> = selected.iter().map(String::as_str).collect();
-    let order: Vec<&str> = manifest.graph.ids().collect();
-    for id in order.iter().rev() {
-        if wanted.contains(id) {
-            wanted.extend(manifest.graph.parents(id));
+    let graph = &manifest.graph;
+    let parents = graph.parent_places();
+    let mut wanted = vec![false; parents.len()];
+    selected.iter().filter_map(|id| graph.position(id)).for_each(|at| wanted[at] = true);
+    for at in (0..parents.len()).rev() {
+        if wanted[at] {
+            parents[at].iter().for_each(|parent| wanted[*parent] = true);
         }
     }
     // Unit tests are compiled when they run, when their inputs are there.
     let checks = |node: &&Node| !matches!(node.kind, Kind::Operation | Kind::Analysis | Kind::UnitTest { .. });
-    order.into_iter().filter(|id| wanted.contains(id)).filter_map(|id| manifest.node(id)).filter(checks).collect()
+    let wanted = graph.ids().zip(wanted).filter(|(_, wanted)| *wanted);
+    wanted.filter_map(|(id, _)| manifest.node(id)).filter(checks).collect()
 }
 
 /// Nodes by the length of the longest way to them.
 fn levels<'a>(manifest: &Manifest, nodes: &[&'a Node]) -> Vec<Vec<&'a Node>> {
-    let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
+    let parents = manifest.graph.parent_places();
+    let mut depth: Vec<Option<usize>> = vec![None; parents.len()];
     let mut levels: Vec<Vec<&Node>> = Vec::new();
     for node in nodes {
-        let above = manifest.graph.parents(&node.id).filter_map(|parent| depth.get(parent)).max();
-        let own = above.map_or(0, |above| above + 1);
-        depth.insert(&node.id, own);
+        let Some(at) = manifest.graph.position(&node.id) else { continue };
+        let own = parents[at].iter().filter_map(|parent| depth[*parent]).max().map_or(0, |above| above + 1);
+        depth[at] = Some(own);
         if levels.len() <= own {
             levels.push(Vec::new());
         }

@@ -50,9 +50,6 @@ pub fn node(
     if matches!(node.kind, Kind::Seed { .. }) {
         return Typed { schema: checker.seed(node, binder), compiled: None, problems: Vec::new() };
     }
-    if checker.is_plain_test(node) {
-        return Typed::unknown(above(node, known).unwrap_or(Unknown::Data), None);
-    }
     let (compiled, asks) = match rendered.get(&node.id) {
         Some(Rendered::Sql(compiled)) => {
             let asked = checker.asked(node, Some(compiled));
@@ -87,7 +84,7 @@ fn as_it_is(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node) -> Opti
 }
 
 /// The nearest unknown thing that the node reads.
-fn above(node: &Node, known: &Checked) -> Option<Unknown> {
+pub fn above(node: &Node, known: &Checked) -> Option<Unknown> {
     let unknown = |id: &String| {
         known.unknown.get(id).map(|why| match why {
             Unknown::Above(root) => root.clone(),

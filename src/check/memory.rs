@@ -64,8 +64,7 @@ impl Memory {
         let mut text = self.engine.clone();
         for part in parts {
             // With its length, so that no two questions have the same text.
-            text.push_str(&format!("\0{}\0", part.len()));
-            text.push_str(part);
+            text.extend(["\0", &part.len().to_string(), "\0", part]);
         }
         sha256(&text)
     }
@@ -86,13 +85,14 @@ impl Memory {
 
     /// What the columns of a node's query follow from.
     pub fn question(&self, sql: &str, inputs: &[(&Relation, &Schema)]) -> String {
-        let mut parts = vec!["query".to_string(), sql.to_string()];
-        for (relation, schema) in inputs {
-            parts.push(relation.render());
-            parts.extend(schema.columns.iter().flat_map(|it| [it.name.clone(), it.data_type.clone()]));
-            parts.push(String::new());
+        let names: Vec<String> = inputs.iter().map(|(relation, _)| relation.render()).collect();
+        let mut parts = vec!["query", sql];
+        for (name, (_, schema)) in names.iter().zip(inputs) {
+            parts.push(name);
+            parts.extend(schema.columns.iter().flat_map(|it| [it.name.as_str(), it.data_type.as_str()]));
+            parts.push("");
         }
-        self.key(parts.iter().map(String::as_str))
+        self.key(parts)
     }
 }
 

@@ -104,7 +104,8 @@ pub fn find_word(text: &str, from: usize, word: &str) -> Option<usize> {
     }
     (from..=bytes.len().checked_sub(wanted.len())?).find(|at| {
         let end = at + wanted.len();
-        bytes[*at..end].eq_ignore_ascii_case(wanted)
+        bytes[*at].eq_ignore_ascii_case(&wanted[0])
+            && bytes[*at..end].eq_ignore_ascii_case(wanted)
             && (*at == 0 || !is_part(bytes[at - 1]))
             && bytes.get(end).is_none_or(|next| !is_part(*next))
     })

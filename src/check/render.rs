@@ -26,8 +26,7 @@ impl Checker<'_> {
     /// Renders every node at once; what asks for something has to wait.
     pub fn render_all(&self, nodes: &[&Node]) -> Result<BTreeMap<String, Rendered>, AdapterError> {
         let warehouse = Arc::new(self.witness()?);
-        let nodes: Vec<&Node> =
-            nodes.iter().copied().filter(|node| node.is_compiled() && !self.is_plain_test(node)).collect();
+        let nodes: Vec<&Node> = nodes.iter().copied().filter(|node| node.is_compiled()).collect();
         let rendered = parallel::map(&nodes, |node| self.render(node, &warehouse));
         Ok(nodes.iter().map(|node| node.id.clone()).zip(rendered).collect())
     }

@@ -128,6 +128,8 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     context.reporter.add_secrets(project.secrets());
     let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
     let (project, manifest) = (Arc::new(project), Arc::new(manifest));
+    // They are needed until the process ends, which gives their memory back at once; to take them apart takes longer.
+    std::mem::forget((project.clone(), manifest.clone()));
     let mut workspace = Workspace { project, manifest, target_dir, deferral, classified: Arc::default() };
     if !sink.has_errors() {
         workspace.classified = Arc::new(judge_queries(context, &workspace, &mut sink));

@@ -79,6 +79,16 @@ impl Graph {
         self.ids.get_index_of(id)
     }
 
+    /// The places of the parents of each id, in the order of the ids.
+    pub fn parent_places(&self) -> &[Vec<usize>] {
+        &self.parents
+    }
+
+    /// The places of the children of each id, in the order of the ids.
+    pub fn child_places(&self) -> &[Vec<usize>] {
+        &self.children
+    }
+
     fn neighbours<'g>(&'g self, side: &'g [Vec<usize>], id: &str) -> impl Iterator<Item = &'g str> {
         let places = self.position(id).map_or(&[][..], |at| &side[at]);
         places.iter().filter_map(|at| self.ids.get_index(*at).map(|(id, ())| id.as_str()))

@@ -1,7 +1,5 @@
 //! Turns a Manifest into Members: what a selection may ask of a node, source or exposure, and who is next to whom.
 
-use indexmap::IndexMap;
-
 use crate::manifest::graph::Graph;
 use crate::manifest::selection::Places;
 use crate::manifest::{Exposure, Manifest, Node, Source};
@@ -49,15 +47,24 @@ impl<'a> Members<'a> {
 
     /// Puts members in the order of the graph; what is not in the graph cannot be selected.
     pub fn new(members: impl Iterator<Item = Member<'a>>, graph: &'a Graph, package: &'a str) -> Members<'a> {
-        let mut members: IndexMap<&str, Member<'a>> = members.map(|member| (member.id, member)).collect();
-        let all: IndexMap<&str, Member<'a>> =
-            graph.ids().filter_map(|id| members.swap_remove(id).map(|member| (id, member))).collect();
-        let places = |ids: &mut dyn Iterator<Item = &'a str>| ids.filter_map(|id| all.get_index_of(id)).collect();
+        let mut in_graph: Vec<Option<Member<'a>>> = graph.ids().map(|_| None).collect();
+        for member in members {
+            if let Some(at) = graph.position(member.id) {
+                in_graph[at] = Some(member);
+            }
+        }
+        let mut count = 0..;
+        let places: Vec<Option<usize>> =
+            in_graph.iter().map(|member| member.as_ref().and_then(|_| count.next())).collect();
+        let beside = |side: &[Vec<usize>]| -> Vec<Vec<usize>> {
+            let present = places.iter().zip(side).filter(|(place, _)| place.is_some());
+            present.map(|(_, others)| others.iter().filter_map(|at| places[*at]).collect()).collect()
+        };
         Members {
             package,
-            parents: all.keys().map(|id| places(&mut graph.parents(id))).collect(),
-            children: all.keys().map(|id| places(&mut graph.children(id))).collect(),
-            all: all.into_values().collect(),
+            parents: beside(graph.parent_places()),
+            children: beside(graph.child_places()),
+            all: in_graph.into_iter().flatten().collect(),
         }
     }
 
