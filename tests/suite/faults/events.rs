@@ -147,9 +147,8 @@ fn history(events: &BTreeSet<Event>) -> Vec<String> {
 const COLUMNS: [(&str, &str); 6] =
     [("log", "bigint"), ("k", "bigint"), ("seq", "bigint"), ("sub", "bigint"), ("op", "varchar"), ("v", "bigint")];
 
-/// A project on DuckDB that receives streams of events, each with its own state and history.
-fn receiving(streams: &[String]) -> Project {
-    let project = dbt(&[]);
+/// A project that receives streams of events, each with its own state and history.
+fn receiving(project: Project, streams: &[&str]) -> Project {
     let columns = COLUMNS.map(|(name, kind)| format!("          - {{name: {name}, data_type: {kind}}}\n")).concat();
     let mut yaml = String::from("sources:\n  - name: landing\n    tables:\n");
     for name in streams {
@@ -165,11 +164,16 @@ fn receiving(streams: &[String]) -> Project {
     project
 }
 
-/// The same on a lakehouse, where a file is a batch. The name of the schema comes after that of the ledger's.
-fn receiving_in_a_lakehouse(streams: &[&str]) -> Project {
+/// An empty lakehouse. The name of its schema comes after that of the ledger's.
+fn shop() -> Project {
     let profile =
         "shop:\n  target: lake\n  outputs:\n    lake: {type: datafusion, path: lake, schema: shop, threads: 2}\n";
-    let project = lakehouse(&[("profiles.yml", profile)]);
+    lakehouse(&[("profiles.yml", profile)])
+}
+
+/// A lakehouse that reads streams of events from their files, each of which is a batch.
+fn reading(streams: &[&str]) -> Project {
+    let project = shop();
     let columns = COLUMNS.map(|(name, kind)| format!("{name}: '{kind}'")).join(", ");
     for name in streams {
         let files = format!("read_csv('landing/{name}-*.csv', filename=true, columns={{{columns}}})");
@@ -225,7 +229,7 @@ fn tables_follow_from_the_set_of_events_and_from_nothing_else() {
         let mut random = Random(case.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let many = (0..LOGS).flat_map(|log| random.log(log, false)).collect();
         let streams: [BTreeSet<Event>; 3] = [many, random.log(0, true), random.log(1, true)];
-        let project = receiving(&STREAMS.map(str::to_string));
+        let project = receiving(dbt(&[]), &STREAMS);
         let batches = 2 + random.below(3) as usize;
         let deliveries = streams.each_ref().map(|events| random.deliver(events, batches));
         for batch in 0..batches {
@@ -256,7 +260,7 @@ fn tables_of_a_lakehouse_follow_from_the_set_of_events_wherever_its_commits_are_
     let mut cut: BTreeSet<Event> = (0..logs - logs / 2).flat_map(|log| random.log(log, false)).collect();
     cut.extend(random.log(0, true));
     let streams = [many, cut];
-    let project = receiving_in_a_lakehouse(&LAKE_STREAMS);
+    let project = reading(&LAKE_STREAMS);
     let batches = 4;
     let deliveries = streams.each_ref().map(|events| random.deliver(events, batches));
     for batch in 0..batches {
@@ -305,16 +309,16 @@ fn undo(commit: &Path) {
 
 #[test]
 fn a_kill_at_any_moment_loses_no_event_and_takes_none_twice() {
-    is_killed(&receiving(&["many".to_string()]), number("MEDAL_EVENT_KILLS", 30), whole_files);
+    is_killed(&receiving(dbt(&[]), &["many"]), number("MEDAL_EVENT_KILLS", 30));
 }
 
 #[test]
 fn a_kill_of_a_lakehouse_at_any_moment_loses_no_event_and_takes_none_twice() {
-    is_killed(&receiving_in_a_lakehouse(&["many"]), number("MEDAL_EVENT_KILLS", 30) / 3, |_| ());
+    is_killed(&receiving(shop(), &["many"]), number("MEDAL_EVENT_KILLS", 30) / 3);
 }
 
-/// Kills so many builds, and looks at the project after each.
-fn is_killed(project: &Project, kills: u64, look: fn(&Project)) {
+/// Kills so many builds of a project.
+fn is_killed(project: &Project, kills: u64) {
     let mut random = Random(77);
     let events: BTreeSet<Event> = (0..60).flat_map(|log| random.log(log, false)).collect();
     land(project, "many", "first", &[]);
@@ -335,11 +339,11 @@ fn is_killed(project: &Project, kills: u64, look: fn(&Project)) {
         child.kill().expect("a process can be killed");
         child.wait().expect("a process ends");
         attempts += 1;
-        look(project);
+        whole_files(project);
     }
     deliveries.iter().enumerate().for_each(|(at, batch)| land(project, "many", &at.to_string(), batch));
     project.ends(0, &["-q", "build"]);
-    look(project);
+    whole_files(project);
     agrees(project, "many", &events, "after kills");
 }
 

@@ -74,7 +74,7 @@ impl VisitorMut for Fill<'_> {
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         if let TableFactor::Derived { subquery, .. } = factor {
-            *subquery = Box::new(self.members.clone());
+            **subquery = self.members.clone();
         }
         ControlFlow::Continue(())
     }
