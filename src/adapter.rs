@@ -5,6 +5,7 @@ pub mod difference;
 pub mod duckdb;
 #[cfg(feature = "lake")]
 pub mod lake;
+mod mask;
 mod printed;
 pub mod relation;
 pub mod rows;
@@ -221,6 +222,12 @@ pub trait Connection: Send {
     fn commit(&mut self) -> Result<(), AdapterError>;
     fn rollback(&mut self) -> Result<(), AdapterError>;
     fn in_transaction(&self) -> bool;
+
+    /// Undoes what the open transaction has done, but for these new tables. False, and nothing happens, if this engine
+    /// cannot do that.
+    fn undo_but(&mut self, _kept: &[Relation]) -> Result<bool, AdapterError> {
+        Ok(false)
+    }
 
     /// Every table and view of the attached databases.
     fn relations(&mut self) -> Result<Vec<Relation>, AdapterError>;

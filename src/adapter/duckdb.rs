@@ -3,7 +3,6 @@
 mod error;
 mod infer;
 mod kind;
-mod mask;
 mod profile;
 mod raw;
 mod refusal;

@@ -13,7 +13,6 @@ mod files;
 mod functions;
 mod information;
 mod insert;
-mod journal;
 mod kind;
 mod layout;
 mod merge;
@@ -48,6 +47,7 @@ use url::Url;
 
 use crate::adapter::lake::profile::{Place, Profile};
 use crate::adapter::lake::session::Session;
+use crate::adapter::mask::MaskKey;
 use crate::adapter::{Adapter, AdapterError, Connection, Target};
 
 /// A lakehouse that is open in this process.
@@ -61,6 +61,7 @@ struct Shared {
     files: (PathBuf, BTreeMap<String, String>),
     database: String,
     schema: String,
+    mask_key: Option<MaskKey>,
     memory: Arc<dyn MemoryPool>,
     temp_directory: Option<PathBuf>,
     threads: usize,
@@ -100,6 +101,7 @@ pub fn open(target: &Target) -> Result<Lake, AdapterError> {
         files: (target.base.clone(), profile.options),
         database: target.database.clone(),
         schema: target.schema.clone(),
+        mask_key: profile.mask_key,
         memory,
         temp_directory: profile.temp_directory,
         threads,

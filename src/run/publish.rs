@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value as Json, json};
 
-use crate::compile::CompiledNode;
+use crate::adapter::relation::Relation;
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::layer::actions::{self, Action};
@@ -344,22 +344,38 @@ impl Worker {
         if returned && self.warehouse.end_held(true).is_ok() {
             return true;
         }
-        self.undo();
-        // What was built is gone: of a single model its query is run once more.
-        let kept = self.warehouse.hold().is_ok() && {
-            let candidate = |compiled: &CompiledNode| {
-                let arguments = [&json!(compiled.sql), &json!(self.version())];
-                self.ask(members[0].node, "keep_candidate", &arguments).is_ok()
-            };
-            let alone = members.len() == 1;
-            alone && members[0].outcome.compiled.as_ref().is_some_and(candidate)
-        };
-        let recorded = kept && members.iter().all(|member| call(member, "record_withdrawal"));
+        let kept = self.keep_copies(members) || (members.len() == 1 && self.build_again(&members[0]));
+        let recorded = kept && members.iter().all(|member| call(member, "record_copy"));
         let committed = recorded && self.warehouse.end_held(true).is_ok();
         if !committed {
             self.undo();
         }
         committed
+    }
+
+    /// Keeps copies of what was built, and undoes all else; false if the engine cannot do that.
+    fn keep_copies(&self, members: &[Member<'_>]) -> bool {
+        let copy = |member: &Member<'_>| self.ask(member.node, "copy_candidate", &[&json!(self.version())]).is_ok();
+        let candidates: Vec<Relation> = members.iter().map(|member| self.candidate(member.node)).collect();
+        let undone = members.iter().all(copy)
+            && self.warehouse.with(|connection| connection.undo_but(&candidates)).unwrap_or(false);
+        self.session.existing.forget();
+        undone
+    }
+
+    /// Undoes all, and runs the query of a model once more.
+    fn build_again(&self, member: &Member<'_>) -> bool {
+        self.undo();
+        let Some(compiled) = &member.outcome.compiled else { return false };
+        let arguments = [&json!(compiled.sql), &json!(self.version())];
+        self.warehouse.hold().is_ok() && self.ask(member.node, "keep_candidate", &arguments).is_ok()
+    }
+
+    /// What was built and is not published.
+    fn candidate(&self, node: &Node) -> Relation {
+        let mut candidate = node.relation.clone();
+        candidate.identifier = candidate.identifier.map(|name| format!("{name}__medal_{}", self.version()));
+        candidate
     }
 
     /// Undoes what the transaction of a unit has done.
@@ -385,9 +401,7 @@ impl Worker {
             Some(version) => format!("the version `{version}` stays"),
             None => "nothing is published".to_string(),
         };
-        let mut candidate = node.relation.clone();
-        candidate.identifier = candidate.identifier.map(|name| format!("{name}__medal_{}", self.version()));
-        let look = format!("; what was built is in `{}`", candidate.render());
+        let look = format!("; what was built is in `{}`", self.candidate(node).render());
         problem.label(format!("{stays}{}", if kept { look.as_str() } else { "" }))
     }
 }

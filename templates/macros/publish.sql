@@ -102,18 +102,24 @@
     {%- set kept = load_cached_relation(version_relation(before.version)) -%}
     {%- do adapter.rename_relation(kept, this.incorporate(type=kept.type)) -%}
   {%- endif -%}
-  {%- do record_withdrawal(before, entry) -%}
+  {%- do record_unit(before, entry, entry.state) -%}
 {%- endmacro %}
 
 {# Keeps the rows of a query as the candidate of a version, when the table that had them is gone. #}
 {% macro keep_candidate(sql, version) -%}
   {%- set candidate = version_relation(version).incorporate(type='table') -%}
-  {%- do forget_versions(none) -%}
   {%- call statement('keep_candidate') -%}create table {{ candidate }} as ({{ sql }}){%- endcall -%}
   {%- do adapter.cache_added(candidate) -%}
 {%- endmacro %}
 
-{% macro record_withdrawal(before, entry) -%}
+{# Keeps what was built as the candidate of a version. #}
+{% macro copy_candidate(version) -%}
+  {{ return(keep_candidate('select * from ' ~ this, version)) }}
+{%- endmacro %}
+
+{# What was built is kept, and the candidates before it go. #}
+{% macro record_copy(before, entry) -%}
+  {%- do forget_versions(none) -%}
   {%- do record_unit(before, entry, entry.state) -%}
 {%- endmacro %}
 

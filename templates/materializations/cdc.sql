@@ -1,7 +1,5 @@
 {# A model that keeps the state, or the history, of things of which its query gives the changes. Its rows are a function
-   of the set of events: not of the order in which they come, nor of how often. Where a transaction is a commit of each
-   table, these follow in the order in which the tables are last written here: tombstones, rows, quarantine, ledger. So
-   the first of them alone are events that are applied and not known to be, which the next run applies again. #}
+   of the set of events: not of the order in which they come, nor of how often. #}
 {% materialization cdc, default %}
   {%- set existing_relation = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type='table') -%}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use crate::adapter::duckdb::mask;
+use crate::adapter::mask::MaskKey;
 use crate::adapter::relation::{identifier, literal};
 use crate::adapter::{AdapterError, Target, UNSUPPORTED_KEYS};
 
@@ -57,7 +57,7 @@ impl Profile {
             ..Profile::default()
         };
         if let Some(key) = text(settings, "mask_key")? {
-            profile.variables = mask::variables(&key)?;
+            profile.variables = MaskKey::new(&key)?.variables().into();
         }
         for extension in list(settings, "extensions")? {
             profile.extensions.push(read_extension(extension)?);

@@ -9,6 +9,7 @@ mod formats;
 mod intervals;
 pub mod json;
 mod json_values;
+pub mod keyed;
 mod lists;
 mod nested;
 mod numbers;
@@ -57,6 +58,7 @@ pub fn register(ctx: &SessionContext) {
         ctx.register_udf(ScalarUDF::from(Scalar::new(spec)));
     }
     one_type::register(ctx);
+    keyed::register(ctx, None);
     ctx.register_udaf(AggregateUDF::from(aggregates::Sum::default()));
     ctx.register_udaf(AggregateUDF::from(aggregates::Pick::new(aggregates::Picked::Only)));
     ctx.register_udaf(AggregateUDF::from(aggregates::Pick::new(aggregates::Picked::Commonest)));

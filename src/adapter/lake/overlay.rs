@@ -58,14 +58,20 @@ impl Overlay {
         Overlay { store, staged: Arc::default() }
     }
 
-    /// The store as everybody sees it.
-    pub fn store(&self) -> &Arc<dyn ObjectStore> {
-        &self.store
-    }
-
     /// Takes out what was done, which ends the transaction.
     pub fn take(&self) -> Staged {
         std::mem::take(&mut self.lock())
+    }
+
+    /// Takes out what was done, but for what was made at these places.
+    pub fn take_but(&self, places: &[Path]) -> Staged {
+        let is_kept = |path: &Path| places.iter().any(|place| path == place || path.prefix_matches(place));
+        let mut staged = self.lock();
+        let done = std::mem::take(&mut *staged);
+        let (kept, objects) = done.objects.into_iter().partition(|(path, _)| is_kept(path));
+        let (files, written) = done.written.into_iter().partition(is_kept);
+        *staged = Staged { objects: kept, dropped: BTreeSet::new(), written: files };
+        Staged { objects, dropped: done.dropped, written }
     }
 
     /// Hides a table or a view, with all that was staged for it.

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use serde_json::Value as Json;
 use url::Url;
 
+use crate::adapter::mask::MaskKey;
 use crate::adapter::{AdapterError, Target};
 
 /// A profile's output, read.
@@ -21,6 +22,7 @@ pub struct Profile {
     pub options: BTreeMap<String, String>,
     /// The engine's own threads.
     pub threads: Option<usize>,
+    pub mask_key: Option<MaskKey>,
     /// In bytes.
     pub memory_limit: Option<usize>,
     pub temp_directory: Option<PathBuf>,
@@ -47,6 +49,11 @@ impl Profile {
             place: place(target)?,
             options: options(target)?,
             threads: settings.and_then(|settings| settings.get("threads")).and_then(Json::as_u64).map(|n| n as usize),
+            mask_key: match setting("mask_key") {
+                None | Some(Json::Null) => None,
+                Some(Json::String(key)) => Some(MaskKey::new(key)?),
+                Some(_) => return Err(refuse("mask_key", "is not a text")),
+            },
             memory_limit: setting("memory_limit").map(bytes).transpose()?,
             temp_directory: match setting("temp_directory") {
                 None | Some(Json::Null) => None,

@@ -17,7 +17,7 @@ use crate::adapter::lake::error::{is_conflict, refused, sql_error};
 use crate::adapter::lake::files::Files;
 use crate::adapter::lake::overlay::Overlay;
 use crate::adapter::lake::statement::{self, Done};
-use crate::adapter::lake::{Shared, commit, dialect, functions, journal, seed, text};
+use crate::adapter::lake::{Shared, commit, dialect, functions, seed, text};
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
@@ -51,11 +51,12 @@ impl Session {
         let files = Arc::new(Files::new(base, options));
         let databases = Arc::new(Databases { lake: Arc::downgrade(&lake), files: files.clone() });
         let context = context(&shared.database, &shared.schema, environment, databases);
+        functions::keyed::register(&context, shared.mask_key.clone());
         lake.serve(&context);
         files.serve(&context);
         let session = Session { shared, lake, context, in_transaction: false };
         // Who may not write reads what there is.
-        let _ = session.end_others();
+        let _ = session.finish_others();
         Ok(session)
     }
 
@@ -92,14 +93,14 @@ impl Session {
         self.shared.runtime.block_on(commit::commit(place, self.lake.overlay.take(), run_id))
     }
 
-    /// Ends the commits that others have begun.
-    fn end_others(&self) -> Result<(), AdapterError> {
-        self.shared.runtime.block_on(journal::end_others(&self.shared.place.store, &self.shared.place.root))
+    /// Finishes what processes that were killed have left half done.
+    fn finish_others(&self) -> Result<(), AdapterError> {
+        self.shared.runtime.block_on(commit::finish(&self.shared.place))
     }
 
     fn undo(&self) {
         let overlay = &self.lake.overlay;
-        self.shared.runtime.block_on(commit::roll_back(overlay.store(), overlay.take()));
+        self.shared.runtime.block_on(commit::roll_back(&self.shared.place, overlay.take()));
     }
 }
 
@@ -173,7 +174,7 @@ impl Connection for Session {
         if self.in_transaction {
             return Err(refused("TransactionContext Error: a transaction is open already"));
         }
-        self.end_others()?;
+        self.finish_others()?;
         self.in_transaction = true;
         Ok(())
     }
@@ -191,6 +192,16 @@ impl Connection for Session {
 
     fn in_transaction(&self) -> bool {
         self.in_transaction
+    }
+
+    fn undo_but(&mut self, kept: &[Relation]) -> Result<bool, AdapterError> {
+        let place = |relation: &Relation| {
+            let schema = relation.schema.as_deref().unwrap_or(&self.shared.schema);
+            self.lake.place(schema, relation.identifier.as_deref().unwrap_or_default()).path
+        };
+        let undone = self.lake.overlay.take_but(&kept.iter().map(place).collect::<Vec<_>>());
+        self.shared.runtime.block_on(commit::roll_back(&self.shared.place, undone));
+        Ok(true)
     }
 
     fn relations(&mut self) -> Result<Vec<Relation>, AdapterError> {

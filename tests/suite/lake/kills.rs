@@ -118,7 +118,7 @@ fn a_kill_between_the_commits_of_two_tables_is_made_good() {
         let last = names.filter(|name| name.to_string_lossy().ends_with(".json")).max().expect("the log has entries");
         let text = std::fs::read_to_string(log.join(&last)).expect("the entry can be read");
         let version: u64 = last.to_string_lossy().trim_end_matches(".json").parse().expect("a version is a number");
-        entries.push(serde_json::json!({"table": table, "version": version, "text": text}));
+        entries.push(serde_json::json!({"commit": {"table": table, "version": version, "text": text}}));
         if table != "main/orders" {
             std::fs::remove_file(log.join(&last)).expect("the entry was there");
         }

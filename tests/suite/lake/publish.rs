@@ -48,6 +48,36 @@ fn what_fails_is_not_seen_and_what_was_there_can_come_back() {
 }
 
 #[test]
+fn a_group_that_is_not_published_leaves_what_was_built_of_each_model() {
+    let project = shop();
+    project.write(
+        "medal.yml",
+        "name: shop
+target: lake
+targets: {lake: {type: datafusion, path: lake, threads: 2}}
+layers:
+  mart: {paths: [models], reads: [mart], publish_group: together, defaults: {materialized: table}}
+",
+    );
+    project.ends(0, &["build"]);
+    let broken = project.ends(1, &["build", "--vars", "broken: 3"]);
+    assert!(broken.all().contains("what was built is in `"), "{}", broken.all());
+    assert_eq!(
+        project
+            .query("select (select count(*) from orders where amount is null) || '|' || (select revenue from revenue)"),
+        "0|550"
+    );
+    let candidates = "select table_name from information_schema.tables where table_name like '%\\_\\_medal\\_%' escape '\\' order by 1";
+    let names = project.query(candidates);
+    let names: Vec<&str> = names.lines().collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(project.query(&format!("select count(*) from {} where amount is null", names[0])), "3");
+    assert_eq!(project.query(&format!("select revenue from {}", names[1])), "490");
+    project.ends(0, &["build"]);
+    assert_eq!(project.query(candidates), "");
+}
+
+#[test]
 fn the_example_is_the_same_on_both_engines() {
     let project = Project::copy_of("example_project");
     let compared = project.ends(0, &["--quiet", "compare", "--with", "lake", "--output", "json"]);

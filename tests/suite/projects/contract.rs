@@ -83,10 +83,15 @@ fn the_rows_of_every_model_of_a_layer_add_up() {
 
 #[test]
 fn a_hash_with_a_key_is_an_hmac_and_no_statement_has_the_key() {
+    masks_with_a_key("type: duckdb, path: shop.duckdb");
+    masks_with_a_key("type: datafusion, path: lake");
+}
+
+fn masks_with_a_key(engine: &str) {
     let key = "0123456789abcdef0123";
     let medal = |key: &str| {
         format!(
-            "name: shop\ntarget: dev\ntargets: {{dev: {{type: duckdb, path: shop.duckdb, mask_key: \"{key}\"}}}}\n\
+            "name: shop\ntarget: dev\ntargets: {{dev: {{{engine}, mask_key: \"{key}\"}}}}\n\
              layers: {{gold: {{paths: [models], reads: [source], defaults: {{materialized: table}}}}}}\n"
         )
     };
@@ -94,14 +99,16 @@ fn a_hash_with_a_key_is_an_hmac_and_no_statement_has_the_key() {
         ("medal.yml", &medal(key)),
         (
             "models/people.sql",
-            "select {{ medal.mask('email', 'hmac') }} as who from (values ('ap@birch.example'), (null)) as t(email)",
+            "select {{ medal.mask('email', 'hmac') }} as who, {{ medal.mask('email', 'tokenize') }} as token
+             from (values ('ap@birch.example'), (null)) as t(email)",
         ),
     ]);
     let ran = project.ends(0, &["--debug", "build"]);
     assert_eq!(
-        project.query("select who from people where who is not null"),
-        "546c78b73820d41f19aaa9a753ec0758af5f6eefbd64e2affbf8698bb5f39b59"
+        project.query("select who, token from people where who is not null"),
+        "546c78b73820d41f19aaa9a753ec0758af5f6eefbd64e2affbf8698bb5f39b59|tok_546c78b73820d41f19aaa9a7"
     );
+    assert_eq!(project.query("select count(*) from people where token is null"), "1");
     assert!(!ran.all().contains(key) && !project.read("target/compiled/shop/models/people.sql").contains(key));
     project.write("medal.yml", &medal("short"));
     let ran = project.ends(2, &["build"]);

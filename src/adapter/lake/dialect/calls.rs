@@ -24,8 +24,8 @@ const SCALARS: &str = "abs array_append array_concat array_distinct array_has ar
     array_to_string ascii ceil chr coalesce concat concat_ws contains date_diff date_part \
     date_sub ends_with epoch_ms floor format from_json get_field greatest isfinite isinf isnan json json_array_length \
     json_exists json_extract json_extract_string json_keys json_type json_valid last_day least left len ln log10 log2 \
-    lower lpad ltrim make_date make_timestamp md5 md5_number_lower medal_cast medal_object medal_timestamp medal_try_cast \
-    named_struct nullif pi \
+    lower lpad ltrim make_date make_timestamp md5 md5_number_lower medal_cast medal_keyed_hash medal_object medal_timestamp \
+    medal_try_cast named_struct nullif pi \
     printf random range regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace \
     regexp_split_to_array repeat replace reverse right round rpad rtrim sha1 sha256 sign split_part sqrt \
     starts_with strftime string_split strlen strpos strptime substr timezone to_json to_days to_hours \
