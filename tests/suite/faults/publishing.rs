@@ -56,21 +56,21 @@ fn generations_of(project: &Project) -> String {
 
 #[test]
 fn a_group_of_twenty_tables_switches_as_one_whenever_the_run_is_killed() {
-    switches_as_one("dev");
+    switches_as_one("dev", 30);
 }
 
 #[test]
 fn a_group_of_twenty_tables_of_a_lakehouse_switches_as_one_whenever_the_run_is_killed() {
-    switches_as_one("lake");
+    switches_as_one("lake", 12);
 }
 
-fn switches_as_one(target: &str) {
+fn switches_as_one(target: &str, attempts: u32) {
     let project = generations(target);
     let begin = Instant::now();
     project.ends(0, &["build"]);
     let whole = begin.elapsed();
     let mut killed = 0;
-    let attempts = u32::try_from(number("MEDAL_PUBLISH_KILLS", 30)).expect("it is small");
+    let attempts = u32::try_from(number("MEDAL_PUBLISH_KILLS", attempts.into())).expect("it is small");
     for attempt in 0..attempts {
         let vars = format!("generation: {}", attempt + 1);
         let mut command = project.command(&["build", "--vars", &vars]);
