@@ -223,10 +223,14 @@ pub trait Connection: Send {
     fn rollback(&mut self) -> Result<(), AdapterError>;
     fn in_transaction(&self) -> bool;
 
-    /// Undoes what the open transaction has done, but for these new tables. False, and nothing happens, if this engine
-    /// cannot do that.
-    fn undo_but(&mut self, _kept: &[Relation]) -> Result<bool, AdapterError> {
-        Ok(false)
+    /// Whether a transaction can be undone but for some tables.
+    fn can_undo_in_part(&self) -> bool {
+        false
+    }
+
+    /// Undoes what the open transaction has done, but for these new tables.
+    fn undo_but(&mut self, _kept: &[Relation]) -> Result<(), AdapterError> {
+        self.rollback()
     }
 
     /// Every table and view of the attached databases.

@@ -357,8 +357,10 @@ impl Worker {
     fn keep_copies(&self, members: &[Member<'_>]) -> bool {
         let copy = |member: &Member<'_>| self.ask(member.node, "copy_candidate", &[&json!(self.version())]).is_ok();
         let candidates: Vec<Relation> = members.iter().map(|member| self.candidate(member.node)).collect();
-        let undone = members.iter().all(copy)
-            && self.warehouse.with(|connection| connection.undo_but(&candidates)).unwrap_or(false);
+        let can = self.warehouse.with(|connection| Ok(connection.in_transaction() && connection.can_undo_in_part()));
+        let undone = can.unwrap_or(false)
+            && members.iter().all(copy)
+            && self.warehouse.with(|connection| connection.undo_but(&candidates)).is_ok();
         self.session.existing.forget();
         undone
     }

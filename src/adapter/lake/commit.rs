@@ -13,7 +13,7 @@ use object_store::path::Path;
 use crate::adapter::AdapterError;
 use crate::adapter::lake::commit::actions::Commit;
 pub use crate::adapter::lake::commit::actions::RUN_ID;
-use crate::adapter::lake::commit::journal::Entry;
+use crate::adapter::lake::commit::journal::Turn;
 pub use crate::adapter::lake::commit::journal::finish;
 use crate::adapter::lake::commit::plan::{Plan, Step, below, forget, identity, table};
 use crate::adapter::lake::error::is_conflict;
@@ -27,12 +27,13 @@ pub async fn commit(place: &Place, staged: Staged, run_id: Option<&String>) -> R
     if plan.0.len() < 2 {
         plan.carry_out(place).await?;
     } else {
+        let _turn = Turn::take(place).await?;
         plan.is_free(place).await?;
-        let entry = Entry::open(place, &plan).await?;
+        let entry = journal::open(place, &plan).await?;
         let done = plan.carry_out(place).await;
-        // What has failed otherwise is finished by whoever opens the lakehouse next.
+        // What has failed otherwise is finished by whoever takes the next turn.
         if done.as_ref().err().is_none_or(is_conflict) {
-            entry.close(place).await;
+            journal::close(place, &entry).await;
         }
         done?;
     }
@@ -103,7 +104,7 @@ fn file_of(table: &Path, file: &str) -> Option<Path> {
 
 #[cfg(test)]
 mod tests {
-    use super::journal::{Entry, finish};
+    use super::journal::{self, finish};
     use super::plan::{Plan, Step, identity};
     use crate::adapter::lake::profile::Place;
     use futures::StreamExt;
@@ -148,8 +149,7 @@ mod tests {
         for (name, text) in [("old.view.sql", "select 3"), ("new.view.sql", "select 4"), ("w.view.sql", "select 5")] {
             place.store.put(&path(name), text.into()).await.unwrap();
         }
-        let Entry::File(written, _) = Entry::open(&place, &cut_short).await.unwrap() else { unreachable!() };
-        std::fs::rename(&written, written.with_file_name("killed.json")).unwrap();
+        journal::open(&place, &cut_short).await.unwrap();
         Plan(vec![commit("a")]).carry_out(&place).await.unwrap();
         place.store.put(&entry("c"), "theirs".into()).await.unwrap();
 
@@ -167,6 +167,7 @@ mod tests {
         assert_eq!(text(path("w.view.sql")).await, "select 5");
         assert_eq!(identity(&place, &path("old.view.sql")).await.unwrap(), None);
         assert_eq!(identity(&place, &path("new.view.sql")).await.unwrap().as_deref(), Some("select 4"));
-        assert_eq!(std::fs::read_dir(folder.path().join("_medal/commits")).unwrap().count(), 0);
+        let entries = std::fs::read_dir(folder.path().join("_medal/commits")).unwrap().flatten();
+        assert_eq!(entries.map(|entry| entry.file_name()).collect::<Vec<_>>(), [".lock"]);
     }
 }

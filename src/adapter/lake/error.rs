@@ -24,6 +24,11 @@ pub fn is_conflict(error: &AdapterError) -> bool {
     matches!(error, AdapterError::Sql { message, .. } if message.starts_with(CONFLICT))
 }
 
+/// Whether a statement wanted more memory than the target allows.
+pub fn is_exhausted(error: &AdapterError) -> bool {
+    matches!(error, AdapterError::Sql { message, .. } if message.contains("Resources exhausted"))
+}
+
 /// An error without a place.
 pub fn refused(message: impl Into<String>) -> AdapterError {
     AdapterError::Sql { message: message.into(), at: None }

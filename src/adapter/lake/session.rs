@@ -13,7 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::delta_datafusion::planner::DeltaPlanner;
 
 use crate::adapter::lake::catalog::{Databases, Lakehouse};
-use crate::adapter::lake::error::{is_conflict, refused, sql_error};
+use crate::adapter::lake::error::{is_conflict, is_exhausted, refused, sql_error};
 use crate::adapter::lake::files::Files;
 use crate::adapter::lake::overlay::Overlay;
 use crate::adapter::lake::statement::{self, Done};
@@ -55,8 +55,7 @@ impl Session {
         lake.serve(&context);
         files.serve(&context);
         let session = Session { shared, lake, context, in_transaction: false };
-        // Who may not write reads what there is.
-        let _ = session.finish_others();
+        session.finish_others()?;
         Ok(session)
     }
 
@@ -79,12 +78,21 @@ impl Session {
         unreachable!("the last attempt returns")
     }
 
+    /// Joins keep one side in memory, and are quick. If there is not enough of it, they are done by sorting, which goes to
+    /// the disk.
     fn attempt(&self, sql: &str) -> Result<Done, AdapterError> {
-        self.lake.refresh();
         let mut state = self.context.state();
-        let parts = self.shared.parts.load(Ordering::Relaxed);
-        state.config_mut().options_mut().execution.target_partitions = parts;
-        self.shared.run(statement::run(&self.lake, &state, sql))
+        let options = state.config_mut().options_mut();
+        options.execution.target_partitions = self.shared.parts.load(Ordering::Relaxed);
+        self.lake.refresh();
+        match self.shared.run(statement::run(&self.lake, &state, sql)) {
+            Err(error) if is_exhausted(&error) => {
+                state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+                self.lake.refresh();
+                self.shared.run(statement::run(&self.lake, &state, sql))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Writes what is staged for all to see. This is not interrupted: it is short, and half of it helps nobody.
@@ -194,14 +202,18 @@ impl Connection for Session {
         self.in_transaction
     }
 
-    fn undo_but(&mut self, kept: &[Relation]) -> Result<bool, AdapterError> {
+    fn can_undo_in_part(&self) -> bool {
+        true
+    }
+
+    fn undo_but(&mut self, kept: &[Relation]) -> Result<(), AdapterError> {
         let place = |relation: &Relation| {
             let schema = relation.schema.as_deref().unwrap_or(&self.shared.schema);
             self.lake.place(schema, relation.identifier.as_deref().unwrap_or_default()).path
         };
         let undone = self.lake.overlay.take_but(&kept.iter().map(place).collect::<Vec<_>>());
         self.shared.runtime.block_on(commit::roll_back(&self.shared.place, undone));
-        Ok(true)
+        Ok(())
     }
 
     fn relations(&mut self) -> Result<Vec<Relation>, AdapterError> {

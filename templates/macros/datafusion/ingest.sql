@@ -47,10 +47,10 @@
     ~ " where state in ('new', 'changed') and part = " ~ group.part ~ ' order by number') | map('first') | list) }}
 {%- endmacro %}
 
-{# The reader of the records of a form, with these fields. #}
-{% macro datafusion__records(settings, group, names, whole=false) -%}
+{# The reader of the records of a form, with these fields. Files that were `checked` can be read. #}
+{% macro datafusion__records(settings, group, names, whole=false, checked=true) -%}
   read_records({{ landed_list(datafusion__files(group)) }}, format={{ ledger_value(group.form) }}, names={{ landed_list(names) }},
-    whole={{ whole }}, objects={{ settings['schema_mode'] != 'raw' }}
+    whole={{ whole }}, checked={{ checked }}, objects={{ settings['schema_mode'] != 'raw' }}
     {%- for name, value in settings['csv'].items() %}, {{ name }}={{ ledger_value(value) }}{% endfor %})
 {%- endmacro %}
 
@@ -59,7 +59,7 @@
   {%- set found = ingest_table('__rejects') -%}
   {%- do ingest_run('create or replace temporary table ' ~ found ~ ' as
     select medal__file as file, medal__number as number, medal__raw as raw, medal__reason as message, medal__field as field
-    from ' ~ datafusion__records(settings, group, group.names if group.form == 'csv' else []) ~ ' where medal__reason is not null') -%}
+    from ' ~ datafusion__records(settings, group, group.names if group.form == 'csv' else [], checked=false) ~ ' where medal__reason is not null') -%}
   {%- for number, reason in ingest_rows('select files.number, found.message from ' ~ found ~ ' as found join ' ~ ingest_table('__files')
     ~ ' as files on files.file = found.file where found.number is null order by files.number') -%}
     {%- do bad_files(settings, number, number, reason) -%}

@@ -1,14 +1,11 @@
 //! Turns a transaction over several tables into one that is done wholly or not at all: what it will do is written down
 //! beside the tables before its first step, and whoever comes next finishes what was cut short.
 //!
-//! On a disk the entry is locked while its steps are taken, so that others wait for a writer that lives and take over from
-//! one that does not. An object store has no locks: there an entry that stays for some seconds is taken over, which is
-//! safe beside its writer, since a step that is taken twice is done once.
+//! On a disk there is a lock: who has it knows that the writer of an entry that is there is no more. An object store has no
+//! locks: there an entry that stays for some seconds is taken over. If its writer lives after all, both write the same
+//! entries of logs, of which one stays.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use futures::stream::TryStreamExt;
@@ -22,140 +19,87 @@ use crate::adapter::lake::error::{refused, store_error};
 use crate::adapter::lake::profile::Place;
 
 /// Where the entries are: no schema begins like that.
-const FOLDER: &str = "_medal/commits";
-/// How the names of this process's entries begin: it finishes them itself.
-static PROCESS: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().simple().to_string());
-/// How the name of an entry ends that is whole.
-const WHOLE: &str = ".json";
+const FOLDER: [&str; 2] = ["_medal", "commits"];
+const LOCK: &str = ".lock";
 /// How long a writer to an object store may take for its steps before others help.
 const PATIENCE: Duration = Duration::from_secs(15);
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// An entry of a transaction that has begun.
-pub enum Entry {
-    File(PathBuf, File),
-    Object(Path),
+/// The turn to take the steps of transactions, until it is dropped. A store without locks knows none.
+pub struct Turn {
+    _lock: Option<File>,
 }
 
-impl Entry {
-    /// Writes down what will be done.
-    pub async fn open(place: &Place, plan: &Plan) -> Result<Entry, AdapterError> {
-        let text = serde_json::to_string(plan).map_err(|error| refused(error.to_string()))?;
-        let name = format!("{}.{}", *PROCESS, Uuid::new_v4().simple());
-        match &place.folder {
-            Some(folder) => {
-                let folder = folder.join(FOLDER);
-                on_disk(&folder, &name, &text).map_err(|error| disk_error(&folder, &error))
-            }
-            None => {
-                let path =
-                    place.root.clone().parts().chain(Path::from(format!("{FOLDER}/{name}{WHOLE}")).parts()).collect();
-                place.store.put_opts(&path, text.into(), PutMode::Create.into()).await.map_err(store_error)?;
-                Ok(Entry::Object(path))
-            }
+impl Turn {
+    /// Waits for the others, and finishes what those have left that are no more.
+    pub async fn take(place: &Place) -> Result<Turn, AdapterError> {
+        let turn = Turn { _lock: lock(place)? };
+        let mut waited = Duration::ZERO;
+        let mut left = entries(place).await?;
+        while place.folder.is_none() && !left.is_empty() && waited < PATIENCE {
+            tokio::time::sleep(PAUSE).await;
+            waited += PAUSE;
+            let still = entries(place).await?;
+            left.retain(|entry| still.contains(entry));
         }
-    }
-
-    /// Crosses it out. One that stays would be found done.
-    pub async fn close(self, place: &Place) {
-        let _ = match self {
-            Entry::File(path, _lock) => fs::remove_file(path).map_err(|_| ()),
-            Entry::Object(path) => place.store.delete(&path).await.map_err(|_| ()),
-        };
+        for entry in left {
+            let text = match place.store.get(&entry).await {
+                Err(Error::NotFound { .. }) => continue,
+                found => found.map_err(store_error)?.bytes().await.map_err(store_error)?,
+            };
+            read(&entry, &text)?.finish(place).await?;
+            close(place, &entry).await;
+        }
+        Ok(turn)
     }
 }
 
-fn on_disk(folder: &std::path::Path, name: &str, text: &str) -> std::io::Result<Entry> {
-    fs::create_dir_all(folder)?;
-    let unfinished = folder.join(name);
-    let mut file = File::create_new(&unfinished)?;
-    // A disk without locks has no others that wait.
+fn lock(place: &Place) -> Result<Option<File>, AdapterError> {
+    let Some(folder) = &place.folder else { return Ok(None) };
+    let folder = FOLDER.iter().fold(folder.clone(), |path, part| path.join(part));
+    let path = folder.join(LOCK);
+    let opened = fs::create_dir_all(folder).and_then(|()| File::options().create(true).append(true).open(&path));
+    let file = opened.map_err(|error| refused(format!("IO Error: {}: {error}", path.display())))?;
+    // A disk without locks is as a store without them.
     let _ = file.lock();
-    file.write_all(text.as_bytes())?;
-    let path = folder.join(format!("{name}{WHOLE}"));
-    fs::rename(unfinished, &path)?;
-    Ok(Entry::File(path, file))
+    Ok(Some(file))
 }
 
-fn disk_error(path: &std::path::Path, error: &std::io::Error) -> AdapterError {
-    refused(format!("IO Error: {}: {error}", path.display()))
-}
-
-/// Finishes every transaction that was cut short, and waits for those that are about to end.
+/// Finishes every transaction that was cut short.
 pub async fn finish(place: &Place) -> Result<(), AdapterError> {
-    match &place.folder {
-        Some(folder) => finish_on_disk(place, &folder.join(FOLDER)).await,
-        None => finish_in_store(place).await,
-    }
+    if entries(place).await?.is_empty() { Ok(()) } else { Turn::take(place).await.map(drop) }
 }
 
-async fn finish_on_disk(place: &Place, folder: &std::path::Path) -> Result<(), AdapterError> {
-    let listed = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        listed => listed.map_err(|error| disk_error(folder, &error))?,
+/// Writes down what will be done.
+pub async fn open(place: &Place, plan: &Plan) -> Result<Path, AdapterError> {
+    let text = serde_json::to_string(plan).map_err(|error| refused(error.to_string()))?;
+    let entry = folder(place).join(format!("{}.json", Uuid::new_v4().simple()));
+    place.store.put_opts(&entry, text.into(), PutMode::Create.into()).await.map_err(store_error)?;
+    Ok(entry)
+}
+
+/// Crosses an entry out. One that stays would be found done.
+pub async fn close(place: &Place, entry: &Path) {
+    let _ = place.store.delete(entry).await;
+}
+
+fn folder(place: &Place) -> Path {
+    FOLDER.iter().fold(place.root.clone(), |path, part| path.join(*part))
+}
+
+async fn entries(place: &Place) -> Result<Vec<Path>, AdapterError> {
+    let listed: Vec<_> = match place.store.list(Some(&folder(place))).try_collect().await {
+        Err(Error::NotFound { .. }) => Vec::new(),
+        listed => listed.map_err(store_error)?,
     };
-    let others = listed.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !is_ours(&path.to_string_lossy()));
-    for path in others {
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            opened => opened.map_err(|error| disk_error(&path, &error))?,
-        };
-        let _ = file.lock();
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            read => read.map_err(|error| disk_error(&path, &error))?,
-        };
-        // One that is not whole was not begun.
-        if path.to_string_lossy().ends_with(WHOLE) {
-            settle(place, &path.to_string_lossy(), &text).await?;
-        }
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(disk_error(&path, &error)),
-            _ => {}
-        }
-    }
-    Ok(())
+    Ok(listed.into_iter().map(|meta| meta.location).filter(|path| path.as_ref().ends_with(".json")).collect())
 }
 
-fn is_ours(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with(PROCESS.as_str()))
-}
-
-async fn finish_in_store(place: &Place) -> Result<(), AdapterError> {
-    let folder: Path = place.root.parts().chain(Path::from(FOLDER).parts()).collect();
-    let mut waited = Duration::ZERO;
-    let entries = loop {
-        let mut listed: Vec<_> = match place.store.list(Some(&folder)).try_collect().await {
-            Err(Error::NotFound { .. }) => Vec::new(),
-            listed => listed.map_err(store_error)?,
-        };
-        listed.retain(|meta| !is_ours(meta.location.as_ref()));
-        if listed.is_empty() || waited >= PATIENCE {
-            break listed;
-        }
-        tokio::time::sleep(PAUSE).await;
-        waited += PAUSE;
-    };
-    for path in entries.into_iter().map(|meta| meta.location) {
-        match place.store.get(&path).await {
-            Ok(found) => settle(place, path.as_ref(), &found.bytes().await.map_err(store_error)?).await?,
-            Err(Error::NotFound { .. }) => continue,
-            Err(error) => return Err(store_error(error)),
-        }
-        match place.store.delete(&path).await {
-            Ok(()) | Err(Error::NotFound { .. }) => {}
-            Err(error) => return Err(store_error(error)),
-        }
-    }
-    Ok(())
-}
-
-async fn settle(place: &Place, name: &str, entry: &[u8]) -> Result<(), AdapterError> {
-    match serde_json::from_slice::<Plan>(entry) {
-        Ok(plan) => plan.finish(place).await,
-        Err(error) => Err(refused(format!(
-            "IO Error: the transaction in {name} cannot be finished: it is damaged, or of another version of medal \
+fn read(entry: &Path, text: &[u8]) -> Result<Plan, AdapterError> {
+    serde_json::from_slice(text).map_err(|error| {
+        refused(format!(
+            "IO Error: the transaction in {entry} cannot be finished: it is damaged, or of another version of medal \
              ({error}); delete the file to go on with the tables as they are"
-        ))),
-    }
+        ))
+    })
 }

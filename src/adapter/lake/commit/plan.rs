@@ -40,19 +40,7 @@ pub enum Step {
 impl Plan {
     /// Whether nobody else has changed one of the tables meanwhile, other than by adding rows to which these are added.
     pub async fn is_free(&self, place: &profile::Place) -> Result<(), AdapterError> {
-        let taken = |step: &Step| {
-            let Step::Commit { table, version, text } = step else { return None };
-            let is_rigid = !Commit::read(&Bytes::from(text.clone())).only_adds();
-            is_rigid.then(|| (path(place, table), *version))
-        };
-        let looks = self.0.iter().filter_map(taken).map(|(table, version)| async move {
-            match place.store.head(&entry(&table, version)).await {
-                Err(Error::NotFound { .. }) => Ok(()),
-                Ok(_) => Err(conflict(&table)),
-                Err(error) => Err(store_error(error)),
-            }
-        });
-        try_join_all(looks).await.map(drop)
+        try_join_all(self.0.iter().map(|step| step.is_free(place))).await.map(drop)
     }
 
     /// Takes all steps. The first that somebody else has made impossible is an error.
@@ -78,6 +66,22 @@ impl Plan {
 }
 
 impl Step {
+    async fn is_free(&self, place: &profile::Place) -> Result<(), AdapterError> {
+        let Step::Commit { table, version, text } = self else { return Ok(()) };
+        let table = path(place, table);
+        let only_adds = Commit::read(&Bytes::from(text.clone())).only_adds();
+        for version in (*version..).take(ATTEMPTS) {
+            let theirs = match place.store.get(&entry(&table, version)).await {
+                Err(Error::NotFound { .. }) => return Ok(()),
+                found => found.map_err(store_error)?.bytes().await.map_err(store_error)?,
+            };
+            if !only_adds || Commit::read(&theirs).is_new_layout() {
+                return Err(conflict(&table));
+            }
+        }
+        Err(conflict(&table))
+    }
+
     async fn take(&self, place: &profile::Place) -> Result<(), AdapterError> {
         match self {
             Step::Commit { table, version, text } => {
@@ -205,7 +209,10 @@ async fn remove(place: &profile::Place, path: &Path) -> Result<(), AdapterError>
     let (mut log, data): (Vec<Path>, Vec<Path>) = paths.partition(|path| path.parts().any(|part| part.as_ref() == LOG));
     log.sort_by(|a, b| b.cmp(a));
     for path in log {
-        store.delete(&path).await.map_err(store_error)?;
+        match store.delete(&path).await {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(store_error(error)),
+        }
     }
     forget(place, data).await;
     Ok(())

@@ -16,7 +16,7 @@ use datafusion::arrow::array::{ArrayRef, Int64Builder, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
-use datafusion::common::plan_datafusion_err;
+use datafusion::common::{exec_err, plan_datafusion_err};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::error::Result;
 use object_store::path::Path;
@@ -47,6 +47,8 @@ struct How {
     whole: bool,
     /// Whether a record must be an object.
     objects: bool,
+    /// Whether the files were read before and found readable, so that one that is not is an error.
+    checked: bool,
     csv: csv::Dialect,
 }
 
@@ -77,6 +79,7 @@ impl How {
             names: names.filter_map(Json::as_str).map(str::to_string).collect(),
             whole: is("whole"),
             objects: is("objects"),
+            checked: is("checked"),
             csv: csv::Dialect::of(given)?,
         })
     }
@@ -110,7 +113,7 @@ fn schema(types: impl Iterator<Item = DataType>) -> SchemaRef {
 pub async fn table(sources: Vec<Source>, given: &Map<String, Json>, threads: usize) -> Result<Arc<dyn TableProvider>> {
     let how = How::of(given)?;
     if how.form == Form::Parquet {
-        return parquet::table(sources, threads).await;
+        return parquet::table(sources, threads, how.checked).await;
     }
     let schema = schema(how.names.iter().map(|_| DataType::Utf8));
     let of = schema.clone();
@@ -118,15 +121,19 @@ pub async fn table(sources: Vec<Source>, given: &Map<String, Json>, threads: usi
         let mut rows = Rows::new(of.clone(), &source.name);
         let reader = match unpacked(source, opened) {
             Ok(reader) => reader,
+            Err(error) if how.checked => return Err(error),
             Err(error) => {
                 rows.add(Err(error.to_string()));
                 return rows.hand_over(take).map(drop);
             }
         };
         for found in how.records(reader) {
-            let is_last = found.is_err();
+            let is_last = match &found {
+                Err(reason) if how.checked => return exec_err!("IO Error: {}: {reason}", source.name),
+                found => found.is_err(),
+            };
             rows.add(found);
-            if is_last || (rows.count == ROWS && !rows.hand_over(take)?) {
+            if is_last || (rows.is_full() && !rows.hand_over(take)?) {
                 break;
             }
         }
@@ -163,12 +170,16 @@ fn unpacked(source: &Source, opened: Opened) -> Result<BufReader<Box<dyn Read + 
     Ok(BufReader::with_capacity(1 << 16, packed.convert_read(opened.read())?))
 }
 
+/// So much text is in one batch, and the rest of a record.
+const BYTES: usize = 8 << 20;
+
 /// Rows that are gathered into a batch.
 struct Rows {
     schema: SchemaRef,
     file: String,
     number: i64,
     count: usize,
+    bytes: usize,
     numbers: Int64Builder,
     texts: Vec<StringBuilder>,
 }
@@ -177,7 +188,7 @@ impl Rows {
     fn new(schema: SchemaRef, file: &str) -> Rows {
         // Of all columns only the number is no text.
         let texts = (1..schema.fields().len()).map(|_| StringBuilder::new()).collect();
-        Rows { schema, file: file.to_string(), number: 0, count: 0, numbers: Int64Builder::new(), texts }
+        Rows { schema, file: file.to_string(), number: 0, count: 0, bytes: 0, numbers: Int64Builder::new(), texts }
     }
 
     fn add(&mut self, found: std::result::Result<Found, String>) {
@@ -192,16 +203,21 @@ impl Rows {
             Ok(Found::Bad { raw, reason, field }) => row.extend([Some(raw), Some(reason), field]),
             Err(reason) => row.extend([None, Some(reason)]),
         }
+        self.bytes += row.iter().flatten().map(String::len).sum::<usize>();
         let filled = row.into_iter().chain(std::iter::repeat(None));
         self.texts.iter_mut().zip(filled).for_each(|(column, value)| column.append_option(value));
         self.count += 1;
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == ROWS || self.bytes > BYTES
     }
 
     fn hand_over(&mut self, take: &mut Take<'_>) -> Result<bool> {
         if self.count == 0 {
             return Ok(true);
         }
-        self.count = 0;
+        (self.count, self.bytes) = (0, 0);
         let mut columns: Vec<ArrayRef> =
             self.texts.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
         columns.insert(1, Arc::new(self.numbers.finish()));

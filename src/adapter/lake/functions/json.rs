@@ -156,13 +156,18 @@ pub fn kind(json: &Json) -> &'static str {
     }
 }
 
-/// An object of names and values, which are JSON: those that are there. Nothing, if none is.
+/// An object of names and values, which are JSON: those that are there. Nothing, if none is. A number that JSON has not, as
+/// NaN, becomes a text.
 fn members(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
     let texts = args.iter().map(text).collect::<Result<Vec<_>>>()?;
     each_text(texts.first().map_or(0, |first| first.len()), |row| {
         let mut object = serde_json::Map::new();
         for pair in texts.chunks_exact(2).filter(|pair| pair[1].is_valid(row)) {
-            object.insert(pair[0].value(row).to_string(), parse(pair[1].value(row))?);
+            let value = pair[1].value(row);
+            object.insert(
+                pair[0].value(row).to_string(),
+                parse(value).unwrap_or_else(|_| Json::String(value.to_string())),
+            );
         }
         Ok((!object.is_empty()).then(|| Json::Object(object).to_string()))
     })

@@ -37,13 +37,20 @@ impl Dialect {
     }
 }
 
-/// Each line, whatever is in it.
+/// Each line, whatever is in it, as long as it is text.
 pub fn lines(reader: impl BufRead) -> impl Iterator<Item = std::result::Result<Found, String>> {
-    let line = |line: std::io::Result<String>| match line {
-        Ok(line) => Ok(Found::Good { record: Some(line), values: Vec::new() }),
-        Err(error) => Err(error.to_string()),
+    let text = |(number, line): (usize, std::io::Result<Vec<u8>>)| {
+        let line = line.map_err(|error| error.to_string())?;
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        let line = if number == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+        Ok(match std::str::from_utf8(line) {
+            Ok(line) => Found::Good { record: Some(line.to_string()), values: Vec::new() },
+            Err(error) => {
+                Found::Bad { raw: String::from_utf8_lossy(line).into_owned(), reason: error.to_string(), field: None }
+            }
+        })
     };
-    reader.lines().map(line)
+    reader.split(b'\n').enumerate().map(text)
 }
 
 /// The records after the header.

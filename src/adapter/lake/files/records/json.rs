@@ -83,7 +83,8 @@ impl Wanted<'_> {
     fn of(&self, text: &[u8]) -> std::result::Result<Found, String> {
         let text = std::str::from_utf8(text).map_err(|error| format!("Malformed JSON: {error}"))?.trim();
         let is_object = text.starts_with('{');
-        let values = if is_object && !self.names.is_empty() {
+        // Whoever wants no fields of a record refuses the same ones as whoever wants some.
+        let values = if is_object && (self.objects || !self.names.is_empty()) {
             let Members(mut members) = serde_json::from_str(text).map_err(malformed)?;
             self.names.iter().map(|name| members.swap_remove(name).map(|value| value.to_string())).collect()
         } else {
@@ -245,6 +246,20 @@ mod tests {
         assert_eq!(read("[1]\n[2]\n"), ["bad [1]", "bad [2]"]);
         assert_eq!(read("[1]\n"), ["bad 1"]);
         assert_eq!(read(" \n[]"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_record_is_refused_whether_its_fields_are_wanted_or_not() {
+        let names = ["b".to_string()];
+        for text in
+            [r#"{"a":"\ud83d"}"#, r#"{"a":1e999}"#, &format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200))]
+        {
+            for names in [&names[..], &[]] {
+                let wanted = Wanted { names, whole: false, objects: true };
+                let found = records(text.as_bytes(), true, wanted).next();
+                assert!(matches!(found, Some(Ok(Found::Bad { .. }))), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -21,19 +21,21 @@ use crate::adapter::lake::kind::{stored, type_name};
 /// The columns before those of the file.
 const OWN: usize = COLUMNS.len();
 
-/// The table of the records: its columns are those of the first file, which the others have, too.
-pub async fn table(sources: Vec<Source>, threads: usize) -> Result<Arc<dyn TableProvider>> {
+/// The table of the records: its columns are those of the first file, which the others have, too. What cannot be read is
+/// an error if all was `checked` before.
+pub async fn table(sources: Vec<Source>, threads: usize, checked: bool) -> Result<Arc<dyn TableProvider>> {
     let found = match sources.first() {
         Some(first) => columns(first.open().await?)?,
         None => Vec::new(),
     };
     let schema = schema(found.into_iter().map(|(_, kind)| kind));
     let of = schema.clone();
-    let reader = move |source: &Source, opened: Opened, take: &mut Take<'_>| {
-        rows(source, opened, &of, take).or_else(|error| {
+    let reader = move |source: &Source, opened: Opened, take: &mut Take<'_>| match rows(source, opened, &of, take) {
+        Err(error) if !checked => {
             take(told(source, &of, &error)?);
             Ok(())
-        })
+        }
+        read => read,
     };
     streamed::table(schema, sources, threads, Arc::new(reader))
 }
