@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::adapter::AdapterError;
+use crate::hash::hex;
 
 /// What a block of sha256 has room for.
 const BLOCK: usize = 64;
@@ -48,8 +49,4 @@ impl std::fmt::Debug for MaskKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MaskKey(***)")
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -224,6 +224,29 @@
   {%- for name, type in ingest_metadata().items() %}{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
+{# The fields of the records of one form, each with the type that all of its values have. #}
+{% macro fields_landed(settings, group) -%}
+  {%- set fields = [] -%}
+  {%- if settings['schema_mode'] == 'raw' -%}
+    {%- do fields.append({'name': '_raw', 'data_type': 'VARCHAR', 'is_typed': true}) -%}
+  {%- elif group.form == 'parquet' -%}
+    {%- for field in group.names -%}
+      {%- set name, type = landed_field(field) -%}
+      {%- do fields.append({'name': name, 'data_type': type, 'is_typed': true}) -%}
+    {%- endfor -%}
+  {%- elif group.form == 'csv' -%}
+    {%- set guessed = ingest_rows(adapter.dispatch('guesses_landed', 'dbt')(settings, group))[0] -%}
+    {%- for name in group.names -%}{%- do fields.append({'name': name, 'data_type': guessed[loop.index0], 'is_typed': false}) -%}{%- endfor -%}
+  {%- else -%}
+    {%- for key, found in adapter.dispatch('json_types_landed', 'dbt')(settings, group).items() -%}
+      {%- set types = [] -%}
+      {%- for type in found if type != 'NULL' -%}{%- do types.append(type.replace('UBIGINT', 'BIGINT')) -%}{%- endfor -%}
+      {%- do fields.append({'name': key, 'data_type': json_field_type(types | unique | list), 'is_typed': false}) -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {{ return(fields) }}
+{%- endmacro %}
+
 {# The type of a field of JSON that has values of these types. #}
 {% macro json_field_type(types) -%}
   {{ return(none if not types else types[0] if types | length == 1 and types[0] not in ['OBJECT', 'ARRAY'] else 'DOUBLE' if types | sort == ['BIGINT', 'DOUBLE'] else 'JSON') }}

@@ -25,6 +25,7 @@ use crate::adapter::lake::error::{refused, sql_error};
 use crate::adapter::lake::files::Files;
 use crate::adapter::lake::kind::{stored, type_name};
 use crate::adapter::lake::profile::Profile;
+use crate::adapter::lake::statement::columns;
 use crate::adapter::lake::{dialect, session, statement, value};
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
@@ -184,11 +185,6 @@ impl Binder for Session {
         let kind = plan.and_then(|plan| stored(plan.schema().field(0).data_type()));
         kind.map_or_else(|| data_type.to_string(), |kind| type_name(&kind))
     }
-}
-
-fn columns(plan: &LogicalPlan) -> Vec<Column> {
-    let fields = plan.schema().fields().iter();
-    fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect()
 }
 
 fn refusal(kind: Refused, error: &AdapterError, sql: &str) -> Refusal {

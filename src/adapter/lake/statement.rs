@@ -107,7 +107,8 @@ fn settled(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan, DataF
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
-fn columns(plan: &LogicalPlan) -> Vec<Column> {
+/// The columns that a plan gives.
+pub fn columns(plan: &LogicalPlan) -> Vec<Column> {
     let fields = plan.schema().fields().iter();
     fields.map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) }).collect()
 }

@@ -33,7 +33,7 @@
     {%- else -%}
       {%- do datafusion__rejects(settings, group) -%}
       {%- if datafusion__files(group) -%}
-        {%- do group.update({'fields': datafusion__fields(settings, group)}) -%}
+        {%- do group.update({'fields': fields_landed(settings, group)}) -%}
         {%- do groups.append(group) -%}
       {%- endif -%}
     {%- endif -%}
@@ -69,33 +69,18 @@
   {%- do ingest_run('drop table ' ~ found) -%}
 {%- endmacro %}
 
-{# The fields of the records of one form, each with the type that all of its values have. #}
-{% macro datafusion__fields(settings, group) -%}
-  {%- set fields = [] -%}
-  {%- if settings['schema_mode'] == 'raw' -%}
-    {%- do fields.append({'name': '_raw', 'data_type': 'VARCHAR', 'is_typed': true}) -%}
-  {%- elif group.form == 'parquet' -%}
-    {%- for field in group.names -%}
-      {%- set name, type = landed_field(field) -%}
-      {%- do fields.append({'name': name, 'data_type': type, 'is_typed': true}) -%}
-    {%- endfor -%}
-  {%- elif group.form == 'csv' -%}
-    {%- set guesses -%}
-      select {% for name in group.names %}{{ guessed_type('f' ~ loop.index0) }} as g{{ loop.index0 }}{{ ', ' if not loop.last }}{% endfor %}
-      from {{ datafusion__records(settings, group, group.names) }} where medal__reason is null
-    {%- endset -%}
-    {%- set guessed = ingest_rows(guesses)[0] -%}
-    {%- for name in group.names -%}{%- do fields.append({'name': name, 'data_type': guessed[loop.index0], 'is_typed': false}) -%}{%- endfor -%}
-  {%- else -%}
-    {%- set types = {} -%}
-    {%- for key, type in ingest_rows('select key, type from read_fields(' ~ landed_list(datafusion__files(group)) ~ ', format=' ~ ledger_value(group.form) ~ ') order by place') -%}
-      {%- if key not in types -%}{%- do types.update({key: []}) -%}{%- endif -%}
-      {%- set type = type.replace('UBIGINT', 'BIGINT') -%}
-      {%- if type != 'NULL' and type not in types[key] -%}{%- do types[key].append(type) -%}{%- endif -%}
-    {%- endfor -%}
-    {%- for key, found in types.items() -%}{%- do fields.append({'name': key, 'data_type': json_field_type(found), 'is_typed': false}) -%}{%- endfor -%}
-  {%- endif -%}
-  {{ return(fields) }}
+{% macro datafusion__guesses_landed(settings, group) -%}
+  select {% for name in group.names %}{{ guessed_type('f' ~ loop.index0) }} as g{{ loop.index0 }}{{ ', ' if not loop.last }}{% endfor %}
+  from {{ datafusion__records(settings, group, group.names) }} where medal__reason is null
+{%- endmacro %}
+
+{% macro datafusion__json_types_landed(settings, group) -%}
+  {%- set types = {} -%}
+  {%- for key, type in ingest_rows('select key, type from read_fields(' ~ landed_list(datafusion__files(group)) ~ ', format=' ~ ledger_value(group.form) ~ ') order by place') -%}
+    {%- if key not in types -%}{%- do types.update({key: []}) -%}{%- endif -%}
+    {%- do types[key].append(type) -%}
+  {%- endfor -%}
+  {{ return(types) }}
 {%- endmacro %}
 
 {# Lists, structs and maps in a type. #}

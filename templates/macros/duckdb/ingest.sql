@@ -19,7 +19,7 @@
       {%- do duckdb__read_files(settings, part, low, high, records, reader) -%}
       {%- set found = {'part': part, 'table': records, 'form': form, 'names': fields} -%}
       {%- if form == 'csv' -%}{%- do duckdb__csv_rejects(found) -%}{%- elif form in ['json', 'ndjson'] -%}{%- do duckdb__json_rejects(settings, found) -%}{%- endif -%}
-      {%- do found.update({'fields': duckdb__fields(settings, found)}) -%}
+      {%- do found.update({'fields': fields_landed(settings, found)}) -%}
       {%- do groups.append(found) -%}
     {%- endif -%}
   {%- endfor -%}
@@ -128,36 +128,23 @@
     ~ group.table ~ ' join ' ~ first ~ " using (medal__file) where json_type(record) <> 'OBJECT'") -%}
 {%- endmacro %}
 
-{# The fields of the records of one form, each with the type that all of its values have. #}
-{% macro duckdb__fields(settings, group) -%}
-  {%- set fields = [] -%}
-  {%- if settings['schema_mode'] == 'raw' -%}
-    {%- do fields.append({'name': '_raw', 'data_type': 'VARCHAR', 'is_typed': true}) -%}
-  {%- elif group.form == 'parquet' -%}
-    {%- for field in group.names -%}
-      {%- set name, type = landed_field(field) -%}
-      {%- do fields.append({'name': name, 'data_type': type, 'is_typed': true}) -%}
-    {%- endfor -%}
-  {%- elif group.form == 'csv' -%}
-    {%- set guesses -%}
-      select {% for name in group.names %}{{ guessed_type(adapter.quote(name)) }}{{ ', ' if not loop.last }}{% endfor %} from {{ group.table }}
-    {%- endset -%}
-    {%- set guessed = ingest_rows(guesses)[0] -%}
-    {%- for name in group.names -%}{%- do fields.append({'name': name, 'data_type': guessed[loop.index0], 'is_typed': false}) -%}{%- endfor -%}
-  {%- else -%}
-    {%- set types -%}
-      select json.key, list_sort(list(distinct json.type) filter (where json.type <> 'NULL')) as types
-      from {{ group.table }}, json_each(record) as json
-      where json_type(record) = 'OBJECT'
-      group by json.key
-      order by min({'number': medal__number, 'place': json.id})
-    {%- endset -%}
-    {%- for key, types in ingest_rows("select key, array_to_string(types, ' ') from (" ~ types ~ ')') -%}
-      {%- set type = json_field_type((types or '').replace('UBIGINT', 'BIGINT').split() | unique | list) -%}
-      {%- do fields.append({'name': key, 'data_type': type, 'is_typed': false}) -%}
-    {%- endfor -%}
-  {%- endif -%}
-  {{ return(fields) }}
+{# A query for the types of the columns of a CSV file. #}
+{% macro duckdb__guesses_landed(settings, group) -%}
+  select {% for name in group.names %}{{ guessed_type(adapter.quote(name)) }}{{ ', ' if not loop.last }}{% endfor %} from {{ group.table }}
+{%- endmacro %}
+
+{# The names in the objects of JSON, each with the types of its values, and NULL. #}
+{% macro duckdb__json_types_landed(settings, group) -%}
+  {%- set found -%}
+    select json.key, list_sort(list(distinct json.type)) as types
+    from {{ group.table }}, json_each(record) as json
+    where json_type(record) = 'OBJECT'
+    group by json.key
+    order by min({'number': medal__number, 'place': json.id})
+  {%- endset -%}
+  {%- set types = {} -%}
+  {%- for key, all in ingest_rows("select key, array_to_string(types, ' ') from (" ~ found ~ ')') -%}{%- do types.update({key: all.split()}) -%}{%- endfor -%}
+  {{ return(types) }}
 {%- endmacro %}
 
 {# A field as JSON has it, and as a text. #}

@@ -1,6 +1,5 @@
 //! DuckDB's functions of text that DataFusion lacks or gives another meaning.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringBuilder, UInt64Array};
@@ -13,6 +12,7 @@ use crate::adapter::lake::functions::casts::written;
 use crate::adapter::lake::functions::scalar::{
     Spec, bigint, each_bigint, each_text, gives_bigint, gives_text, gives_ubigint, no_such_types, same, text, texts,
 };
+use crate::hash::hex;
 
 pub const ALL: &[Spec] = &[
     Spec { name: "concat", takes: same, gives: gives_text, run: concat, simpler: None },
@@ -123,13 +123,6 @@ fn parts_of(text: &str, separator: &str) -> Vec<String> {
         return text.chars().map(String::from).collect();
     }
     text.split(separator).map(str::to_string).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 fn md5_of(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
