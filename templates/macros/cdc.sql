@@ -49,6 +49,27 @@
     where mode = 'full' and model = {{ ledger_value(model['unique_id']) }})
 {%- endmacro %}
 
+{# The condition for rows of batches that are not in the table yet. Where the query only chooses rows of one relation,
+   these batches are looked up first, so that the engine reads nothing else of the rows of all others. #}
+{% macro cdc_unread(query, columns) -%}
+  {%- set unread = '_batch_id is null or _batch_id not in (' ~ cdc_applied() ~ ')' -%}
+  {%- set is_plain = read_from and read_from['fate'] in ['kept', 'filtered'] -%}
+  {%- for column in columns if column.name == '_batch_id' and is_plain and column.is_string() -%}
+    {%- call statement('cdc_unread', fetch_result=true) -%}
+      select distinct _batch_id from ({{ query }}) as given where {{ unread }} limit 101
+    {%- endcall -%}
+    {%- set batches = load_result('cdc_unread')['data'] | map('first') | list -%}
+    {%- if batches | length <= 100 -%}
+      {%- set conditions = ['_batch_id is null'] if none in batches else [] -%}
+      {%- set names = [] -%}
+      {%- for batch in batches if batch is not none -%}{%- do names.append(ledger_value(batch)) -%}{%- endfor -%}
+      {%- do conditions.append('_batch_id in (' ~ names | join(', ') ~ ')') if names -%}
+      {{ return(conditions | join(' or ') or 'false') }}
+    {%- endif -%}
+  {%- endfor -%}
+  {{ return(unread) }}
+{%- endmacro %}
+
 {# Fills `__events` with the rows of the query that were not applied yet, each with its rank. Gives the names of the
    columns that are data: not those that say how a row arrived, which redelivery would change. #}
 {% macro stage_events(settings, query, is_anew, counts) -%}
@@ -71,7 +92,7 @@
   {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
   {%- set fresh -%}
     select *, false as medal__released from ({{ decoded }}) as given
-    {%- if '_batch_id' in names and not is_anew %} where _batch_id is null or _batch_id not in ({{ cdc_applied() }}){% endif -%}
+    {%- if '_batch_id' in names and not is_anew %} where {{ cdc_unread(decoded, columns) }}{% endif -%}
     {%- if quarantine is not none and not is_anew %}
     union all by name
     select {% for column in adapter.get_columns_in_relation(quarantine) if column.name in names %}{{ column.quoted }}, {% endfor %}true as medal__released
