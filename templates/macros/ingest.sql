@@ -143,7 +143,7 @@
 {%- endmacro %}
 
 {# Numbers the forms of the files: CSV files of one header, Parquet files of one schema, and JSON as a whole. What is
-   empty has no form, and part 0. #}
+   empty has no form, and part 0. The head of a CSV file is a list of names, of a Parquet file of names and types. #}
 {% macro part_landed(settings) -%}
   {%- set files = ingest_table('__files') -%}
   {%- if settings['format'] == 'parquet' -%}{%- do adapter.dispatch('heads_landed', 'dbt')(settings) -%}{%- endif -%}
@@ -179,12 +179,6 @@
   {%- set fields = [] -%}
   {%- for group in groups -%}{%- do fields.extend(group.fields) -%}{%- endfor -%}
   {{ return(fields) }}
-{%- endmacro %}
-
-{# The engine's own columns of a Parquet file were joined by a space; a type begins with a capital letter. #}
-{% macro landed_field(field) -%}
-  {%- set found = modules.re.match('(?s)(.*?) ([A-Z"].*)$', field) -%}
-  {{ return((found.group(1), found.group(2))) }}
 {%- endmacro %}
 
 {# The type of a column of texts: one in which every text can be written back as it stands, so that `007` stays a text.
@@ -230,8 +224,7 @@
   {%- if settings['schema_mode'] == 'raw' -%}
     {%- do fields.append({'name': '_raw', 'data_type': 'VARCHAR', 'is_typed': true}) -%}
   {%- elif group.form == 'parquet' -%}
-    {%- for field in group.names -%}
-      {%- set name, type = landed_field(field) -%}
+    {%- for name, type in group.names -%}
       {%- do fields.append({'name': name, 'data_type': type, 'is_typed': true}) -%}
     {%- endfor -%}
   {%- elif group.form == 'csv' -%}

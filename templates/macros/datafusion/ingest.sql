@@ -90,8 +90,8 @@
   {%- set type = column['data_type'] -%}
   {%- if field.name == '_raw' and group.form == 'parquet' -%}
     {%- set members = [] -%}
-    {%- for field in group.names -%}
-      {%- do members.append(ledger_value(landed_field(field)[0]) ~ ', coalesce(to_json(f' ~ loop.index0 ~ "), 'null')") -%}
+    {%- for name, _ in group.names -%}
+      {%- do members.append(ledger_value(name) ~ ', coalesce(to_json(f' ~ loop.index0 ~ "), 'null')") -%}
     {%- endfor -%}
     {{ return({'value': 'medal_object(' ~ members | join(', ') ~ ')', 'misfit': none}) }}
   {%- elif field.name == '_raw' -%}

@@ -31,7 +31,7 @@
   {%- set files = ingest_table('__files') -%}
   {%- for file, number in ingest_rows("select file, number from " ~ files ~ " where state in ('new', 'changed')") -%}
     {%- set complaint = adapter.attempt('create or replace temporary table ' ~ ingest_table('__listed')
-      ~ " as (select to_json(list(column_name || ' ' || column_type)) as head from (describe select * from read_parquet(" ~ ledger_value(file) ~ ')))') -%}
+      ~ " as (select to_json(list([column_name, column_type])) as head from (describe select * from read_parquet(" ~ ledger_value(file) ~ ')))') -%}
     {%- if complaint is none -%}
       {%- do ingest_run('update ' ~ files ~ ' set head = (select head from ' ~ ingest_table('__listed') ~ ') where number = ' ~ number) -%}
     {%- else -%}
@@ -57,8 +57,7 @@
   {%- if form == 'csv' -%}
     {%- for name in fields %}{{ adapter.quote(name) }} varchar{{ ', ' if not loop.last }}{% endfor -%}
   {%- elif form == 'parquet' -%}
-    {%- for field in fields -%}
-      {%- set name, type = landed_field(field) -%}
+    {%- for name, type in fields -%}
       {{ adapter.quote(name) }} {{ type }}{{ ', ' if not loop.last }}
     {%- endfor -%}
   {%- elif form == 'lines' -%}record varchar
@@ -154,10 +153,9 @@
   {%- set type = column['data_type'] -%}
   {%- if field.name == '_raw' -%}
     {%- set members = [] -%}
-    {%- for field in group.names -%}
-      {%- set name = landed_field(field)[0] -%}
-      {%- do members.append(ledger_value(name) ~ ': records.' ~ adapter.quote(name)) -%}
-    {%- endfor -%}
+    {%- if group.form == 'parquet' -%}
+      {%- for name, _ in group.names -%}{%- do members.append(ledger_value(name) ~ ': records.' ~ adapter.quote(name)) -%}{%- endfor -%}
+    {%- endif -%}
     {%- set row = 'to_json({' ~ members | join(', ') ~ '})' -%}
     {{ return({'value': (row if group.form == 'parquet' else 'record') ~ '::varchar', 'misfit': none}) }}
   {%- elif group.form == 'parquet' -%}

@@ -147,21 +147,41 @@ fn json_lines_and_arrays_land_with_what_is_no_json_in_quarantine() {
     }
 }
 
+/// Lets the rows of a query land as a file of Parquet.
+fn land_parquet(project: &Project, name: &str, query: &str) {
+    let to = project.path().join(format!("landing/{name}.parquet"));
+    let sql = format!("{{% set sql %}}copy ({query}) to '{}'{{% endset %}}", to.display());
+    project.write("macros/copy.sql", &format!("{{% macro copy() %}}{sql}{{% do run_query(sql) %}}{{% endmacro %}}"));
+    project.ends(0, &["run-operation", "copy"]);
+}
+
+#[test]
+fn parquet_columns_may_have_any_name() {
+    let [one, other] = landing("location: 'landing/*.parquet'", MODEL);
+    [&one, &other].iter().for_each(|project| project.write("landing/readme.txt", "nothing"));
+    land_parquet(&one, "a", "select 1 as \"Order Id\", 'x' as \"ship \"\"To\"\" DATE\", [2] as \" List \"");
+    let place = |project: &Project| project.path().join("landing/a.parquet");
+    std::fs::copy(place(&one), place(&other)).expect("the file can be copied");
+    for project in [one, other] {
+        project.ends(0, &["build"]);
+        assert_eq!(
+            project.query("select \"Order Id\", \"ship \"\"To\"\" DATE\", \" List \"::varchar, _rescued from orders"),
+            "1|x|[2]|null"
+        );
+        project.write("models/orders.sql", &MODEL.replace("'ingest'", "'ingest', schema_mode='raw', alias='whole'"));
+        project.ends(0, &["build"]);
+        assert_eq!(
+            project.query("select _raw from whole"),
+            "{\"Order Id\":1,\"ship \\\"To\\\" DATE\":\"x\",\" List \":[2]}"
+        );
+    }
+}
+
 #[test]
 fn parquet_columns_widen_and_keep_their_types() {
     for project in landing("location: 'landing/*.parquet'", MODEL) {
         project.write("landing/readme.txt", "nothing");
-        let file = |name: &str, query: &str| {
-            let to = project.path().join(format!("landing/{name}.parquet"));
-            project.write(
-                "macros/copy.sql",
-                &format!(
-                    "{{% macro copy() %}}{{% do run_query(\"copy ({query}) to '{}'\") %}}{{% endmacro %}}",
-                    to.display()
-                ),
-            );
-            project.ends(0, &["run-operation", "copy"]);
-        };
+        let file = |name: &str, query: &str| land_parquet(&project, name, query);
         file("a", "select 1::integer as id, [1, 2] as list, date '2024-01-31' as day");
         project.ends(0, &["build"]);
         file("b", "select 5000000000::bigint as id, 1.5::double as list, date '2024-02-01' as day");

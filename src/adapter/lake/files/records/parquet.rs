@@ -79,8 +79,8 @@ pub async fn heads(sources: &[Source]) -> Result<Arc<dyn TableProvider>> {
         let found = source.open().await.and_then(columns);
         files.push(source.name.clone());
         reasons.push(found.as_ref().err().map(|error| error.strip_backtrace()));
-        let line = |(name, kind): (String, DataType)| format!("{name} {}", type_name(&kind));
-        heads.push(found.ok().map(|found| json!(found.into_iter().map(line).collect::<Vec<_>>()).to_string()));
+        let pair = |(name, kind): (String, DataType)| [name, type_name(&kind)];
+        heads.push(found.ok().map(|found| json!(found.into_iter().map(pair).collect::<Vec<_>>()).to_string()));
     }
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let schema = Arc::new(Schema::new(vec![text("file"), text("head"), text("reason")]));
