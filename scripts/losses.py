@@ -16,10 +16,10 @@ PROJECT = {
 }
 INCREMENTAL = "{{ config(materialized='incremental'%s) }}"
 
-LANDING = "{{ config(materialized='%s', post_hook=%s) }} select * from {{ source('landing', 'orders') }}"
-HOOK = "\"copy (select 2 as id) to 'landing/b.csv'\""
+LANDING = "{{ config(materialized='table', post_hook=%s) }} select * from {{ source('landing', 'orders') }}"
+HOOK = "\"{%% if var('rows', %s) %%}copy (select 2 as id from range({{ var('rows', 1) }})) to 'landing/%s.csv'{%% endif %%}\""
 
-# name, files, the commands, the query, what must come out of it, and what only medal has
+# name, files, the commands, the query, and what must come out of it
 LOSSES = [
     (
         "what a model reads is empty",
@@ -65,16 +65,22 @@ LOSSES = [
     ),
     (
         "a file that lands between two models",
-        {"models/orders.sql": LANDING % ("table", HOOK), "models/other.sql": LANDING % ("table", "[]"), "landing/a.csv": "id\n1\n",
+        {"models/orders.sql": LANDING % (HOOK % (1, "b")), "models/other.sql": LANDING % "[]", "landing/a.csv": "id\n1\n",
          "models/sources.yml": "sources: [{name: landing, tables: [{name: orders, meta: {external_location: landing/*.csv}}]}]\n"},
         [["build"]],
         "select (select count(*) from other) - (select count(*) from orders)", 0,
-        {"models/orders.sql": LANDING % ("ingest", HOOK), "models/other.sql": LANDING % ("ingest", "[]")},
+    ),
+    (
+        "a file that grows between two models",
+        {"models/orders.sql": LANDING % (HOOK % (0, "a")), "models/other.sql": LANDING % "[]", "landing/a.csv": "id\n2\n",
+         "models/sources.yml": "sources: [{name: landing, tables: [{name: orders, meta: {external_location: landing/a.csv}}]}]\n"},
+        [["build"], ["build", "--vars", "rows: 5"]],
+        "select (select count(*) from other) - (select count(*) from orders)", 0,
     ),
 ]
 
 
-def result(tool, files, steps, query, own):
+def result(tool, files, steps, query):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
 
@@ -83,7 +89,7 @@ def result(tool, files, steps, query, own):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text)
 
-        write(PROJECT | files | own)
+        write(PROJECT | files)
         codes = []
         for step in steps:
             if isinstance(step, dict):
@@ -102,11 +108,11 @@ def main():
     tools = vars(parser.parse_args())
     lost = False
     print(f"{'':46} {'expected':>8} {'dbt':>14} {'medal':>14}")
-    for name, files, steps, query, expected, *own in LOSSES:
+    for name, files, steps, query, expected in LOSSES:
         found = {}
         for tool, path in tools.items():
             path = str(pathlib.Path(path).resolve()) if "/" in path else path
-            found[tool] = result(path, files, steps, query, own[0] if own and tool == "medal" else {})
+            found[tool] = result(path, files, steps, query)
         lost |= found["medal"][0] != expected
         cells = [f"{value} (exit {code})" for value, code in found.values()]
         print(f"{name:46} {expected:>8} {cells[0]:>14} {cells[1]:>14}")

@@ -7,6 +7,7 @@ pub mod host;
 pub mod inline;
 pub mod landing;
 pub mod microbatch;
+pub mod pins;
 pub mod place;
 pub mod semantic;
 pub mod session;

@@ -12,6 +12,7 @@ use crate::adapter::{Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
 use crate::compile::landing;
 use crate::compile::microbatch::{Batch, filter};
+use crate::compile::pins;
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
 use crate::diagnostic::Diagnostic;
@@ -49,6 +50,8 @@ struct Seen {
     seed: Option<SeedLoad>,
     /// What `write(…)` was given last: the SQL of the main statement.
     written: Option<String>,
+    /// The names and patterns of the files that the query reads, if they must stay what they are until the commit.
+    files: Vec<String>,
 }
 
 impl NodeHost {
@@ -115,6 +118,11 @@ impl NodeHost {
             message: format!("the model reads `{call}`, and the unit test `{test}` does not give it"),
             help: Some(format!("add it to `given`: `- {{input: {call}, rows: []}}`")),
         }
+    }
+
+    /// Holds the node to files that must stay what they are until its commit.
+    pub fn note_files(&self, places: Vec<String>) {
+        self.seen().files = places;
     }
 
     pub fn take_written(&self) -> Option<String> {
@@ -381,6 +389,8 @@ impl Host for NodeHost {
     }
 
     fn commit(&self) -> Result<(), HostError> {
+        let files = self.seen().files.clone();
+        pins::check(&self.session, &self.warehouse, &files)?;
         if self.warehouse.is_held() {
             return Ok(());
         }

@@ -373,10 +373,11 @@ codes! {
     /// Nothing was changed. If the landed files are all still there and the history may go, drop the table by hand and
     /// its rows in `medal_meta.files`.
     HistoryLoss => "history-loss",
-    /// A file that is ingested already has other content under the same name.
+    /// A file that is ingested already has other content under the same name, or one that a run reads has changed.
     ///
     /// Landed files do not change: a correction is a file with a new name. Nothing was ingested. With
-    /// `on_changed_file: append` the new content is added, and both stay.
+    /// `on_changed_file: append` the new content is added, and both stay. Of a run all models of layers read the same
+    /// files: if one of them is written to meanwhile, the model is not built; build it once more.
     ChangedFile => "changed-file",
     /// A file cannot be read as what it should be, and `on_bad_file: fail` asks to stop then.
     ///

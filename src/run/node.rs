@@ -9,6 +9,7 @@ use crate::adapter::AdapterError;
 use crate::adapter::relation::{Relation, RelationKind};
 use crate::compile::host::NodeHost;
 use crate::compile::microbatch::Batch;
+use crate::compile::pins;
 use crate::compile::place::sql_problem;
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::stage::Stage;
@@ -172,6 +173,8 @@ impl Worker {
         let other = self.session.deferral.relations.get(&node.id).filter(|_| self.clones());
         let cloned = other.map(|other| format!("select * from {}", other.render()));
         let sql = cloned.as_deref().or(compiled.map(|compiled| compiled.sql.as_str())).unwrap_or_default();
+        let pinned = self.pin_files(node, sql, host)?;
+        let sql = pinned.as_deref().unwrap_or(sql);
         put("sql", json!(sql));
         put("compiled_code", json!(sql));
         put("sift_rules", rules.clone());
@@ -196,6 +199,18 @@ impl Worker {
             }
             Err(error) => Err(failure(&self.session, node, compiled, host, &error)),
         }
+    }
+
+    /// The query of a node with the files that its run has pinned; none if it reads what is there.
+    fn pin_files(&self, node: &Node, sql: &str, host: &NodeHost) -> Result<Option<String>, Diagnostic> {
+        if !pins::is_pinned(&self.session, node) {
+            return Ok(None);
+        }
+        let pinned = pins::pin(&self.session, &self.warehouse, sql);
+        let problem = |error: AdapterError| Diagnostic::error(Code::SqlError, refable::place(node), error.to_string());
+        let pins::Pinned { sql, places } = pinned.map_err(problem)?;
+        host.note_files(places);
+        Ok(Some(sql))
     }
 
     fn materialization(&self, node: &Node) -> Result<&MacroInfo, Diagnostic> {

@@ -122,3 +122,51 @@ fn a_row_that_comes_after_years_reaches_its_batch() {
     };
     assert_eq!((batches("events"), batches("recent")), (2, 2));
 }
+
+/// A project of an engine with two models of a layer, and one of none, which all read what lands; the first one lets a file
+/// land after it is built, called as the variable `lands` says.
+fn reading(target: &str) -> Project {
+    let layers = "layers: {silver: {paths: [models/silver], reads: [source], defaults: {materialized: table}}}";
+    let files = "select * from {{ source('landing', 'orders') }}";
+    Project::of(&[
+        ("medal.yml", &format!("name: shop\ntarget: dev\ntargets: {{dev: {{{target}, threads: 1}}}}\n{layers}\n")),
+        (
+            "models/sources.yml",
+            "sources:\n  - name: landing\n    tables:\n      - {name: orders, meta: {external_location: landing/*.csv}}
+      - {name: all, meta: {external_location: \"read_csv(['landing/*.csv'], header=true)\"}}\n",
+        ),
+        (
+            "models/silver/orders.sql",
+            &format!(
+                "{{{{ config(post_hook=\"copy (select 2 as id) to 'landing/{{{{ var('lands') }}}}.csv'\") }}}} {files}"
+            ),
+        ),
+        ("models/silver/other.sql", "select * from {{ source('landing', 'all') }}"),
+        (
+            "models/plain/free.sql",
+            &format!("-- depends_on: {{{{ ref('orders') }}}}\n{{{{ config(materialized='table') }}}} {files}"),
+        ),
+        ("landing/a.csv", "id\n1\n"),
+    ])
+}
+
+#[test]
+fn models_of_a_run_read_the_same_files() {
+    for target in ["type: duckdb, path: shop.duckdb", "type: datafusion, path: lake"] {
+        let project = reading(target);
+        let rows = || {
+            project.query(
+                "select (select count(*) from orders), (select count(*) from other), (select count(*) from free)",
+            )
+        };
+        project.ends(0, &["build", "--vars", "lands: b"]);
+        assert_eq!(rows(), "1|1|2", "{target}");
+        project.ends(0, &["build", "--vars", "lands: c"]);
+        assert_eq!(rows(), "2|2|3", "{target}");
+        // A file that is written to while it is read: what was there stays.
+        let ran = project.ends(1, &["build", "--vars", "lands: a"]);
+        assert!(ran.all().contains("error[changed-file]"), "{}", ran.all());
+        assert!(ran.all().contains("landing/a.csv` has changed since this run began to read it"), "{}", ran.all());
+        assert!(rows().starts_with("2|2|"), "{}", rows());
+    }
+}
