@@ -228,6 +228,12 @@ pub trait Connection: Send {
         false
     }
 
+    /// From now on a table must be changed by nobody else: what will be written to it is made of what it holds now. A
+    /// commit that finds it changed is a conflict. With none, what was said so is forgotten. An engine may know by itself.
+    fn watch(&mut self, _table: Option<&Relation>) -> Result<(), AdapterError> {
+        Ok(())
+    }
+
     /// Undoes what the open transaction has done, but for these new tables.
     fn undo_but(&mut self, _kept: &[Relation]) -> Result<(), AdapterError> {
         self.rollback()

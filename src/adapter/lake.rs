@@ -15,9 +15,11 @@ mod information;
 mod insert;
 mod kind;
 mod layout;
+mod memory;
 mod merge;
 mod nullable;
 mod overlay;
+mod planner;
 mod profile;
 mod rules;
 mod seed;
@@ -34,9 +36,9 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool, UnboundedMemoryPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use deltalake_core::DeltaResult;
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
@@ -63,6 +65,8 @@ struct Shared {
     schema: String,
     mask_key: Option<MaskKey>,
     memory: Arc<dyn MemoryPool>,
+    /// Statements share this; one that needs all of the memory does not.
+    alone: RwLock<()>,
     temp_directory: Option<PathBuf>,
     threads: usize,
     /// Into how many parts a statement's work is cut.
@@ -88,10 +92,6 @@ pub fn open(target: &Target) -> Result<Lake, AdapterError> {
         .enable_all()
         .build()
         .map_err(|error| AdapterError::Connect(format!("no threads could be started: {error}")))?;
-    let memory: Arc<dyn MemoryPool> = match profile.memory_limit {
-        Some(bytes) => Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), NonZeroUsize::MIN)),
-        None => Arc::new(UnboundedMemoryPool::default()),
-    };
     if profile.place.folder.is_none() {
         know_object_stores();
     }
@@ -102,7 +102,8 @@ pub fn open(target: &Target) -> Result<Lake, AdapterError> {
         database: target.database.clone(),
         schema: target.schema.clone(),
         mask_key: profile.mask_key,
-        memory,
+        memory: memory::pool(profile.memory_limit),
+        alone: RwLock::default(),
         temp_directory: profile.temp_directory,
         threads,
         parts: AtomicUsize::new(threads),

@@ -267,10 +267,13 @@ impl Warehouse {
     /// Ends the transaction that is held.
     pub fn end_held(&self, commit: bool) -> Result<(), AdapterError> {
         self.held.store(false, Ordering::Relaxed);
-        self.with(|connection| match (connection.in_transaction(), commit) {
-            (true, true) => connection.commit(),
-            (true, false) => connection.rollback(),
-            (false, _) => Ok(()),
+        self.with(|connection| {
+            let ended = match (connection.in_transaction(), commit) {
+                (true, true) => connection.commit(),
+                (true, false) => connection.rollback(),
+                (false, _) => Ok(()),
+            };
+            ended.and(connection.watch(None))
         })
     }
 

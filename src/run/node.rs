@@ -43,6 +43,9 @@ pub struct Part {
     pub is_last: bool,
 }
 
+/// The materializations that add to what is there.
+const ADDING: [&str; 4] = ["incremental", "snapshot", "ingest", "cdc"];
+
 impl Part {
     pub const WHOLE: Part = Part { batch: None, is_first: true, is_last: true };
 }
@@ -57,6 +60,9 @@ impl Worker {
             return self.run_batches(node);
         }
         let timer = Timer::start(node, self.number);
+        if let Err(problem) = self.watch(node) {
+            return timer.failed(None, problem);
+        }
         let compiled = match &node.kind {
             Kind::Seed { .. } => None,
             _ if self.clones() => None,
@@ -99,6 +105,15 @@ impl Worker {
         let result = self.materialize(node, compiled, host, part);
         self.clean_up(result.is_err());
         result.map(|built| built.iter().for_each(|relation| self.session.existing.add(relation)))
+    }
+
+    /// What is added to a table is made of what is there: nobody else may change it meanwhile.
+    pub fn watch(&self, node: &Node) -> Result<(), Diagnostic> {
+        if self.clones() || !ADDING.contains(&node.materialized()) {
+            return Ok(());
+        }
+        let watched = self.warehouse.with(|connection| connection.watch(Some(&node.relation)));
+        watched.map_err(|error| Diagnostic::error(Code::SqlError, refable::place(node), error.to_string()))
     }
 
     pub fn runs_in_batches(&self) -> bool {
@@ -231,6 +246,7 @@ impl Worker {
             return;
         }
         let undone = self.warehouse.with(|connection| {
+            connection.watch(None)?;
             if connection.in_transaction() { connection.rollback().map(|()| true) } else { Ok(false) }
         });
         if failed || !matches!(undone, Ok(false)) {

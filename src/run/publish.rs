@@ -219,6 +219,9 @@ impl Worker {
             return Err(Box::new(timer.failed(None, Diagnostic::error(Code::SqlError, None, error.to_string()))));
         }
         let in_batches = microbatch::is_microbatch(node) && self.runs_in_batches();
+        if let Err(problem) = if in_batches { Ok(()) } else { self.watch(node) } {
+            return Err(Box::new(timer.failed(None, problem)));
+        }
         let compiled = match in_batches {
             true => None,
             false => match self.compile(node, None) {

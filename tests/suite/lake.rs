@@ -7,6 +7,7 @@ mod commits;
 mod files;
 mod incremental;
 mod kills;
+mod memory;
 mod publish;
 mod quality;
 mod statements;

@@ -102,7 +102,7 @@ impl Lakehouse {
         }
     }
 
-    /// The session in whose terms views are read.
+    /// The session in whose terms tables and views are read.
     pub fn serve(&self, session: &SessionContext) {
         let _ = self.session.set(session.clone());
     }
@@ -327,7 +327,7 @@ impl Lakehouse {
                     }
                     None => {}
                 }
-                Ok(Some(table.table_provider().await?))
+                Ok(Some(table.table_provider().with_session(Arc::new(self.state()?)).await?))
             }
             Named::View(_) if state.is_some() => {
                 Err(DataFusionError::Plan(format!("`{table}` is a view, which has no versions")))
@@ -335,6 +335,11 @@ impl Lakehouse {
             Named::View(path) => self.unfold(&path).await.map(Some),
             Named::Temporary | Named::Nothing => Ok(None),
         }
+    }
+
+    fn state(&self) -> Result<SessionState> {
+        let session = self.session.get().map(SessionContext::state);
+        session.ok_or_else(|| DataFusionError::Internal("tables are read in a session".to_string()))
     }
 
     /// A view as the query that it stands for.
@@ -348,11 +353,7 @@ impl Lakehouse {
         let outside = |error: AdapterError| DataFusionError::External(Box::new(error));
         let statement = dialect::statements(&text).map_err(outside)?.into_iter().next();
         let statement = statement.ok_or_else(|| DataFusionError::Plan(format!("the view {path} has no query")))?;
-        let state: SessionState = match self.session.get() {
-            Some(session) => session.state(),
-            None => return Err(DataFusionError::Internal("views are read in a session".to_string())),
-        };
-        let plan = statement::planned(&state, statement).await?;
+        let plan = statement::planned(&self.state()?, statement).await?;
         lock(&self.unfolding).retain(|other| other != path);
         Ok(Arc::new(ViewTable::new(plan, Some(text))))
     }

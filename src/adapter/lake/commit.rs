@@ -7,23 +7,34 @@ mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use indexmap::IndexMap;
 use object_store::path::Path;
+use object_store::{Error, ObjectStore};
 
 use crate::adapter::AdapterError;
 use crate::adapter::lake::commit::actions::Commit;
 pub use crate::adapter::lake::commit::actions::RUN_ID;
 use crate::adapter::lake::commit::journal::Turn;
 pub use crate::adapter::lake::commit::journal::finish;
-use crate::adapter::lake::commit::plan::{Plan, Step, below, forget, identity, table};
-use crate::adapter::lake::error::is_conflict;
+use crate::adapter::lake::commit::plan::{Plan, Step, below, forget, identity, is_as_seen, table};
+use crate::adapter::lake::error::{is_conflict, store_error};
 use crate::adapter::lake::overlay::{LOG, Staged};
 use crate::adapter::lake::profile::Place;
 
+/// Tables that nobody else may change before they are written to, with the versions that they had.
+pub type Watched = BTreeMap<Path, Option<u64>>;
+
 /// Writes what is staged, all or nothing. A table that somebody else has changed meanwhile, other than by adding rows to
-/// which these are added, is a conflict.
-pub async fn commit(place: &Place, staged: Staged, run_id: Option<&String>) -> Result<(), AdapterError> {
-    let (plan, garbage) = decide(place, staged, run_id).await?;
+/// which these are added, is a conflict; one that is watched is so in any case.
+pub async fn commit(
+    place: &Place,
+    staged: Staged,
+    run_id: Option<&String>,
+    watched: &mut Watched,
+) -> Result<(), AdapterError> {
+    let written = written(&staged, watched);
+    let (plan, garbage) = decide(place, staged, run_id, watched).await?;
     if plan.0.len() < 2 {
         plan.carry_out(place).await?;
     } else {
@@ -38,12 +49,42 @@ pub async fn commit(place: &Place, staged: Staged, run_id: Option<&String>) -> R
         done?;
     }
     forget(place, garbage).await;
+    watched.extend(written);
     Ok(())
+}
+
+/// Watches a table from now on. What has begun to be committed with its newest version is then to be seen, too.
+pub async fn watch(place: &Place, path: &Path, watched: &mut Watched) -> Result<(), AdapterError> {
+    let is_there = match place.store.list(Some(&path.clone().join(LOG))).next().await {
+        None | Some(Err(Error::NotFound { .. })) => false,
+        Some(found) => found.map(|_| true).map_err(store_error)?,
+    };
+    let table = if is_there { table(place, path).await? } else { None };
+    watched.insert(path.clone(), table.and_then(|table| table.version()));
+    finish(place).await
+}
+
+/// The watched tables that are written to, with the versions that they get.
+fn written(staged: &Staged, watched: &Watched) -> Watched {
+    let mut written = Watched::new();
+    for (table, seen) in watched {
+        if staged.objects.keys().any(|path| path.prefix_matches(table)) {
+            written.insert(table.clone(), Some(seen.map_or(0, |version| version + 1)));
+        } else if staged.dropped.contains(table) {
+            written.insert(table.clone(), None);
+        }
+    }
+    written
 }
 
 /// The steps of a transaction, and the files that it has made and needs no more. The table comes first that was written to
 /// the longest time ago, so that what was written last, the ledger, speaks of what is there.
-async fn decide(place: &Place, staged: Staged, run_id: Option<&String>) -> Result<(Plan, Vec<Path>), AdapterError> {
+async fn decide(
+    place: &Place,
+    staged: Staged,
+    run_id: Option<&String>,
+    watched: &Watched,
+) -> Result<(Plan, Vec<Path>), AdapterError> {
     let Staged { objects, dropped, .. } = staged;
     let mut tables: IndexMap<Path, (u64, Vec<Bytes>)> = IndexMap::new();
     let mut views = BTreeMap::new();
@@ -69,7 +110,11 @@ async fn decide(place: &Place, staged: Staged, run_id: Option<&String>) -> Resul
             commit.replace(&before)?;
         }
         garbage.extend(commit.garbage.iter().filter_map(|file| file_of(&path, file)));
-        plan.0.push(Step::Commit { table: below(place, &path), version, text: commit.text() });
+        let is_watched = match watched.get(&path) {
+            Some(seen) => is_as_seen(place, &path, seen.map_or(0, |seen| seen + 1)..version).await.map(|()| true)?,
+            None => false,
+        };
+        plan.0.push(Step::Commit { table: below(place, &path), version, text: commit.text(), is_watched });
     }
     for (path, bytes) in views {
         let before = identity(place, &path).await?;
@@ -130,6 +175,7 @@ mod tests {
             table: format!("main/{table}"),
             version: 0,
             text: format!(r#"{{"metaData":{{"id":"{table}"}}}}"#),
+            is_watched: false,
         };
         let view = |name: &str, before: Option<&str>| Step::View {
             path: format!("main/{name}"),
@@ -140,7 +186,12 @@ mod tests {
             commit("a"),
             commit("b"),
             commit("c"),
-            Step::Commit { table: "main/gone".to_string(), version: 3, text: r#"{"add":{"path":"x"}}"#.to_string() },
+            Step::Commit {
+                table: "main/gone".to_string(),
+                version: 3,
+                text: r#"{"add":{"path":"x"}}"#.to_string(),
+                is_watched: false,
+            },
             view("v.view.sql", None),
             view("w.view.sql", Some("select 0")),
             Step::Drop { path: "main/old.view.sql".to_string(), was: Some("select 3".to_string()) },

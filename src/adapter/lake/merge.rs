@@ -1,9 +1,13 @@
 //! Turns `merge` into a new version of a table.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::{Column as Reference, DFSchema, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Expr as Written, ExprWithAlias, Merge, MergeAction, MergeClause, MergeClauseKind,
@@ -16,6 +20,7 @@ use crate::adapter::AdapterError;
 use crate::adapter::lake::catalog::{Lakehouse, Named};
 use crate::adapter::lake::error::{delta_error, refused, sql_error};
 use crate::adapter::lake::statement::{parse_plain, parts, plain, plan};
+use crate::adapter::lake::temporary::Temporary;
 use crate::adapter::lake::write;
 
 /// The two sides of a merge: how they are named, and what their columns are.
@@ -35,7 +40,7 @@ pub async fn merge(lake: &Lakehouse, state: &SessionState, merge: Merge) -> Resu
     };
     let table = lake.open(&place).await?;
     let source_alias = alias(&merge.source)?;
-    let source = DataFrame::new(state.clone(), plan(state, all_of(merge.source)?).await?);
+    let source = source(state, plan(state, all_of(merge.source)?).await?).await.map_err(sql_error)?;
     let snapshot = table.snapshot().map_err(delta_error)?.snapshot().clone();
     let qualified = |alias: &str, schema: &Schema| {
         DFSchema::try_from_qualified_schema(TableReference::bare(alias), schema).map_err(sql_error)
@@ -46,7 +51,7 @@ pub async fn merge(lake: &Lakehouse, state: &SessionState, merge: Merge) -> Resu
     let sides = Sides { state, target: target_schema, source: source_schema, both, target_name: target_alias.clone() };
     let condition = sides.expression(*merge.on, &sides.both)?;
     let mut builder = MergeBuilder::new(table.log_store(), Some(snapshot), condition, source)
-        .with_session_state(std::sync::Arc::new(state.clone()))
+        .with_session_state(Arc::new(state.clone()))
         .with_source_alias(source_alias)
         .with_target_alias(target_alias)
         .with_writer_properties(write::properties()?)
@@ -56,6 +61,17 @@ pub async fn merge(lake: &Lakehouse, state: &SessionState, merge: Merge) -> Resu
     }
     let (_, done) = builder.await.map_err(delta_error)?;
     Ok((done.num_target_rows_inserted + done.num_target_rows_updated + done.num_target_rows_deleted) as u64)
+}
+
+/// The rows that are merged. Delta Lake plans them by itself, and takes no care of what joins by sorting do not know: so
+/// where these are meant, the rows are collected first.
+async fn source(state: &SessionState, rows: LogicalPlan) -> Result<DataFrame, DataFusionError> {
+    if state.config_options().optimizer.prefer_hash_join {
+        return Ok(DataFrame::new(state.clone(), rows));
+    }
+    let rows = provider_as_source(Arc::new(Temporary::of(state, rows).await?));
+    let scan = LogicalPlanBuilder::scan("merged", rows, None)?.build()?;
+    Ok(DataFrame::new(state.clone(), scan))
 }
 
 impl Sides<'_> {

@@ -1,21 +1,23 @@
 //! Turns texts of SQL into transactions of a lakehouse: one connection.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use datafusion::catalog::CatalogProviderList;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use deltalake_core::delta_datafusion::planner::DeltaPlanner;
+use object_store::path::Path;
 
 use crate::adapter::lake::catalog::{Databases, Lakehouse};
+use crate::adapter::lake::commit::Watched;
 use crate::adapter::lake::error::{is_conflict, is_exhausted, refused, sql_error};
 use crate::adapter::lake::files::Files;
 use crate::adapter::lake::overlay::Overlay;
+use crate::adapter::lake::planner::Planner;
 use crate::adapter::lake::statement::{self, Done};
 use crate::adapter::lake::{Shared, commit, dialect, functions, seed, text};
 use crate::adapter::relation::{Column, Relation};
@@ -28,6 +30,7 @@ pub struct Session {
     lake: Arc<Lakehouse>,
     context: SessionContext,
     in_transaction: bool,
+    watched: Watched,
 }
 
 /// A statement that was overtaken by another writer is run so often.
@@ -54,7 +57,7 @@ impl Session {
         functions::keyed::register(&context, shared.mask_key.clone());
         lake.serve(&context);
         files.serve(&context);
-        let session = Session { shared, lake, context, in_transaction: false };
+        let session = Session { shared, lake, context, in_transaction: false, watched: Watched::new() };
         session.finish_others()?;
         Ok(session)
     }
@@ -78,32 +81,46 @@ impl Session {
         unreachable!("the last attempt returns")
     }
 
-    /// Joins keep one side in memory, and are quick. If there is not enough of it, they are done by sorting, which goes to
-    /// the disk.
+    /// Joins keep one side in memory, and are quick. If there is not enough of it, the statement is run again, with nothing
+    /// beside it, and joins are done by sorting, which goes to the disk.
     fn attempt(&self, sql: &str) -> Result<Done, AdapterError> {
         let mut state = self.context.state();
-        let options = state.config_mut().options_mut();
-        options.execution.target_partitions = self.shared.parts.load(Ordering::Relaxed);
-        self.lake.refresh();
-        match self.shared.run(statement::run(&self.lake, &state, sql)) {
-            Err(error) if is_exhausted(&error) => {
-                state.config_mut().options_mut().optimizer.prefer_hash_join = false;
-                self.lake.refresh();
-                self.shared.run(statement::run(&self.lake, &state, sql))
-            }
-            outcome => outcome,
+        let beside_others = self.shared.alone.read().unwrap_or_else(PoisonError::into_inner);
+        state.config_mut().options_mut().execution.target_partitions = self.shared.parts.load(Ordering::Relaxed);
+        match self.statement(&state, sql) {
+            Err(error) if is_exhausted(&error) => {}
+            outcome => return outcome,
         }
+        drop(beside_others);
+        let _alone = self.shared.alone.write().unwrap_or_else(PoisonError::into_inner);
+        let options = state.config_mut().options_mut();
+        options.optimizer.prefer_hash_join = false;
+        // In one part all joins are done by hashing.
+        options.execution.target_partitions = self.shared.threads.max(2);
+        self.statement(&state, sql)
+    }
+
+    fn statement(&self, state: &SessionState, sql: &str) -> Result<Done, AdapterError> {
+        self.lake.refresh();
+        self.shared.run(statement::run(&self.lake, state, sql))
     }
 
     /// Writes what is staged for all to see. This is not interrupted: it is short, and half of it helps nobody.
-    fn publish(&self) -> Result<(), AdapterError> {
-        let (place, run_id) = (&self.shared.place, self.shared.run_id.get());
-        self.shared.runtime.block_on(commit::commit(place, self.lake.overlay.take(), run_id))
+    fn publish(&mut self) -> Result<(), AdapterError> {
+        let (shared, staged) = (&self.shared, self.lake.overlay.take());
+        let done = commit::commit(&shared.place, staged, shared.run_id.get(), &mut self.watched);
+        shared.runtime.block_on(done)
     }
 
     /// Finishes what processes that were killed have left half done.
     fn finish_others(&self) -> Result<(), AdapterError> {
         self.shared.runtime.block_on(commit::finish(&self.shared.place))
+    }
+
+    /// Where a table is, as its name is written.
+    fn path(&self, table: &Relation) -> Path {
+        let schema = table.schema.as_deref().unwrap_or(&self.shared.schema);
+        self.lake.place(schema, table.identifier.as_deref().unwrap_or_default()).path
     }
 
     fn undo(&self) {
@@ -138,6 +155,11 @@ pub fn context(
         .with_default_catalog_and_schema(database, schema)
         .with_create_default_catalog_and_schema(false)
         .set_bool("datafusion.sql_parser.collect_spans", true)
+        // Texts that are cut out of others count with all of these, however few they are: a memory limit would be met soon.
+        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        // Sorts have memory for merging anyhow.
+        .set_usize("datafusion.execution.sort_spill_reservation_bytes", 0)
         // Whether a column may be null is told more exactly in some plans than in what is made of them.
         .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
         // Delta Lake's columns of partitions are dictionaries, which these cannot take.
@@ -147,7 +169,7 @@ pub fn context(
         .with_default_features()
         .with_config(functions::settings(config))
         .with_runtime_env(environment)
-        .with_query_planner(DeltaPlanner::new())
+        .with_query_planner(Arc::new(Planner))
         .with_catalog_list(databases)
         .build();
     let context = SessionContext::new_with_state(state);
@@ -202,16 +224,26 @@ impl Connection for Session {
         self.in_transaction
     }
 
+    fn watch(&mut self, table: Option<&Relation>) -> Result<(), AdapterError> {
+        match table {
+            Some(table) => {
+                let path = self.path(table);
+                self.shared.runtime.block_on(commit::watch(&self.shared.place, &path, &mut self.watched))
+            }
+            None => {
+                self.watched.clear();
+                Ok(())
+            }
+        }
+    }
+
     fn can_undo_in_part(&self) -> bool {
         true
     }
 
     fn undo_but(&mut self, kept: &[Relation]) -> Result<(), AdapterError> {
-        let place = |relation: &Relation| {
-            let schema = relation.schema.as_deref().unwrap_or(&self.shared.schema);
-            self.lake.place(schema, relation.identifier.as_deref().unwrap_or_default()).path
-        };
-        let undone = self.lake.overlay.take_but(&kept.iter().map(place).collect::<Vec<_>>());
+        let kept: Vec<Path> = kept.iter().map(|relation| self.path(relation)).collect();
+        let undone = self.lake.overlay.take_but(&kept);
         self.shared.runtime.block_on(commit::roll_back(&self.shared.place, undone));
         Ok(())
     }

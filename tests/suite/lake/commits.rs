@@ -40,3 +40,48 @@ fn two_writers_that_change_the_same_rows_lose_nothing() {
     }
     assert_eq!(project.query("select i from n"), "10");
 }
+
+/// Builds in two processes at once. Each ends well, or is told of the other.
+fn build_twice_at_once(project: &Project) {
+    let start = || project.command(&["build"]).stderr(Stdio::piped()).spawn().expect("the binary can be started");
+    let builds = [start(), start()].map(|build| build.wait_with_output().expect("it ends"));
+    assert!(builds.iter().any(|build| build.status.success()));
+    for build in builds.iter().filter(|build| !build.status.success()) {
+        let said = String::from_utf8_lossy(&build.stderr);
+        assert!(said.contains("was changed by another writer meanwhile"), "{said}");
+    }
+}
+
+#[test]
+fn two_builds_of_a_model_that_adds_to_what_it_has_add_nothing_twice() {
+    let project = lakehouse(&[(
+        "models/seen.sql",
+        "{{ config(materialized='incremental') }}
+         with new as (select 1 + {{ '(select max(i) from ' ~ this ~ ')' if is_incremental() else '0' }} as i)
+         select i, (select sum(value) from generate_series(1, 500000) as series(value)) as effort from new",
+    )]);
+    project.ends(0, &["build"]);
+    for _ in 0..2 {
+        build_twice_at_once(&project);
+    }
+    assert_eq!(project.query("select count(*) - count(distinct i), max(i) - count(*) from seen"), "0|0");
+}
+
+#[test]
+fn two_builds_that_ingest_the_same_files_keep_each_record_once() {
+    let sources = "sources: [{name: landing, tables: [{name: visits, meta: {medal: {location: 'landing/*.csv'}}}]}]";
+    let rows: String = (0..20_000).map(|row| format!("{row},page {row}\n")).collect();
+    let landed = format!("id,page\n{rows}");
+    let project = lakehouse(&[
+        ("models/sources.yml", sources),
+        ("models/visits.sql", "{{ config(materialized='ingest') }} select * from {{ source('landing', 'visits') }}"),
+        ("landing/0.csv", &landed),
+    ]);
+    project.ends(0, &["build"]);
+    for file in 1..3 {
+        project.write(&format!("landing/{file}.csv"), &landed);
+        build_twice_at_once(&project);
+    }
+    assert_eq!(project.query("select count(*), count(distinct _source_file) from visits"), "60000|3");
+    assert_eq!(project.query("select count(*), sum(rows) from medal_meta.files where path is not null"), "3|60000");
+}

@@ -97,6 +97,12 @@ impl Commit {
         self.has(&["metaData", "protocol"])
     }
 
+    /// Whether a table holds other rows, or other columns, than before.
+    pub fn is_news(&self) -> bool {
+        let files = self.actions.iter().filter_map(|action| action.get("add").or(action.get("remove")));
+        self.is_new_layout() || files.into_iter().any(|file| file.get("dataChange") != Some(&Json::Bool(false)))
+    }
+
     /// As it stands in a log.
     pub fn text(&self) -> String {
         let lines: Vec<String> = self.actions.iter().map(Json::to_string).collect();

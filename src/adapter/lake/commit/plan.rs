@@ -1,5 +1,7 @@
 //! Turns what a transaction has decided into steps, each of which may be taken twice and is done once.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use deltalake_core::checkpoints::create_checkpoint;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
@@ -30,7 +32,14 @@ pub struct Plan(pub Vec<Step>);
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// An entry in the log of a table.
-    Commit { table: String, version: u64, text: String },
+    Commit {
+        table: String,
+        version: u64,
+        text: String,
+        /// Whether it was made of what the table held before.
+        #[serde(default)]
+        is_watched: bool,
+    },
     /// The query of a view, in the place of another one or of none.
     View { path: String, before: Option<String>, text: String },
     /// A view, known by its query, or a table, known by its id, goes; or a schema, which is not known again.
@@ -67,15 +76,15 @@ impl Plan {
 
 impl Step {
     async fn is_free(&self, place: &profile::Place) -> Result<(), AdapterError> {
-        let Step::Commit { table, version, text } = self else { return Ok(()) };
+        let Step::Commit { table, version, text, is_watched } = self else { return Ok(()) };
         let table = path(place, table);
-        let only_adds = Commit::read(&Bytes::from(text.clone())).only_adds();
+        let ours = Commit::read(&Bytes::from(text.clone()));
         for version in (*version..).take(ATTEMPTS) {
             let theirs = match place.store.get(&entry(&table, version)).await {
                 Err(Error::NotFound { .. }) => return Ok(()),
                 found => found.map_err(store_error)?.bytes().await.map_err(store_error)?,
             };
-            if !only_adds || Commit::read(&theirs).is_new_layout() {
+            if !goes_beside(&ours, *is_watched, &Commit::read(&theirs)) {
                 return Err(conflict(&table));
             }
         }
@@ -84,9 +93,9 @@ impl Step {
 
     async fn take(&self, place: &profile::Place) -> Result<(), AdapterError> {
         match self {
-            Step::Commit { table, version, text } => {
+            Step::Commit { table, version, text, is_watched } => {
                 let table = path(place, table);
-                let version = write(place, &table, *version, text).await?;
+                let version = write(place, &table, *version, text, *is_watched).await?;
                 if version > 0 && version.is_multiple_of(CHECKPOINT) {
                     checkpoint(place, &table).await;
                 }
@@ -155,8 +164,33 @@ pub async fn table(place: &profile::Place, table: &Path) -> Result<Option<DeltaT
     }
 }
 
-/// Writes a commit as the given version, or as a later one if others have only added rows, as this one does.
-async fn write(place: &profile::Place, table: &Path, first: u64, text: &str) -> Result<u64, AdapterError> {
+/// Whether a commit may follow one of somebody else that it does not know of.
+fn goes_beside(ours: &Commit, is_watched: bool, theirs: &Commit) -> bool {
+    ours.only_adds() && if is_watched { !theirs.is_news() } else { !theirs.is_new_layout() }
+}
+
+/// Whether some versions of a table hold the same rows as those before.
+pub async fn is_as_seen(place: &profile::Place, table: &Path, versions: Range<u64>) -> Result<(), AdapterError> {
+    for version in versions {
+        let theirs = match place.store.get(&entry(table, version)).await {
+            Err(Error::NotFound { .. }) => return Err(conflict(table)),
+            found => found.map_err(store_error)?.bytes().await.map_err(store_error)?,
+        };
+        if Commit::read(&theirs).is_news() {
+            return Err(conflict(table));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a commit as the given version, or as a later one if it goes beside those of others.
+async fn write(
+    place: &profile::Place,
+    table: &Path,
+    first: u64,
+    text: &str,
+    is_watched: bool,
+) -> Result<u64, AdapterError> {
     let bytes = Bytes::from(text.to_string());
     let ours = Commit::read(&bytes);
     for version in (first..).take(ATTEMPTS) {
@@ -169,7 +203,7 @@ async fn write(place: &profile::Place, table: &Path, first: u64, text: &str) -> 
                 if theirs == bytes {
                     return Ok(version);
                 }
-                if !ours.only_adds() || Commit::read(&theirs).is_new_layout() {
+                if !goes_beside(&ours, is_watched, &Commit::read(&theirs)) {
                     return Err(conflict(table));
                 }
             }
