@@ -33,10 +33,8 @@ pub fn storable(plan: LogicalPlan) -> Result<LogicalPlan> {
             false if field.data_type().is_null() => Expr::Literal(ScalarValue::try_from(&kind)?, None),
             false => cast(column, kind),
         };
-        let column = match field.is_nullable() {
-            true => column,
-            false => Expr::ScalarFunction(ScalarFunction::new_udf(maybe.clone(), vec![column])),
-        };
+        // An optimizer may find out later that a column is full.
+        let column = Expr::ScalarFunction(ScalarFunction::new_udf(maybe.clone(), vec![column]));
         columns.push(column.alias(field.name()));
     }
     LogicalPlanBuilder::new(plan).project(columns)?.build()
