@@ -300,7 +300,7 @@ fn in_turns(rounds: usize, mut one: impl FnMut() -> Cost, mut two: impl FnMut() 
 }
 
 fn compare(what: &str, other: &str, one: impl FnMut() -> Cost, two: impl FnMut() -> Cost) {
-    let [one, two] = in_turns(3, one, two);
+    let [one, two] = in_turns(5, one, two);
     tell(what, one, other, two);
 }
 
