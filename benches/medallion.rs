@@ -184,8 +184,9 @@ impl Bench {
     /// One change for each hundred rows, against a `merge` by hand.
     fn change_events(&self) {
         let model = "{{ config(materialized='cdc', unique_key='key', sequence_by='seq', delete_when=\"op = 'D'\") }}
-            select * from raw.events";
-        let project = self.project("changes", "", &[("models/state.sql", model)]);
+            select * from {{ source('raw', 'events') }}";
+        let source = "sources: [{name: raw, tables: [{name: events}]}]\n";
+        let project = self.project("changes", "", &[("models/state.sql", model), ("models/sources.yml", source)]);
         self.engine(
             "create or replace table raw.events as
                select 'I' as op, 1 as seq, l_orderkey * 8 + l_linenumber as key, *, 'first' as _batch_id from raw.lineitem;
