@@ -22,6 +22,7 @@ pub mod init;
 pub mod lakehouse;
 pub mod lineage;
 pub mod list;
+mod noted;
 pub mod operation;
 pub mod pages;
 pub mod quarantine;

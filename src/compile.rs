@@ -25,7 +25,7 @@ use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
-use crate::jinja::{ErrorKind, RenderError, Scope, ScopeValue, SourceMap, Template};
+use crate::jinja::{ErrorKind, Noted, RenderError, Scope, ScopeValue, SourceMap, Template};
 use crate::manifest::parse::base_scope;
 use crate::manifest::{Kind, Node};
 use crate::manifest::{builtin, refable, test_code};
@@ -68,18 +68,25 @@ pub fn compile_part(
     if let Some(test) = node.unit_test() {
         return unit::compile(session, warehouse, node, test);
     }
-    let host = NodeHost::new(session.clone(), warehouse.clone(), Some(node));
-    let host = Arc::new(match batch {
-        Some(batch) => host.of_batch(batch, false),
-        None => host,
-    });
-    let template = template(session, node).map_err(|error| explain(node, &host, &error))?;
+    let host = || {
+        let host = NodeHost::new(session.clone(), warehouse.clone(), Some(node));
+        batch.iter().fold(host, |host, batch| host.of_batch(*batch, false))
+    };
+    let template = template(session, node).map_err(|error| explain(node, &host(), &error))?;
     let scope = scope(session, node, batch);
-    let rendered = session
-        .manifest
-        .library
-        .render(&template, &scope, host.clone())
-        .map_err(|error| explain(node, &host, &error))?;
+    let library = &session.manifest.library;
+    let (host, rendered) = match &session.notes {
+        // The template of a generic test is made anew each time.
+        Some(notes) if node.template.is_some() => {
+            let noted = Noted { notes, key: &format!("sql {}", node.id), keeps_text: true };
+            library.render_noted(&template, &scope, host, noted)
+        }
+        _ => {
+            let host = Arc::new(host());
+            (host.clone(), library.render(&template, &scope, host))
+        }
+    };
+    let rendered = rendered.map_err(|error| explain(node, &host, &error))?;
     let mut ctes: Vec<(String, String)> = Vec::new();
     for id in host.inlined() {
         inline_parents(session, warehouse, &id, &mut ctes)?;

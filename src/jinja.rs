@@ -23,17 +23,21 @@ mod proxy;
 mod python;
 mod render;
 mod template;
+mod trace;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::diagnostic::code::Code;
 use crate::files::{FileId, Span};
+use crate::jinja::trace::{Asked, Recorder};
+use crate::notes::{self, Notes};
 
 pub use crate::jinja::front::blocks::BlockKind;
 pub use crate::jinja::modules::yaml::dump as python_yaml;
@@ -248,6 +252,25 @@ pub struct SourceMap {
     pub segments: Vec<(u32, Span, bool)>,
 }
 
+/// Where renders are noted.
+#[derive(Debug, Clone, Copy)]
+pub struct Noted<'a> {
+    pub notes: &'a Notes,
+    pub key: &'a str,
+    /// Otherwise only the effects on the host are wanted.
+    pub keeps_text: bool,
+}
+
+/// A render as it is noted.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// Of what does not depend on the node: the text and the macros.
+    sum: String,
+    asked: Vec<Asked>,
+    text: String,
+    map: Vec<(u32, usize, usize, bool)>,
+}
+
 /// How the macros of a project are found.
 #[derive(Debug, Clone, Default)]
 pub struct LibraryOptions {
@@ -371,8 +394,62 @@ impl Library {
 
     /// Renders a template for a node.
     pub fn render(&self, template: &Template, scope: &Scope, host: Arc<dyn Host>) -> Result<Rendered, RenderError> {
-        let Some(rewritten) = template.rewritten() else { return Ok(template.as_it_is()) };
-        let render = render::Render::new(self.shared.clone(), scope, host, false);
+        self.render_for(template, scope, host, None)
+    }
+
+    /// Renders a template, unless an earlier render is noted that would come to the same; that has the same effects on
+    /// the host.
+    pub fn render_noted<H: Host + 'static>(
+        &self,
+        template: &Template,
+        scope: &Scope,
+        host: impl Fn() -> H,
+        noted: Noted<'_>,
+    ) -> (Arc<H>, Result<Rendered, RenderError>) {
+        let first = Arc::new(host());
+        let sum = notes::digest(&format!("{}\0{}\0{}", self.shared.digest, scope.package, template.source()));
+        let earlier = noted.notes.find::<Note>(noted.key).filter(|note| note.sum == sum);
+        let Some(note) = earlier else {
+            let rendered = self.render_and_note(template, scope, first.clone(), noted, sum);
+            return (first, rendered);
+        };
+        if trace::holds(&note.asked, scope, first.as_ref()) {
+            return (first, Ok(Rendered { text: note.text, map: template.map_of(note.map) }));
+        }
+        let again = Arc::new(host());
+        let rendered = self.render_and_note(template, scope, again.clone(), noted, sum);
+        (again, rendered)
+    }
+
+    fn render_and_note(
+        &self,
+        template: &Template,
+        scope: &Scope,
+        host: Arc<dyn Host>,
+        noted: Noted<'_>,
+        sum: String,
+    ) -> Result<Rendered, RenderError> {
+        let recorder = Arc::new(Recorder::new(host));
+        let rendered = self.render_for(template, scope, recorder.clone(), Some(recorder.clone()))?;
+        if let Some(asked) = recorder.asked() {
+            let (text, map) = match noted.keeps_text {
+                true => (rendered.text.clone(), template.written(&rendered.map)),
+                false => Default::default(),
+            };
+            noted.notes.keep(noted.key, &Note { sum, asked, text, map });
+        }
+        Ok(rendered)
+    }
+
+    fn render_for(
+        &self,
+        template: &Template,
+        scope: &Scope,
+        host: Arc<dyn Host>,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Result<Rendered, RenderError> {
+        let Some(rewritten) = template.rewritten()? else { return Ok(template.as_it_is()) };
+        let render = render::Render::recorded(self.shared.clone(), scope, host, recorder);
         let text = render
             .run(template::NAME, &rewritten.text)
             .map_err(|trace| self.error(trace, |range| template.place(range)))?;

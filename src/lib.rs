@@ -13,6 +13,7 @@
 pub mod parallel;
 pub mod files;
 pub mod hash;
+pub mod notes;
 pub mod diagnostic;
 pub mod yaml;
 pub mod sql;

@@ -53,6 +53,7 @@ use crate::manifest::graph::Graph;
 use crate::manifest::selectors::Selectors;
 use crate::manifest::semantic::Semantics;
 use crate::manifest::unit_tests::UnitTest;
+use crate::notes::Notes;
 use crate::project::Project;
 use crate::project::config::{Config, Defaults};
 use crate::project::properties::{ColumnMap, ExposureProperties, GroupProperties, MacroProperties};
@@ -422,11 +423,12 @@ impl Manifest {
     }
 }
 
-/// Binds every name of a project.
-pub fn resolve(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) -> Manifest {
+/// Binds every name of a project. What earlier commands have noted of its templates need not be found out again, and
+/// what is new is noted.
+pub fn resolve(project: &Project, files: &ProjectFiles, notes: &Notes, sink: &mut Diagnostics) -> Manifest {
     let library = Arc::new(builtin::library(project, files, sink));
     let docs = docs::collect(project);
-    let mut drafts = nodes::draft(project, files, &library, &docs, sink);
+    let mut drafts = nodes::draft(project, files, &library, &docs, notes, sink);
     let (sources, exposures, groups) = sources::collect(project, &docs, &mut drafts, sink);
     generic_tests::draft(project, &library, &sources, &mut drafts, sink);
     operations::draft(project, files, &library, &mut drafts, sink);

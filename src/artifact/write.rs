@@ -55,10 +55,24 @@ pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
     write_whole(path, |out| out.write_all(text.as_bytes()))
 }
 
-fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
+/// Writes a text that may be lost when the machine stops: nobody waits for the disk.
+pub fn write_notes(path: &Path, text: &str) -> io::Result<()> {
+    let folder = folder_of(path)?;
+    let mut file = beside(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The folder of a file, which is made if it is not there.
+fn folder_of(path: &Path) -> io::Result<&Path> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = beside(folder)?;
+    Ok(folder)
+}
+
+fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
+    let mut file = beside(folder_of(path)?)?;
     let mut out = BufWriter::with_capacity(256 * 1024, file.as_file_mut());
     fill(&mut out)?;
     out.flush()?;
@@ -74,7 +88,7 @@ fn beside(folder: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Secrets as they look inside a JSON text.
-fn in_json(secrets: &[String]) -> Vec<String> {
+pub fn in_json(secrets: &[String]) -> Vec<String> {
     let quoted = secrets.iter().map(|secret| serde_json::to_string(secret).unwrap_or_default());
     quoted.map(|text| text.get(1..text.len().saturating_sub(1)).unwrap_or_default().to_string()).collect()
 }

@@ -171,7 +171,7 @@ fn bind(
             }
             Ok(columns) => {
                 let question = question.filter(|_| memory::reads_only(&compiled.sql, &inputs));
-                question.into_iter().for_each(|question| memory.keep(question, &columns));
+                question.iter().for_each(|question| memory.keep(question, &columns));
                 let schema = leaves(checker, binder, node, columns, basis.certain);
                 return Typed { schema: Ok(schema), compiled: Some(compiled), problems };
             }

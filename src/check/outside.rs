@@ -108,7 +108,7 @@ impl Checker<'_> {
         let question = memory.key(["declare"].into_iter().chain(columns));
         if memory.find(&question).is_none() {
             self.declare(binder, &[(&source.relation, schema)])?;
-            memory.keep(question, &[]);
+            memory.keep(&question, &[]);
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ impl Checker<'_> {
         }
         let columns = binder.declare_seed(&node.relation, &file).map_err(|error| Unknown::World(error.to_string()))?;
         self.is_declared(&node.relation);
-        question.into_iter().for_each(|question| memory.keep(question, &columns));
+        question.iter().for_each(|question| memory.keep(question, &columns));
         Ok(Schema { columns, certain: true })
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::adapter::{self, Adapter};
-use crate::artifact::write::{make_target, write_json};
 use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Request, Unknown, check};
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
+use crate::cli::noted;
 use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
 use crate::cli::selection;
@@ -103,19 +103,17 @@ pub fn check_nodes(
     }
     let target = &workspace.project.target;
     let engine = ["settings", "extensions", "config_options"].map(|key| json!(target.settings.get(key)).to_string());
-    let path = workspace.target_dir.join("check.json");
-    let remembered = std::fs::read_to_string(&path).unwrap_or_default();
-    let memory = Memory::read(&remembered, &format!("{} {} {}", target.kind, target.database, engine.join(" ")));
+    let notes = Arc::new(noted::read(&workspace.target_dir, noted::CHECKED));
+    if let Some(session) = Arc::get_mut(&mut session) {
+        session.notes = Some(notes.clone());
+    }
+    let memory = Memory::new(notes.clone(), format!("{} {} {}", target.kind, target.database, engine.join(" ")));
     let request = Request { session, warehouse, selected, before, memory };
     let checked = check(&request).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
     })?;
-    if let Some(news) = request.memory.news().filter(|_| context.write_json) {
-        let secrets = workspace.project.secrets_in_files();
-        let written = make_target(&workspace.target_dir).and_then(|()| write_json(&path, &news, &secrets));
-        written.map_err(|error| workspace::unwritable(context, &error))?;
-    }
+    noted::write(context, &workspace.project, &workspace.target_dir, noted::CHECKED, &notes);
     Ok(checked)
 }
 

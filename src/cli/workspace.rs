@@ -14,6 +14,7 @@ use crate::artifact::manifest::Sql;
 use crate::artifact::{self, Invocation};
 use crate::cli::arguments::state::StateOptions;
 use crate::cli::columns;
+use crate::cli::noted;
 use crate::cli::pages;
 use crate::cli::report::Reporter;
 use crate::cli::state;
@@ -120,11 +121,13 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
         tell(context, sink);
         return Err(Exit::Unusable);
     };
-    let manifest = resolve(&project, &context.files, &mut sink);
-    deps::consent::check(&project, &context.files, &mut sink);
-    layer::verdicts(&manifest, &project.layers, today(context), &mut sink);
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
+    let notes = noted::read(&target_dir, noted::PARSED);
+    let manifest = resolve(&project, &context.files, &notes, &mut sink);
+    noted::write(context, &project, &target_dir, noted::PARSED, &notes);
+    deps::consent::check(&project, &context.files, &mut sink);
+    layer::verdicts(&manifest, &project.layers, today(context), &mut sink);
     context.reporter.add_secrets(project.secrets());
     let deferral = if context.state.defer { state::deferral(context, &manifest)? } else { Deferral::default() };
     let (project, manifest) = (Arc::new(project), Arc::new(manifest));

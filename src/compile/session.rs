@@ -16,6 +16,7 @@ use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::layer::classification::Classified;
 use crate::manifest::{Manifest, Node};
+use crate::notes::Notes;
 use crate::project::Project;
 
 /// Where a template's `log`, `print` and `exceptions.warn` go.
@@ -53,6 +54,8 @@ pub struct Session {
     pub warnings: Warnings,
     /// The columns that hold personal data.
     pub classified: Arc<Classified>,
+    /// What earlier commands have noted of the SQL of nodes. A run believes none of it.
+    pub notes: Option<Arc<Notes>>,
     graph: OnceLock<Json>,
     /// What was told and need not be told again.
     told: Mutex<BTreeSet<String>>,
@@ -136,6 +139,7 @@ impl Session {
             deferral: Deferral::default(),
             warnings: Warnings::default(),
             classified: Arc::default(),
+            notes: None,
             graph: OnceLock::new(),
             told: Mutex::default(),
             inlined: Mutex::default(),

@@ -20,6 +20,7 @@ use crate::jinja::proxy::Proxy;
 use crate::jinja::render::{CALL, PRELUDE};
 use crate::jinja::{ErrorKind, LibraryOptions, MacroFile, MacroInfo, MacroKind, RenderError};
 use crate::jinja::{checks, filters, functions, limits, methods};
+use crate::notes;
 
 /// The package of the macros that medal brings along.
 pub const INTERNAL: &str = "dbt";
@@ -35,6 +36,8 @@ pub struct Shared {
     pub engine: Environment<'static>,
     /// `graph` of a run.
     pub graph: OnceLock<Value>,
+    /// Of all macros, and of how they are found.
+    pub digest: String,
 }
 
 impl fmt::Debug for Shared {
@@ -46,6 +49,7 @@ impl fmt::Debug for Shared {
 /// Reads all macro files; what cannot be read is reported, and the rest can be used.
 pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<RenderError>) {
     let mut shared = Shared {
+        digest: digest(files, &options),
         options,
         macros: Vec::new(),
         maps: Vec::new(),
@@ -68,6 +72,14 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
     }
     shared.engine.set_loader(move |name| Ok(texts.get(name).cloned()));
     (shared, errors)
+}
+
+fn digest(files: &[MacroFile], options: &LibraryOptions) -> String {
+    let mut text = format!("{options:?}");
+    for file in files {
+        text.extend(["\0", &file.package, "\0", &file.path, "\0", &file.text]);
+    }
+    notes::digest(&text)
 }
 
 pub fn syntax_error(file: FileId, error: SyntaxError) -> RenderError {

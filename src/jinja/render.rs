@@ -23,6 +23,7 @@ use crate::jinja::objects::runtime::Resolver;
 use crate::jinja::overrides;
 use crate::jinja::python;
 use crate::jinja::template;
+use crate::jinja::trace::Recorder;
 use crate::jinja::{ErrorKind, Host, HostError, Scope, ScopeValue};
 
 /// Makes the macro that links other macros into this render, and hands it over.
@@ -59,6 +60,8 @@ pub struct Render {
     nesting: AtomicUsize,
     /// (offset in the output, number of the mark).
     pub marks: Mutex<Vec<(usize, usize)>>,
+    /// Notes which names the template looks at.
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// The state of the macros in one render, kept by minijinja.
@@ -110,8 +113,25 @@ impl Slot {
 
 impl Render {
     pub fn new(shared: Arc<Shared>, scope: &Scope, host: Arc<dyn Host>, native: bool) -> Arc<Render> {
+        Arc::new(Render::blank(shared, scope, host, native))
+    }
+
+    /// A render of a template, which is noted.
+    pub fn recorded(
+        shared: Arc<Shared>,
+        scope: &Scope,
+        host: Arc<dyn Host>,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Arc<Render> {
+        if !scope.overrides.is_empty() {
+            recorder.iter().for_each(|recorder| recorder.opens());
+        }
+        Arc::new(Render { recorder, ..Render::blank(shared, scope, host, false) })
+    }
+
+    fn blank(shared: Arc<Shared>, scope: &Scope, host: Arc<dyn Host>, native: bool) -> Render {
         let values = scope.values.iter().map(|(name, value)| (name.clone(), Slot::new(value.clone()))).collect();
-        Arc::new(Render {
+        Render {
             host,
             package: scope.package.clone(),
             values,
@@ -127,13 +147,17 @@ impl Render {
             emitted: AtomicUsize::new(0),
             nesting: AtomicUsize::new(0),
             marks: Mutex::default(),
-        })
+            recorder: None,
+        }
     }
 
     /// A name as templates see it: the scope of the node, then macros, then functions.
     pub fn lookup(self: &Arc<Self>, name: &str) -> Option<Value> {
         if let Some(value) = lock(&self.overlay).get(name) {
             return Some(value.clone());
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.name(name, self.values.get(name).map(|slot| &slot.given));
         }
         if let Some(slot) = self.values.get(name) {
             return Some(slot.get(name));

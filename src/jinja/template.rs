@@ -1,8 +1,9 @@
 //! A template that is read once and rendered often, and the facts that can be seen without rendering it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::files::{FileId, Span};
@@ -12,6 +13,7 @@ use crate::jinja::front::lexer::{self, SegmentKind};
 use crate::jinja::front::statement::{Marks, Rewritten, rewrite};
 use crate::jinja::render::PRELUDE;
 use crate::jinja::{JsonMap, RenderError, Rendered, SourceMap, error, library};
+use crate::notes::{self, Notes};
 
 /// The name under which the engine knows the template that is rendered.
 pub const NAME: &str = "@";
@@ -23,12 +25,13 @@ pub struct Template {
     /// The part of the file that is the template.
     range: Range<usize>,
     text: Arc<str>,
-    /// `None` if there is no Jinja in it.
-    rewritten: Option<Arc<Rewritten>>,
+    /// Made when it is needed; `None` if there is no Jinja in it.
+    rewritten: Arc<OnceLock<Option<Rewritten>>>,
+    facts: Arc<Facts>,
 }
 
 /// A `ref` with constant arguments.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefCall {
     pub package: Option<String>,
     pub name: String,
@@ -38,7 +41,7 @@ pub struct RefCall {
 }
 
 /// A `source` with constant arguments.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceCall {
     pub source: String,
     pub table: String,
@@ -47,7 +50,7 @@ pub struct SourceCall {
 }
 
 /// What a template says without being rendered.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     pub refs: Vec<RefCall>,
     pub sources: Vec<SourceCall>,
@@ -61,6 +64,22 @@ pub struct Facts {
     pub is_static: bool,
 }
 
+impl Facts {
+    /// The same of a part that begins at another place of another file.
+    fn moved(mut self, file: FileId, from: usize, to: usize) -> Facts {
+        let place = |span: &mut Span| {
+            let range = span.range();
+            *span = Span::new(file, range.start - from + to..range.end - from + to);
+        };
+        self.refs.iter_mut().for_each(|call| place(&mut call.span));
+        self.sources.iter_mut().for_each(|call| place(&mut call.span));
+        self.configs.iter_mut().for_each(|(_, span)| place(span));
+        self.config_keys.iter_mut().for_each(|(_, span)| place(span));
+        self.calls.iter_mut().for_each(|(_, span)| place(span));
+        self
+    }
+}
+
 impl Template {
     /// A whole file.
     pub fn new(file: FileId, text: Arc<str>) -> Result<Template, RenderError> {
@@ -70,15 +89,41 @@ impl Template {
 
     /// A part of a file, for instance the body of a snapshot block.
     pub fn part(file: FileId, text: Arc<str>, range: Range<usize>) -> Result<Template, RenderError> {
-        let source = &text[range.clone()];
-        let rewritten = match lexer::has_markers(source) {
-            true => Some(Arc::new(rewrite(source, PRELUDE, Marks::Yes).map_err(|mut error| {
-                error.range = error.range.start + range.start..error.range.end + range.start;
-                library::syntax_error(file, error)
-            })?)),
-            false => None,
-        };
-        Ok(Template { file, range, text, rewritten })
+        let mut template = Template { file, range, text, rewritten: Arc::default(), facts: Arc::default() };
+        let rewritten = template.rewrite()?;
+        template.facts = Arc::new(template.facts_of(rewritten.as_ref()));
+        template.rewritten = Arc::new(OnceLock::from(rewritten));
+        Ok(template)
+    }
+
+    /// A part of a file, which is read only if the notes do not tell what it says.
+    pub fn noted(
+        file: FileId,
+        text: Arc<str>,
+        range: Range<usize>,
+        notes: &Notes,
+        key: &str,
+    ) -> Result<Template, RenderError> {
+        let sum = notes::digest(&text[range.clone()]);
+        let note: Option<(String, usize, Facts)> = notes.find(key);
+        if let Some((_, start, facts)) = note.filter(|(known, ..)| *known == sum) {
+            let facts = facts.moved(file, start, range.start);
+            return Ok(Template { file, range, text, rewritten: Arc::default(), facts: Arc::new(facts) });
+        }
+        let template = Template::part(file, text, range)?;
+        notes.keep(key, &(sum, template.range.start, template.facts()));
+        Ok(template)
+    }
+
+    fn rewrite(&self) -> Result<Option<Rewritten>, RenderError> {
+        if !lexer::has_markers(self.source()) {
+            return Ok(None);
+        }
+        let rewritten = rewrite(self.source(), PRELUDE, Marks::Yes).map_err(|mut error| {
+            error.range = error.range.start + self.range.start..error.range.end + self.range.start;
+            library::syntax_error(self.file, error)
+        })?;
+        Ok(Some(rewritten))
     }
 
     pub fn source(&self) -> &str {
@@ -90,8 +135,17 @@ impl Template {
         &self.text
     }
 
-    pub(super) fn rewritten(&self) -> Option<&Rewritten> {
-        self.rewritten.as_deref()
+    /// `None` if there is no Jinja in it.
+    pub(super) fn rewritten(&self) -> Result<Option<&Rewritten>, RenderError> {
+        if self.rewritten.get().is_none() {
+            let rewritten = self.rewrite()?;
+            return Ok(self.rewritten.get_or_init(|| rewritten).as_ref());
+        }
+        Ok(self.rewritten.get().and_then(Option::as_ref))
+    }
+
+    fn known(&self) -> Option<&Rewritten> {
+        self.rewritten.get().and_then(Option::as_ref)
     }
 
     fn span(&self, range: Range<usize>) -> Span {
@@ -100,7 +154,7 @@ impl Template {
 
     /// A place of the rewritten text as a place of the file; `None` in what was put before the text.
     pub(super) fn place(&self, range: Range<usize>) -> Option<Span> {
-        self.rewritten()?.map.source(range).map(|range| self.span(error::widened(self.source(), range)))
+        self.known()?.map.source(range).map(|range| self.span(error::widened(self.source(), range)))
     }
 
     /// Text without Jinja.
@@ -111,7 +165,7 @@ impl Template {
 
     /// The marks that a render has reported, as places.
     pub(super) fn source_map(&self, marks: &[(usize, usize)], length: usize) -> SourceMap {
-        let known = self.rewritten().map(|rewritten| rewritten.marks.as_slice()).unwrap_or_default();
+        let known = self.known().map(|rewritten| rewritten.marks.as_slice()).unwrap_or_default();
         let mut segments: Vec<(u32, Span, bool)> = Vec::with_capacity(marks.len());
         for (offset, number) in marks.iter().filter(|(offset, _)| *offset < length) {
             let Some(mark) = known.get(*number) else { continue };
@@ -125,8 +179,27 @@ impl Template {
         SourceMap { segments }
     }
 
-    pub fn facts(&self) -> Facts {
-        let Some(rewritten) = self.rewritten() else { return Facts { is_static: true, ..Facts::default() } };
+    /// A map as it is written down: the places without the file, from where the template begins.
+    pub(super) fn written(&self, map: &SourceMap) -> Vec<(u32, usize, usize, bool)> {
+        let place = |(start, span, own): &(u32, Span, bool)| {
+            let range = span.range();
+            (*start, range.start - self.range.start, range.end - self.range.start, *own)
+        };
+        map.segments.iter().map(place).collect()
+    }
+
+    /// The same back.
+    pub(super) fn map_of(&self, written: Vec<(u32, usize, usize, bool)>) -> SourceMap {
+        let segment = |(start, from, to, own)| (start, self.span(from..to), own);
+        SourceMap { segments: written.into_iter().map(segment).collect() }
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn facts_of(&self, rewritten: Option<&Rewritten>) -> Facts {
+        let Some(rewritten) = rewritten else { return Facts { is_static: true, ..Facts::default() } };
         let mut facts = Facts { is_static: rewritten.only_plain_calls, ..Facts::default() };
         for call in &rewritten.calls {
             facts.calls.push((call.name.clone(), self.span(call.name_range.clone())));

@@ -14,7 +14,7 @@ use crate::files::Span;
 use crate::jinja::{JsonMap, Library};
 use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::manifest::nodes::{self, Drafts, fqn, macro_ids, merge_trees};
-use crate::manifest::parse;
+use crate::manifest::parse::{self, Listener};
 use crate::manifest::test_entry::{self, Parts, id_hash, synthesize};
 use crate::manifest::{GenericTest, Kind, Node, Source, test_code};
 use crate::parallel;
@@ -231,15 +231,8 @@ impl Drafting<'_> {
         let mut said = test_code::arguments_of(&template);
         if !from_medal && task.subject.id.is_some() {
             let model = nodes::brief(&node);
-            match parse::listen(
-                self.project,
-                self.library,
-                &template,
-                task.package,
-                &node.relation,
-                model,
-                JsonMap::new(),
-            ) {
+            let listener = Listener { project: self.project, library: self.library, noted: None };
+            match listener.listen(&template, task.package, &node.relation, model, JsonMap::new()) {
                 Ok(heard) => {
                     problems.extend(heard.problems(task.test.span));
                     said = heard;

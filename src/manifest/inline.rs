@@ -6,7 +6,7 @@ use crate::adapter::relation::Relation;
 use crate::diagnostic::Diagnostics;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
-use crate::manifest::parse::listen;
+use crate::manifest::parse::Listener;
 use crate::manifest::{Kind, Manifest, Node, builtin, nodes, refable};
 use crate::project::Project;
 
@@ -37,7 +37,8 @@ pub fn node(
         ..Node::new(Kind::Analysis, package, "inline_query", relation)
     };
     let model = nodes::brief(&node);
-    match listen(project, &manifest.library, &template, &node.package, &node.relation, model, JsonMap::new()) {
+    let listener = Listener { project, library: &manifest.library, noted: None };
+    match listener.listen(&template, &node.package, &node.relation, model, JsonMap::new()) {
         Ok(said) => {
             node.refs = said.refs;
             node.source_refs = said.sources;

@@ -14,15 +14,16 @@ use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{FileId, ProjectFiles, Span};
 use crate::hash;
-use crate::jinja::{JsonMap, Library, Template};
+use crate::jinja::{JsonMap, Library, Noted, Template};
 use crate::manifest::access;
 use crate::manifest::builtin;
 use crate::manifest::contracts;
 use crate::manifest::docs::DocsBlocks;
-use crate::manifest::parse::{self, Said, merge_calls};
+use crate::manifest::parse::{Listener, Said, merge_calls};
 use crate::manifest::refable;
 use crate::manifest::snapshots;
 use crate::manifest::{Disabled, Kind, Node, RefArguments};
+use crate::notes::Notes;
 use crate::parallel;
 use crate::project::Project;
 use crate::project::config::{self, Config, levels};
@@ -45,6 +46,7 @@ struct Drafting<'a> {
     files: &'a ProjectFiles,
     library: &'a Library,
     docs: &'a DocsBlocks,
+    notes: &'a Notes,
 }
 
 /// One file, or block of a file, that becomes a node.
@@ -79,9 +81,10 @@ pub fn draft(
     files: &ProjectFiles,
     library: &Library,
     docs: &DocsBlocks,
+    notes: &Notes,
     sink: &mut Diagnostics,
 ) -> Drafts {
-    let drafting = Drafting { project, files, library, docs };
+    let drafting = Drafting { project, files, library, docs, notes };
     let mut tasks: Vec<Task<'_>> = project.packages.values().flat_map(tasks).collect();
     let mut drafted = parallel::map(&tasks, |task| drafting.draft(task));
     let nodes: Vec<Option<&Node>> = drafted.iter().map(|(node, _)| node.as_deref()).collect();
@@ -204,8 +207,9 @@ impl Drafting<'_> {
         let text = self.files.get(file.file).text;
         let range = body.map_or(0..text.len(), Span::range);
         let raw_code: Arc<str> = if body.is_some() { text[range.clone()].into() } else { text.clone() };
-        let template = match Template::part(file.file, text.clone(), range.clone()) {
-            Ok(template) => template,
+        let key = format!("text {} {}", file.path, file.name);
+        let template = match Template::noted(file.file, text.clone(), range.clone(), self.notes, &key) {
+            Ok(template) => Arc::new(template),
             Err(error) => {
                 problems.push(builtin::diagnostic(&error));
                 return None;
@@ -223,7 +227,7 @@ impl Drafting<'_> {
         let facts = template.facts();
         node.depends_on_macros =
             macro_ids(self.library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
-        node.template = Some(Arc::new(template));
+        node.template = Some(template.clone());
         let in_yaml = task.patch.into_iter().flat_map(|patch| &patch.says.config_spans);
         problems.extend(facts.config_keys.iter().chain(in_yaml).filter_map(|(key, span)| misspelt(key, *span)));
         self.configure(&mut node, task, said.config);
@@ -258,8 +262,9 @@ impl Drafting<'_> {
             return said;
         }
         let model = brief(node);
-        match parse::listen(self.project, self.library, template, &node.package, &node.relation, model, JsonMap::new())
-        {
+        let heard = Noted { notes: self.notes, key: &format!("parse {}", node.id), keeps_text: false };
+        let listener = Listener { project: self.project, library: self.library, noted: Some(heard) };
+        match listener.listen(template, &node.package, &node.relation, model, JsonMap::new()) {
             Ok(said) => {
                 problems.extend(said.problems(Span::start_of(node.file)));
                 said

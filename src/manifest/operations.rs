@@ -12,7 +12,7 @@ use crate::hash;
 use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::builtin;
 use crate::manifest::nodes::{self, Drafts};
-use crate::manifest::parse::{self, Said};
+use crate::manifest::parse::{Listener, Said};
 use crate::manifest::{Kind, Node, RefArguments};
 use crate::project::Project;
 use crate::project::package::Package;
@@ -96,7 +96,8 @@ fn listen(project: &Project, library: &Library, template: &Template, node: &mut 
         nodes::macro_ids(library, &node.package, facts.calls.iter().map(|(name, _)| name.as_str()));
     let nothing: JsonMap =
         ["results", "schemas", "database_schemas"].map(|name| (name.to_string(), json!([]))).into_iter().collect();
-    let said = parse::listen(project, library, template, &node.package, &node.relation, nodes::brief(node), nothing);
+    let listener = Listener { project, library, noted: None };
+    let said = listener.listen(template, &node.package, &node.relation, nodes::brief(node), nothing);
     let said = said.unwrap_or_else(|_| Said {
         refs: facts
             .refs

@@ -8,7 +8,7 @@ use crate::adapter::relation::Relation;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
-use crate::jinja::{ErrorKind, Host, HostError, JsonMap, Library, RenderError, Scope, ScopeValue, Template};
+use crate::jinja::{ErrorKind, Host, HostError, JsonMap, Library, Noted, RenderError, Scope, ScopeValue, Template};
 use crate::manifest::RefArguments;
 use crate::project::Project;
 use crate::project::render::Environment;
@@ -182,20 +182,37 @@ pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
     scope
 }
 
-/// Renders a template, which may see further names than every template does, to learn what it says.
-pub fn listen(
-    project: &Project,
-    library: &Library,
-    template: &Template,
-    package: &str,
-    this: &Relation,
-    model: Json,
-    names: JsonMap,
-) -> Result<Said, RenderError> {
-    let host = Arc::new(ParseHost::new(project, package, this.clone()));
-    let mut scope = base_scope(project, package, this);
-    scope.values.insert("model".to_string(), ScopeValue::Json(model));
-    scope.values.extend(names.into_iter().map(|(name, value)| (name, ScopeValue::Json(value))));
-    library.render(template, &scope, host.clone())?;
-    Ok(host.take())
+/// Learns what templates say.
+#[derive(Clone, Copy)]
+pub struct Listener<'a> {
+    pub project: &'a Project,
+    pub library: &'a Library,
+    /// Where the render is noted, for a template that other commands render, too.
+    pub noted: Option<Noted<'a>>,
+}
+
+impl Listener<'_> {
+    /// Renders a template, which may see further names than every template does, to learn what it says.
+    pub fn listen(
+        &self,
+        template: &Template,
+        package: &str,
+        this: &Relation,
+        model: Json,
+        names: JsonMap,
+    ) -> Result<Said, RenderError> {
+        let mut scope = base_scope(self.project, package, this);
+        scope.values.insert("model".to_string(), ScopeValue::Json(model));
+        scope.values.extend(names.into_iter().map(|(name, value)| (name, ScopeValue::Json(value))));
+        let host = || ParseHost::new(self.project, package, this.clone());
+        let (host, rendered) = match self.noted {
+            Some(noted) => self.library.render_noted(template, &scope, host, noted),
+            None => {
+                let host = Arc::new(host());
+                (host.clone(), self.library.render(template, &scope, host))
+            }
+        };
+        rendered?;
+        Ok(host.take())
+    }
 }

@@ -370,7 +370,8 @@ fn rendered_text_leads_back_to_its_template() {
 fn facts_are_read_without_rendering() {
     let source =
         "{{ config(materialized='table', tags=['a']) }}select * from {{ ref('p', 'm', v=2) }} {{ source('s', 't') }}";
-    let facts = Template::new(FileId(0), Arc::from(source)).unwrap().facts();
+    let template = Template::new(FileId(0), Arc::from(source)).unwrap();
+    let facts = template.facts();
     assert!(facts.is_static);
     let reference = &facts.refs[0];
     assert_eq!(
@@ -380,7 +381,8 @@ fn facts_are_read_without_rendering() {
     assert_eq!(&source[reference.span.range()], "'m'");
     assert_eq!(&source[facts.sources[0].span.range()], "'t'");
     assert_eq!(Json::Object(facts.configs[0].0.clone()), json!({"materialized": "table", "tags": ["a"]}));
-    let dynamic = Template::new(FileId(0), Arc::from("{{ ref('a' ~ 'b') }}{{ star(ref('c')) }}")).unwrap().facts();
+    let template = Template::new(FileId(0), Arc::from("{{ ref('a' ~ 'b') }}{{ star(ref('c')) }}")).unwrap();
+    let dynamic = template.facts();
     assert!(!dynamic.is_static);
     assert_eq!(dynamic.refs.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["c"]);
     assert_eq!(dynamic.calls.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["ref", "ref", "star"]);

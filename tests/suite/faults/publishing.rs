@@ -10,6 +10,7 @@ use medal::diagnostic::Diagnostics;
 use medal::files::ProjectFiles;
 use medal::jinja::JsonMap;
 use medal::manifest::{Manifest, resolve};
+use medal::notes::Notes;
 use medal::plan::{PlanOptions, plan};
 use medal::project::{LoadRequest, Project as Loaded, load};
 use medal::run::{Event, Listener, RunOptions, hooks, ledger, run};
@@ -164,7 +165,7 @@ fn a_reader_that_polls_through_rebuilds_never_sees_a_bad_row_or_a_missing_table(
             JsonMap::from_iter([("bad".to_string(), bad.into()), ("generation".to_string(), generation.into())]);
         let mut sink = Diagnostics::default();
         let project = load(&files, &request, &mut sink).expect("the project can be read");
-        let manifest = resolve(&project, &files, &mut sink);
+        let manifest = resolve(&project, &files, &Notes::default(), &mut sink);
         assert!(!sink.has_errors());
         (files, project, manifest)
     };

@@ -136,12 +136,15 @@ fn what_a_check_remembers_is_given_up_when_it_no_longer_holds() {
     let project = shop();
     let columns = || project.ends(0, &["check", "--output", "json"]).stdout;
     let first = columns();
-    let memory = project.read("target/check.json");
-    assert_eq!(columns(), first);
-    assert_eq!(project.read("target/check.json"), memory);
-    for broken in [&memory.replace("DOUBLE", "BLOB"), &memory[..memory.len() / 2], "[]", "\0"] {
-        project.write("target/check.json", broken);
-        assert_eq!(columns(), first, "{broken}");
+    for file in ["target/check.notes", "target/parse.notes"] {
+        let memory = project.read(file);
+        assert_eq!(columns(), first);
+        assert_eq!(project.read(file), memory);
+        let changed = memory.replace("DOUBLE", "BLOB").replace("raw_orders", "orders");
+        for broken in [&changed, &memory[..memory.len() / 2], "[]", "\0"] {
+            project.write(file, broken);
+            assert_eq!(columns(), first, "{broken}");
+        }
     }
     project.write("seeds/raw_orders.csv", "id,amount,status\n1,10,paid\n");
     let changed = columns();
@@ -276,4 +279,70 @@ fn models_that_follow_events_are_typed_as_a_lakehouse_keeps_them() {
         );
         assert_eq!(project.query(&query), expected.collect::<Vec<_>>().join("\n"));
     }
+}
+
+/// Whatever changes, a command that has notes of an earlier one says what one without them says.
+#[test]
+fn what_is_noted_of_templates_changes_nothing_but_the_time() {
+    let model = "{{ config(materialized='table', tags=[var('tag', 'none')]) }}
+        {%- set parent = env_var('PARENT', 'a') %}
+        select {{ columns() }}, '{{ target.schema }}' as schema, {{ flags.FULL_REFRESH }} as is_full,
+          '{{ config.get('owner', 'nobody') }}' as owner,
+          1 as {{ var('day', 'someday') }}
+        from {{ ref(parent) }} where '' <> '{{ this.identifier }}'";
+    let project = dbt(&[
+        ("seeds/rows.csv", "id,amount\n1,10.5\n"),
+        ("models/a.sql", "select id, amount from {{ ref('rows') }}"),
+        ("models/b.sql", "{{ config(alias='bee') }}select id, amount as amt from {{ ref('a') }}"),
+        ("models/c.sql", model),
+        (
+            "models/d.sql",
+            "{% if execute %}{% set rows = run_query('select 1 as one') %}{% endif %}select * from {{ ref('c') }}",
+        ),
+        ("macros/columns.sql", "{% macro columns() %}id{% endmacro %}"),
+    ]);
+    let check = |parent: &str, options: &[&str]| {
+        let run = |arguments: &[&str]| {
+            let mut command = project.command(arguments);
+            let ended = command.args(options).env("PARENT", parent).output().unwrap();
+            let text = [ended.stdout, ended.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+            (ended.status.code(), text)
+        };
+        let all = || {
+            let keys = ["--output", "json", "--output-keys", "unique_id", "depends_on", "config", "tags", "alias"];
+            [run(&["check", "--output", "json"]), run(&[&["ls"], &keys[..]].concat())]
+        };
+        let (noted, again) = (all(), all());
+        for file in ["target/check.notes", "target/parse.notes"] {
+            let _ = std::fs::remove_file(project.path().join(file));
+        }
+        let fresh = all();
+        assert_eq!(noted, fresh);
+        assert_eq!(again, fresh);
+        fresh
+    };
+    let mut seen = vec![check("a", &[])];
+    let mut step = |parent: &str, options: &[&str]| {
+        let said = check(parent, options);
+        assert!(!seen.contains(&said), "the change shows in nothing: {said:?}");
+        seen.push(said);
+    };
+    step("b", &[]);
+    step("b", &["--vars", "{tag: x}"]);
+    step("b", &["--vars", "{tag: x, day: monday}"]);
+    project.write("macros/columns.sql", "{% macro columns() %}id, amt as money{% endmacro %}");
+    step("b", &[]);
+    project.write("models/b.sql", "{{ config(alias='bee', materialized='ephemeral') }}select 1.5 as amt, true as id");
+    step("b", &[]);
+    project.write("models/models.yml", "models: [{name: c, config: {owner: me, alias: see}}]");
+    step("b", &[]);
+    project.write("seeds/rows.csv", "id,amount\nx,10.5\n");
+    project.write("macros/columns.sql", "{% macro columns() %}id, amount{% endmacro %}");
+    step("a", &[]);
+    project.write("models/a.sql", "select idd, amount from {{ ref('rows') }}");
+    step("a", &[]);
+    std::fs::remove_file(project.path().join("models/b.sql")).unwrap();
+    step("b", &[]);
+    project.write("models/c.sql", "select {{ columns( }} from {{ ref('a') }}");
+    step("a", &[]);
 }

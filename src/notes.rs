@@ -1,0 +1,172 @@
+//! Turns what a command found out into lines of a file that later commands may believe: a key, and a value in JSON. They
+//! may be lost at any time; a line that is not whole is none.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::hash::sha256;
+
+/// What is known from earlier, and what was learnt since. All threads may use it.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Of whom the lines may be believed: another writer, or another state of the world, has others.
+    stamp: String,
+    text: String,
+    earlier: IndexMap<String, Line>,
+    new: Mutex<BTreeMap<String, String>>,
+}
+
+#[derive(Debug)]
+struct Line {
+    sum: Range<usize>,
+    value: Range<usize>,
+    is_used: AtomicBool,
+}
+
+/// So many lines that nobody has asked for are carried on, so that a command about a few nodes does not forget the others.
+const CARRIED: usize = 50_000;
+
+/// Hexadecimal digits of a digest: 128 bits.
+const DIGITS: usize = 32;
+
+/// A digest that two different texts do not share.
+pub fn digest(text: &str) -> String {
+    let mut digest = sha256(text);
+    digest.truncate(DIGITS);
+    digest
+}
+
+/// What stands for this very program: notes of another one may rest on other rules.
+pub fn program() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let of_file = file.and_then(|file| Ok(format!("{} {:?}", file.len(), file.modified()?)));
+    format!("{} {}", env!("CARGO_PKG_VERSION"), of_file.unwrap_or_default())
+}
+
+impl Notes {
+    /// Takes up the text that `news` gave to an earlier command with the same stamp.
+    pub fn read(text: String, stamp: &str) -> Notes {
+        let mut earlier = IndexMap::new();
+        let mut lines = text.split_inclusive('\n');
+        let mut at = lines.next().unwrap_or_default().len();
+        if text[..at].trim_end() == digest(stamp) {
+            for line in lines {
+                // Without its end, the last one is not whole.
+                if let Some((key, sum, value)) = line.strip_suffix('\n').and_then(parts) {
+                    let value = at + value..at + line.len() - 1;
+                    let line = Line { sum: at..at + sum, value, is_used: AtomicBool::new(false) };
+                    earlier.insert(key.to_string(), line);
+                }
+                at += line.len();
+            }
+        }
+        Notes { stamp: stamp.to_string(), text, earlier, new: Mutex::default() }
+    }
+
+    /// What was written down for a key.
+    pub fn find<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let line = self.earlier.get(key)?;
+        let value = &self.text[line.value.clone()];
+        let found = serde_json::from_str(value).ok().filter(|_| self.text[line.sum.clone()] == sum(key, value))?;
+        line.is_used.store(true, Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// Writes something down for a key, in the place of what was there.
+    pub fn keep(&self, key: &str, value: &impl Serialize) {
+        if let Ok(value) = serde_json::to_string(value) {
+            self.new().insert(key.to_string(), value);
+        }
+    }
+
+    /// The text to take up next time, if it is another than now. What holds a secret stays out.
+    pub fn news(&self, holds_secret: impl Fn(&str) -> bool) -> Option<String> {
+        let new = self.new();
+        let kept: Vec<_> = new.iter().filter(|(_, value)| !holds_secret(value)).collect();
+        if kept.is_empty() {
+            return None;
+        }
+        let mut text = digest(&self.stamp);
+        text.push('\n');
+        let unused = self.earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
+        for (key, line) in &self.earlier {
+            if !new.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
+                text.push_str(&self.text[line.sum.start..=line.value.end]);
+            }
+        }
+        for (key, value) in kept {
+            text.extend([&sum(key, value), "\t", key, "\t", value, "\n"]);
+        }
+        Some(text)
+    }
+
+    fn new(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.new.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The key of a line, and where its sum ends and its value begins.
+fn parts(line: &str) -> Option<(&str, usize, usize)> {
+    let (sum, rest) = line.split_once('\t')?;
+    let (key, _) = rest.split_once('\t')?;
+    Some((key, sum.len(), sum.len() + key.len() + 2))
+}
+
+fn sum(key: &str, value: &str) -> String {
+    digest(&format!("{key}\t{value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Notes;
+
+    fn written() -> String {
+        let notes = Notes::read(String::new(), "me");
+        notes.keep("a", &vec![1, 2]);
+        notes.keep("b", &"x\n\ty");
+        notes.news(|_| false).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again_and_is_no_news() {
+        let notes = Notes::read(written(), "me");
+        assert_eq!(notes.find::<Vec<i32>>("a"), Some(vec![1, 2]));
+        assert_eq!(notes.find::<String>("b").as_deref(), Some("x\n\ty"));
+        assert_eq!(notes.news(|_| false), None);
+    }
+
+    #[test]
+    fn what_is_new_replaces_one_line_and_leaves_the_others() {
+        let notes = Notes::read(written(), "me");
+        notes.keep("a", &3);
+        let notes = Notes::read(notes.news(|_| false).unwrap(), "me");
+        assert_eq!((notes.find::<i32>("a"), notes.find::<String>("b").is_some()), (Some(3), true));
+    }
+
+    #[test]
+    fn a_changed_letter_makes_a_line_nothing() {
+        let notes = Notes::read(written().replace("[1,2]", "[1,3]"), "me");
+        assert_eq!((notes.find::<Vec<i32>>("a"), notes.find::<String>("b").is_some()), (None, true));
+        for end in 0..written().len() {
+            Notes::read(written()[..end].to_string(), "me").find::<String>("b");
+        }
+    }
+
+    #[test]
+    fn lines_of_another_are_not_believed() {
+        assert_eq!(Notes::read(written(), "other").find::<Vec<i32>>("a"), None);
+    }
+
+    #[test]
+    fn what_holds_a_secret_is_not_written() {
+        let notes = Notes::read(String::new(), "me");
+        notes.keep("a", &"hush");
+        assert_eq!(notes.news(|value| value.contains("hush")), None);
+    }
+}
