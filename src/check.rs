@@ -15,7 +15,7 @@ pub mod types;
 pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use indexmap::IndexMap;
 
@@ -34,12 +34,14 @@ use crate::manifest::selection::NodeSet;
 use crate::manifest::{Kind, Manifest, Node};
 use crate::{adapter, parallel};
 
+/// The warehouse, which is opened when a check first looks at it; none where there is none to look at.
+pub type Look = LazyLock<Option<Arc<dyn Adapter>>, Box<dyn FnOnce() -> Option<Arc<dyn Adapter>> + Send>>;
+
 /// What to check, and what may be asked on the way.
 pub struct Request {
     /// A session of its own: what templates see here is not what they see when they run.
     pub session: Arc<Session>,
-    /// The warehouse, to look at.
-    pub warehouse: Option<Arc<dyn Adapter>>,
+    pub warehouse: Arc<Look>,
     /// Unique ids of the nodes whose findings count. What is above them is typed too.
     pub selected: NodeSet,
     pub before: Before,
@@ -124,9 +126,13 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     checker.declare_sources(&nodes, &mut checked)?;
     let (plain, nodes): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| checker.is_plain_test(node));
     let rendered = checker.render_all(&nodes)?;
-    for level in levels(manifest, &nodes) {
-        checker.check_level(&level, &rendered, &mut checked)?;
-    }
+    std::thread::scope(|scope| {
+        // What has changed will be asked of the engine, which takes a while to open.
+        if session.notes.as_ref().is_some_and(|notes| notes.has_news()) {
+            scope.spawn(|| checker.shadow.open());
+        }
+        levels(manifest, &nodes).iter().try_for_each(|level| checker.check_level(level, &rendered, &mut checked))
+    })?;
     for test in plain {
         let why = bind::above(test, &checked).unwrap_or(Unknown::Data);
         checked.unknown.insert(test.id.clone(), why);

@@ -309,6 +309,7 @@ pub struct MacroInfo {
     pub path: Arc<str>,
     /// The whole block.
     pub span: Span,
+    pub name_span: Span,
     /// The block as it is written.
     pub text: Arc<str>,
     pub kind: MacroKind,

@@ -49,8 +49,17 @@ pub fn program() -> String {
     format!("{} {}", env!("CARGO_PKG_VERSION"), of_file.unwrap_or_default())
 }
 
+/// How what is new gets into the file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// Lines to put at its end.
+    More(String),
+    /// All of it.
+    All(String),
+}
+
 impl Notes {
-    /// Takes up the text that `news` gave to an earlier command with the same stamp.
+    /// Takes up what earlier commands with the same stamp have written.
     pub fn read(text: String, stamp: &str) -> Notes {
         let mut earlier = IndexMap::new();
         let mut lines = text.split_inclusive('\n');
@@ -73,7 +82,7 @@ impl Notes {
     pub fn find<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let line = self.earlier.get(key)?;
         let value = &self.text[line.value.clone()];
-        let found = serde_json::from_str(value).ok().filter(|_| self.text[line.sum.clone()] == sum(key, value))?;
+        let found = serde_json::from_str(value).ok().filter(|_| self.text[line.sum.clone()] == self.sum(key, value))?;
         line.is_used.store(true, Ordering::Relaxed);
         Some(found)
     }
@@ -85,25 +94,41 @@ impl Notes {
         }
     }
 
-    /// The text to take up next time, if it is another than now. What holds a secret stays out.
-    pub fn news(&self, holds_secret: impl Fn(&str) -> bool) -> Option<String> {
+    /// What is to be written, if there is anything new. What holds a secret stays out.
+    pub fn news(&self, holds_secret: impl Fn(&str) -> bool) -> Option<News> {
         let new = self.new();
         let kept: Vec<_> = new.iter().filter(|(_, value)| !holds_secret(value)).collect();
         if kept.is_empty() {
             return None;
         }
+        let mut lines = String::new();
+        for (key, value) in kept {
+            lines.extend([&self.sum(key, value), "\t", key, "\t", value, "\n"]);
+        }
+        // Lines that were replaced stay in the file until they are half of it.
+        let believed: usize = self.earlier.values().map(|line| line.value.end - line.sum.start).sum();
+        if !self.earlier.is_empty() && self.text.ends_with('\n') && believed + lines.len() > self.text.len() / 2 {
+            return Some(News::More(lines));
+        }
+        let unused = self.earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
         let mut text = digest(&self.stamp);
         text.push('\n');
-        let unused = self.earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
         for (key, line) in &self.earlier {
             if !new.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
                 text.push_str(&self.text[line.sum.start..=line.value.end]);
             }
         }
-        for (key, value) in kept {
-            text.extend([&sum(key, value), "\t", key, "\t", value, "\n"]);
-        }
-        Some(text)
+        Some(News::All(text + &lines))
+    }
+
+    /// Whether anything was learnt.
+    pub fn has_news(&self) -> bool {
+        !self.new().is_empty()
+    }
+
+    /// With the stamp: several writers may add to one file.
+    fn sum(&self, key: &str, value: &str) -> String {
+        digest(&format!("{}\t{key}\t{value}", self.stamp))
     }
 
     fn new(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -118,19 +143,23 @@ fn parts(line: &str) -> Option<(&str, usize, usize)> {
     Some((key, sum.len(), sum.len() + key.len() + 2))
 }
 
-fn sum(key: &str, value: &str) -> String {
-    digest(&format!("{key}\t{value}"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Notes;
+    use super::{News, Notes};
 
     fn written() -> String {
         let notes = Notes::read(String::new(), "me");
         notes.keep("a", &vec![1, 2]);
         notes.keep("b", &"x\n\ty");
-        notes.news(|_| false).unwrap()
+        with(String::new(), &notes)
+    }
+
+    /// The file after what is new is written.
+    fn with(text: String, notes: &Notes) -> String {
+        match notes.news(|_| false).unwrap() {
+            News::More(lines) => text + &lines,
+            News::All(text) => text,
+        }
     }
 
     #[test]
@@ -142,11 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_replaces_one_line_and_leaves_the_others() {
-        let notes = Notes::read(written(), "me");
-        notes.keep("a", &3);
-        let notes = Notes::read(notes.news(|_| false).unwrap(), "me");
-        assert_eq!((notes.find::<i32>("a"), notes.find::<String>("b").is_some()), (Some(3), true));
+    fn what_is_new_replaces_one_line_and_the_file_does_not_grow_for_ever() {
+        let mut text = written();
+        for number in 0..100 {
+            let notes = Notes::read(text.clone(), "me");
+            notes.keep("a", &number);
+            text = with(text, &notes);
+            let notes = Notes::read(text.clone(), "me");
+            assert_eq!((notes.find::<i32>("a"), notes.find::<String>("b").is_some()), (Some(number), true));
+            assert!(text.len() < 500, "{text}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ use crate::yaml::{self, Yaml};
 pub struct Project {
     /// The project itself first, then the packages it has installed, by name.
     pub packages: IndexMap<String, Package>,
-    pub target: Target,
+    pub target: Arc<Target>,
     pub layers: Layers,
     pub cli_vars: JsonMap,
     pub environment: Environment,
@@ -140,7 +140,7 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
     }
     Some(Project {
         packages,
-        target,
+        target: Arc::new(target),
         layers,
         cli_vars: request.cli_vars.clone(),
         environment: request.environment.clone(),

@@ -8,6 +8,9 @@ use crate::adapter::{AdapterError, SeedFile};
 pub trait Shadow: Send + Sync {
     /// Opens a session. Sessions see what the others have declared.
     fn binder(&self) -> Result<Box<dyn Binder>, AdapterError>;
+
+    /// Does beforehand what the first question would have to wait for.
+    fn open(&self) {}
 }
 
 /// One session of a Shadow.

@@ -8,6 +8,8 @@ use std::path::Path;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use crate::notes::News;
+
 /// What stands where a secret was.
 const HIDDEN: &str = "*****";
 
@@ -55,13 +57,17 @@ pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
     write_whole(path, |out| out.write_all(text.as_bytes()))
 }
 
-/// Writes a text that may be lost when the machine stops: nobody waits for the disk.
-pub fn write_notes(path: &Path, text: &str) -> io::Result<()> {
+/// Writes notes, which may be lost when the machine stops: nobody waits for the disk.
+pub fn write_notes(path: &Path, news: &News) -> io::Result<()> {
     let folder = folder_of(path)?;
-    let mut file = beside(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    match news {
+        News::More(lines) => File::options().append(true).open(path)?.write_all(lines.as_bytes()),
+        News::All(text) => {
+            let mut file = beside(folder)?;
+            file.write_all(text.as_bytes())?;
+            file.persist(path).map(drop).map_err(|error| error.error)
+        }
+    }
 }
 
 /// The folder of a file, which is made if it is not there.

@@ -98,7 +98,7 @@ mod tests {
 
     use crate::adapter::relation::Column;
     use crate::check::memory::Memory;
-    use crate::notes::Notes;
+    use crate::notes::{News, Notes};
 
     #[test]
     fn what_is_kept_is_found_again() {
@@ -106,7 +106,8 @@ mod tests {
         let memory = Memory::default();
         let key = memory.key(["a", "b"]);
         memory.keep(&key, &columns);
-        let notes = Notes::read(memory.notes.news(|_| false).unwrap(), "");
+        let Some(News::All(text)) = memory.notes.news(|_| false) else { panic!("it is new") };
+        let notes = Notes::read(text, "");
         assert_eq!(Memory::new(Arc::new(notes), String::new()).find(&key), Some(columns));
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::AdapterError;
-use crate::check::witness::{Witness, lock, reads_nothing};
+use crate::check::witness::{Way, Witness, lock, reads_nothing};
 use crate::check::{Before, Checker};
 use crate::compile::session::{Asked, Warehouse};
 use crate::compile::{CompiledNode, compile};
@@ -46,11 +46,10 @@ impl Checker<'_> {
 
     /// A way for templates to ask.
     pub fn witness(&self) -> Result<Warehouse, AdapterError> {
-        let warehouse = self.request.warehouse.as_ref().and_then(|warehouse| warehouse.connect().ok());
         Ok(Warehouse::of(Box::new(Witness {
             binder: self.binder()?,
             columns: self.columns.clone(),
-            warehouse,
+            warehouse: Way::new(self.request.warehouse.clone()),
             reads: self.request.before == Before::Nothing,
             in_transaction: false,
         })))

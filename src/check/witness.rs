@@ -2,12 +2,13 @@
 //! Nothing is written, and no statement of a template reaches the warehouse unless it only reads.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use crate::adapter::binder::Binder;
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
+use crate::check::Look;
 use crate::sql;
 
 /// What is known of relations, by `Relation::key`: their columns, or none for those that the project builds and that are not
@@ -23,10 +24,28 @@ pub struct Witness {
     pub binder: Box<dyn Binder>,
     pub columns: Columns,
     /// The warehouse, where it can be asked for columns and for what is there.
-    pub warehouse: Option<Box<dyn Connection>>,
+    pub warehouse: Way,
     /// Whether queries of templates may run in the warehouse.
     pub reads: bool,
     pub in_transaction: bool,
+}
+
+/// A connection to the warehouse that is made when it is first needed.
+pub struct Way {
+    to: Arc<Look>,
+    connection: Option<Option<Box<dyn Connection>>>,
+}
+
+impl Way {
+    pub fn new(to: Arc<Look>) -> Way {
+        Way { to, connection: None }
+    }
+
+    /// The connection; none where there is no warehouse to look at.
+    pub fn take(&mut self) -> Option<&mut Box<dyn Connection>> {
+        let connect = || LazyLock::force(&self.to).as_ref().and_then(|warehouse| warehouse.connect().ok());
+        self.connection.get_or_insert_with(connect).as_mut()
+    }
 }
 
 impl Witness {
@@ -53,7 +72,8 @@ impl Connection for Witness {
         if reads_nothing(query) {
             return self.binder.query(query);
         }
-        match self.warehouse.as_mut().filter(|_| self.reads && sql::shape(query).is_some()) {
+        let reads = self.reads && sql::shape(query).is_some();
+        match reads.then(|| self.warehouse.take()).flatten() {
             Some(warehouse) => warehouse.query(query),
             None => Witness::refuse(),
         }
@@ -79,15 +99,15 @@ impl Connection for Witness {
     }
 
     fn relations(&mut self) -> Result<Vec<Relation>, AdapterError> {
-        self.warehouse.as_mut().map_or(Ok(Vec::new()), |warehouse| warehouse.relations())
+        self.warehouse.take().map_or(Ok(Vec::new()), |warehouse| warehouse.relations())
     }
 
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
         let known = lock(&self.columns).get(&relation.key()).cloned();
-        match (known, self.warehouse.as_mut()) {
-            (Some(Some(columns)), _) => Ok(columns),
-            (None, Some(warehouse)) => warehouse.columns(relation),
-            _ => Witness::refuse(),
+        match known {
+            Some(Some(columns)) => Ok(columns),
+            Some(None) => Witness::refuse(),
+            None => self.warehouse.take().map_or_else(Witness::refuse, |warehouse| warehouse.columns(relation)),
         }
     }
 

@@ -1,13 +1,13 @@
 //! `medal check`: types every model before anything runs, and tells of what the engine would refuse.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 
-use crate::adapter::{self, Adapter};
+use crate::adapter;
 use crate::check::memory::Memory;
-use crate::check::{Before, Checked, Request, Unknown, check};
+use crate::check::{Before, Checked, Look, Request, Unknown, check};
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
 use crate::cli::noted;
 use crate::cli::report::problem::plural;
@@ -31,8 +31,7 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
     let selection =
         selection(context, &options.nodes.selection, Some(&options.nodes.kinds), Some(&options.nodes.indirect))?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
-    let warehouse = look(context, &workspace);
-    let checked = check_nodes(context, &workspace, selected, warehouse, Before::Nothing)?;
+    let checked = check_nodes(context, &workspace, selected, Before::Nothing)?;
     let (problems, failed) = sorted(context, &checked);
     let manifest = &workspace.manifest;
     let changes = match &context.state.state {
@@ -93,7 +92,6 @@ pub fn check_nodes(
     context: &Context,
     workspace: &Workspace,
     selected: NodeSet,
-    warehouse: Option<Arc<dyn Adapter>>,
     before: Before,
 ) -> Result<Checked, Exit> {
     let mut session = workspace::session(context, workspace, &selected);
@@ -108,6 +106,7 @@ pub fn check_nodes(
         session.notes = Some(notes.clone());
     }
     let memory = Memory::new(notes.clone(), format!("{} {} {}", target.kind, target.database, engine.join(" ")));
+    let warehouse = Arc::new(look(context, workspace));
     let request = Request { session, warehouse, selected, before, memory };
     let checked = check(&request).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
@@ -153,8 +152,7 @@ pub fn check_first(
     if !checks {
         return Ok(None);
     }
-    let warehouse = look(context, workspace);
-    let mut checked = check_nodes(context, workspace, selected.clone(), warehouse, Before::Run)?;
+    let mut checked = check_nodes(context, workspace, selected.clone(), Before::Run)?;
     match workspace::tell(context, std::mem::take(&mut checked.problems)) {
         true => {
             context.reporter.note("Nothing was built; `--no-check` builds without this check");
@@ -165,11 +163,14 @@ pub fn check_first(
 }
 
 /// The warehouse, if it is there and can be looked at.
-pub fn look(context: &Context, workspace: &Workspace) -> Option<Arc<dyn Adapter>> {
-    adapter::look(&workspace.project.target).unwrap_or_else(|error| {
-        context.reporter.note(&format!("The warehouse is not looked at: {error}"));
-        None
-    })
+fn look(context: &Context, workspace: &Workspace) -> Look {
+    let (reporter, project) = (context.reporter.clone(), workspace.project.clone());
+    LazyLock::new(Box::new(move || {
+        adapter::look(&project.target).unwrap_or_else(|error| {
+            reporter.note(&format!("The warehouse is not looked at: {error}"));
+            None
+        })
+    }))
 }
 
 /// The findings in the order of their places, and whether they are too bad to go on.

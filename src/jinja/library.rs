@@ -21,6 +21,7 @@ use crate::jinja::render::{CALL, PRELUDE};
 use crate::jinja::{ErrorKind, LibraryOptions, MacroFile, MacroInfo, MacroKind, RenderError};
 use crate::jinja::{checks, filters, functions, limits, methods};
 use crate::notes;
+use crate::parallel;
 
 /// The package of the macros that medal brings along.
 pub const INTERNAL: &str = "dbt";
@@ -62,9 +63,13 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
     let mut errors = Vec::new();
     let mut texts: IndexMap<String, String> = IndexMap::new();
     let mut calls = Vec::new();
-    for file in files {
-        if let Err(error) = add_file(&mut shared, file, &mut texts, &mut calls, &mut errors) {
-            errors.push(syntax_error(file.file, error));
+    for (file, read) in files.iter().zip(parallel::map(files, read_file)) {
+        match read {
+            Ok(macros) => macros.into_iter().for_each(|read| match read {
+                Ok((info, template)) => add(&mut shared, info, template, &mut texts, &mut calls, &mut errors),
+                Err(error) => errors.push(syntax_error(file.file, error)),
+            }),
+            Err(error) => errors.push(syntax_error(file.file, error)),
         }
     }
     for (id, calls) in calls.into_iter().enumerate() {
@@ -91,61 +96,64 @@ pub fn syntax_error(file: FileId, error: SyntaxError) -> RenderError {
     }
 }
 
-fn add_file(
-    shared: &mut Shared,
-    file: &MacroFile,
-    texts: &mut IndexMap<String, String>,
-    calls: &mut Vec<Vec<Call>>,
-    errors: &mut Vec<RenderError>,
-) -> Result<(), SyntaxError> {
+type Read = Result<(MacroInfo, MacroTemplate), SyntaxError>;
+
+/// The macros of a file, and what is wrong with those that cannot be read.
+fn read_file(file: &MacroFile) -> Result<Vec<Read>, SyntaxError> {
     let lexed = lexer::lex(&file.text)?;
     let mut taken = file.text.len() - file.text.trim_start().len();
+    let mut macros = Vec::new();
     for block in blocks::find(&file.text, &lexed)? {
         let text = with_trimmed(&file.text, &lexed, &block, taken);
         taken = text.end;
         if matches!(block.kind, BlockKind::Snapshot | BlockKind::Docs) {
             continue;
         }
-        let id = shared.macros.len();
-        match blocks::macro_template(&file.text, &lexed, &block, id) {
-            Ok(template) => {
-                let info = info(file, &block, &template, text);
-                let package = shared.packages.entry(file.package.clone()).or_default();
-                if package.contains_key(&info.name) {
-                    let message = format!("the package `{}` has two macros `{}`", info.package, info.name);
-                    let span = Span::new(file.file, block.name_range.clone());
-                    let first = shared.macros[package[&info.name]].span;
-                    let help = Some("rename one of them, or delete it".to_string());
-                    errors.push(RenderError {
-                        kind: ErrorKind::DuplicateMacro,
-                        message,
-                        help,
-                        frames: vec![span, first],
-                    });
-                }
-                package.insert(info.name.clone(), id);
-                texts.insert(template_name(id), template.rewritten.text);
-                shared.maps.push(template.rewritten.map);
-                shared.proxies.push(Value::from_object(Proxy {
-                    id,
-                    name: info.name.clone(),
-                    template: template_name(id),
-                    parameters: template.parameters,
-                    uses_varargs: template.uses_varargs,
-                    uses_kwargs: template.uses_kwargs,
-                    uses_caller: template.uses_caller,
-                }));
-                shared.macros.push(info);
-                calls.push(template.rewritten.calls);
-            }
-            Err(error) => errors.push(syntax_error(file.file, error)),
-        }
+        let template = blocks::macro_template(&file.text, &lexed, &block);
+        macros.push(template.map(|template| (info(file, &block, &template, text), template)));
     }
-    Ok(())
+    Ok(macros)
+}
+
+fn add(
+    shared: &mut Shared,
+    info: MacroInfo,
+    template: MacroTemplate,
+    texts: &mut IndexMap<String, String>,
+    calls: &mut Vec<Vec<Call>>,
+    errors: &mut Vec<RenderError>,
+) {
+    let id = shared.macros.len();
+    let package = shared.packages.entry(info.package.clone()).or_default();
+    if let Some(first) = package.get(&info.name) {
+        let message = format!("the package `{}` has two macros `{}`", info.package, info.name);
+        let frames = vec![info.name_span, shared.macros[*first].span];
+        let help = Some("rename one of them, or delete it".to_string());
+        errors.push(RenderError { kind: ErrorKind::DuplicateMacro, message, help, frames });
+    }
+    package.insert(info.name.clone(), id);
+    texts.insert(template_name(id), template.rewritten.text);
+    shared.maps.push(template.rewritten.map);
+    shared.proxies.push(Value::from_object(Proxy {
+        id,
+        name: info.name.clone(),
+        template: template_name(id),
+        parameters: template.parameters,
+        uses_varargs: template.uses_varargs,
+        uses_kwargs: template.uses_kwargs,
+        uses_caller: template.uses_caller,
+    }));
+    shared.macros.push(info);
+    calls.push(template.rewritten.calls);
 }
 
 fn template_name(id: usize) -> String {
     format!("m{id}")
+}
+
+/// The macro that a template of the engine holds.
+pub fn macro_of(template: &str) -> Option<usize> {
+    template.strip_prefix('m')?.parse().ok()
 }
 
 /// A block with the white space that its outer tags trim: dbt counts it among the text of a macro.
@@ -181,6 +189,7 @@ fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate, text: Rang
         file: file.file,
         path: file.path.clone(),
         span: Span::new(file.file, block.range.clone()),
+        name_span: Span::new(file.file, block.name_range.clone()),
         text: Arc::from(&file.text[text]),
         kind,
         arguments: template.parameters.iter().map(|(name, _)| name.clone()).collect(),
@@ -311,7 +320,7 @@ impl Shared {
 
     /// The place in the user's file that a range of a macro's template came from.
     pub fn place(&self, template: &str, range: std::ops::Range<usize>) -> Option<Span> {
-        let id: usize = template.strip_prefix('m')?.parse().ok()?;
+        let id = macro_of(template)?;
         // What comes with medal is no place where a user can mend something.
         let info = self.macros.get(id).filter(|info| info.package != INTERNAL)?;
         let start = info.span.start as usize;

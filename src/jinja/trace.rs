@@ -50,13 +50,12 @@ fn of_json(value: Option<&Json>) -> u64 {
     digest(value.map(Json::to_string))
 }
 
-/// None for a value that is made when it is asked for: to make it costs as much as a render.
-fn of_value(value: &ScopeValue) -> Option<u64> {
+fn of_value(value: &ScopeValue) -> u64 {
     match value {
-        ScopeValue::Json(json) => Some(of_json(Some(json))),
-        ScopeValue::Relation(relation) => Some(digest(relation)),
-        ScopeValue::Text(text) => Some(digest(text)),
-        ScopeValue::Lazy(_) => None,
+        ScopeValue::Json(json) => of_json(Some(json)),
+        ScopeValue::Lazy(make) => of_json(Some(&make())),
+        ScopeValue::Relation(relation) => digest(relation),
+        ScopeValue::Text(text) => digest(text),
     }
 }
 
@@ -72,17 +71,13 @@ impl Recorder {
 
     /// Notes that the template looks at a name, which has a value in its scope or belongs to all templates.
     pub fn name(&self, name: &str, value: Option<&ScopeValue>) {
-        match value.map(of_value) {
-            _ if TRANSIENT.contains(&name) => self.opens(),
-            None => {}
-            Some(None) => self.opens(),
-            Some(Some(digest)) => {
-                let asked = Asked::Name(name.to_string(), digest);
-                let mut all = lock(&self.asked);
-                if !all.contains(&asked) {
-                    all.push(asked);
-                }
-            }
+        if TRANSIENT.contains(&name) {
+            return self.opens();
+        }
+        let Some(value) = value else { return };
+        let is_noted = |asked: &Asked| matches!(asked, Asked::Name(noted, _) if noted == name);
+        if !lock(&self.asked).iter().any(is_noted) {
+            self.note(Asked::Name(name.to_string(), of_value(value)));
         }
     }
 
@@ -119,7 +114,7 @@ pub fn holds(asked: &[Asked], scope: &Scope, host: &dyn Host) -> bool {
         Asked::Var(name, told) => of_json(host.var(name).as_ref()) == *told,
         Asked::EnvVar(name, told) => host.env_var(name).is_ok_and(|value| digest(value) == *told),
         Asked::Flag(name, told) => of_json(host.flag(name).as_ref()) == *told,
-        Asked::Name(name, told) => scope.values.get(name).and_then(of_value) == Some(*told),
+        Asked::Name(name, told) => scope.values.get(name).is_some_and(|value| of_value(value) == *told),
     })
 }
 

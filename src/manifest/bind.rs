@@ -15,6 +15,7 @@ use crate::manifest::nodes::Drafts;
 use crate::manifest::refable::{Binder, place, ref_span_to};
 use crate::manifest::semantic::Semantics;
 use crate::manifest::{Exposure, Group, Manifest, Node, Source, names, unit_tests, unused};
+use crate::parallel;
 use crate::project::Project;
 
 type Declared = (IndexMap<String, Source>, IndexMap<String, Exposure>, IndexMap<String, Group>);
@@ -35,10 +36,16 @@ pub fn finish(
     nodes.values().for_each(|node| sink.extend(spaces(node, project)));
     unused::folders(project, nodes.values().map(|node| node as &Node), &drafts.disabled, sink);
     let binder = Binder::new(project, &nodes, &sources, &drafts.disabled);
-    let mut bound: Vec<(String, Vec<String>, bool)> = Vec::new();
-    for node in nodes.values() {
-        let (parents, complete) = binder.parents(node, sink);
-        bound.push((node.id.clone(), parents, complete));
+    let all: Vec<&Node> = nodes.values().map(Box::as_ref).collect();
+    let parents = parallel::map(&all, |node| {
+        let mut problems = Diagnostics::default();
+        let (parents, complete) = binder.parents(node, &mut problems);
+        (node.id.clone(), parents, complete, problems)
+    });
+    let mut bound: Vec<(String, Vec<String>, bool)> = Vec::with_capacity(parents.len());
+    for (id, parents, complete, problems) in parents {
+        sink.extend(problems);
+        bound.push((id, parents, complete));
     }
     for exposure in exposures.values_mut() {
         let refs = exposure.refs.iter().filter_map(|call| binder.find(call, &exposure.package).ok());

@@ -168,7 +168,8 @@ pub fn merge_calls(config: &mut JsonMap, values: JsonMap) {
 pub fn base_scope(project: &Project, package: &str, this: &Relation) -> Scope {
     let mut scope = Scope { package: package.to_string(), ..Scope::default() };
     let mut put = |name: &str, value: ScopeValue| drop(scope.values.insert(name.to_string(), value));
-    put("target", ScopeValue::Json(target_json(&project.target)));
+    let target = project.target.clone();
+    put("target", ScopeValue::lazy(move || target_json(&target)));
     put("project_name", ScopeValue::Json(json!(project.root().name)));
     put("this", ScopeValue::Relation(this.clone()));
     put("database", ScopeValue::Json(json!(project.target.database)));

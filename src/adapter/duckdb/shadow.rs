@@ -94,6 +94,11 @@ impl Shadow for DuckDbShadow {
     fn binder(&self) -> Result<Box<dyn Binder>, AdapterError> {
         Ok(Box::new(Session { connection: None, reader: None, shared: self.0.clone() }))
     }
+
+    fn open(&self) {
+        // The first question tells what went wrong.
+        let _ = self.0.engine();
+    }
 }
 
 struct Session {

@@ -111,7 +111,7 @@ pub struct MacroTemplate {
 }
 
 /// Rewrites a macro, test or materialization block.
-pub fn macro_template(source: &str, lexed: &Lexed, block: &RawBlock, id: usize) -> Result<MacroTemplate, SyntaxError> {
+pub fn macro_template(source: &str, lexed: &Lexed, block: &RawBlock) -> Result<MacroTemplate, SyntaxError> {
     let head = &lexed.segments[block.segments.start];
     let mut calls = Vec::new();
     let (parameters, prologue, adapter) = head_of(source, lexed, block, head, &mut calls)?;
@@ -138,7 +138,7 @@ pub fn macro_template(source: &str, lexed: &Lexed, block: &RawBlock, id: usize) 
     rewriter.segments(block.segments.start + 1..block.segments.end - 1, Marks::No)?;
     let last = &lexed.segments[block.segments.end - 1];
     let open = if last.trims_before { "{%-" } else { "{%" };
-    rewriter.edits.replace(last.range.clone(), format!("{open} endmacro %}}{{% do __reg({id}, __m) %}}"));
+    rewriter.edits.replace(last.range.clone(), format!("{open} endmacro %}}{{% do __reg(__m) %}}"));
     let rewritten = rewriter.finish("", block.range.clone())?;
     Ok(MacroTemplate { rewritten, parameters, uses_varargs, uses_kwargs, uses_caller, adapter })
 }

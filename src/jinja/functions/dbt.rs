@@ -7,6 +7,7 @@ use crate::jinja::ErrorKind;
 use crate::jinja::collections::bind;
 use crate::jinja::error::{self, from_host, runtime};
 use crate::jinja::functions::Arguments;
+use crate::jinja::library;
 use crate::jinja::objects::relation::RelationObject;
 use crate::jinja::python;
 use crate::jinja::render::{Handle, Link, link, lock, render};
@@ -137,10 +138,10 @@ pub fn install(state: &mut State, args: Arguments) -> Result<Value, Error> {
     Ok(Value::from(""))
 }
 
-/// `__reg(id, macro)`: a macro's template hands over the macro.
+/// `__reg(macro)`: a macro's template hands over the macro.
 pub fn register(state: &mut State, args: Arguments) -> Result<Value, Error> {
-    let id = usize::try_from(args.int(0, 0)?).unwrap_or(usize::MAX);
-    let value = args.required(1)?;
+    let id = library::macro_of(state.name()).unwrap_or(usize::MAX);
+    let value = args.required(0)?;
     link(state)?.linked.insert(id, value);
     Ok(Value::from(""))
 }
