@@ -78,7 +78,8 @@ pub fn compile_part(
     let (host, rendered) = match &session.notes {
         // The template of a generic test is made anew each time.
         Some(notes) if node.template.is_some() => {
-            let noted = Noted { notes, key: &format!("sql {}", node.id), keeps_text: true };
+            let noted =
+                Noted { notes, key: &format!("sql {} {}", session.project.target.name, node.id), keeps_text: true };
             library.render_noted(&template, &scope, host, noted)
         }
         _ => {

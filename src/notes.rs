@@ -1,7 +1,7 @@
 //! Turns what a command found out into lines of a file that later commands may believe: a key, and a value in JSON. They
 //! may be lost at any time; a line that is not whole is none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -19,7 +19,16 @@ pub struct Notes {
     stamp: String,
     text: String,
     earlier: IndexMap<String, Line>,
-    new: Mutex<BTreeMap<String, String>>,
+    new: Mutex<New>,
+}
+
+#[derive(Debug, Default)]
+struct New {
+    values: BTreeMap<String, String>,
+    /// Keys of what `news` has not given yet.
+    unwritten: BTreeSet<String>,
+    /// The file holds all that is known but what is unwritten.
+    is_written: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +89,10 @@ impl Notes {
 
     /// What was written down for a key.
     pub fn find<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let new = self.new().values.get(key).cloned();
+        if let Some(value) = new {
+            return serde_json::from_str(&value).ok();
+        }
         let line = self.earlier.get(key)?;
         let value = &self.text[line.value.clone()];
         let found = serde_json::from_str(value).ok().filter(|_| self.text[line.sum.clone()] == self.sum(key, value))?;
@@ -90,31 +103,37 @@ impl Notes {
     /// Writes something down for a key, in the place of what was there.
     pub fn keep(&self, key: &str, value: &impl Serialize) {
         if let Ok(value) = serde_json::to_string(value) {
-            self.new().insert(key.to_string(), value);
+            let mut new = self.new();
+            new.values.insert(key.to_string(), value);
+            new.unwritten.insert(key.to_string());
         }
     }
 
-    /// What is to be written, if there is anything new. What holds a secret stays out.
+    /// What is to be written, if there is anything new since it was asked for last. What holds a secret stays out.
     pub fn news(&self, holds_secret: impl Fn(&str) -> bool) -> Option<News> {
-        let new = self.new();
-        let kept: Vec<_> = new.iter().filter(|(_, value)| !holds_secret(value)).collect();
-        if kept.is_empty() {
-            return None;
-        }
+        let mut new = self.new();
         let mut lines = String::new();
-        for (key, value) in kept {
-            lines.extend([&self.sum(key, value), "\t", key, "\t", value, "\n"]);
+        for key in std::mem::take(&mut new.unwritten) {
+            let value = &new.values[&key];
+            if !holds_secret(value) {
+                lines.extend([&self.sum(&key, value), "\t", &key, "\t", value, "\n"]);
+            }
+        }
+        if lines.is_empty() {
+            return None;
         }
         // Lines that were replaced stay in the file until they are half of it.
         let believed: usize = self.earlier.values().map(|line| line.value.end - line.sum.start).sum();
-        if !self.earlier.is_empty() && self.text.ends_with('\n') && believed + lines.len() > self.text.len() / 2 {
+        let is_tidy = self.text.ends_with('\n') && believed + lines.len() > self.text.len() / 2;
+        if new.is_written || !self.earlier.is_empty() && is_tidy {
             return Some(News::More(lines));
         }
+        new.is_written = true;
         let unused = self.earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
         let mut text = digest(&self.stamp);
         text.push('\n');
         for (key, line) in &self.earlier {
-            if !new.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
+            if !new.values.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
                 text.push_str(&self.text[line.sum.start..=line.value.end]);
             }
         }
@@ -123,7 +142,7 @@ impl Notes {
 
     /// Whether anything was learnt.
     pub fn has_news(&self) -> bool {
-        !self.new().is_empty()
+        !self.new().unwritten.is_empty()
     }
 
     /// With the stamp: several writers may add to one file.
@@ -131,7 +150,7 @@ impl Notes {
         digest(&format!("{}\t{key}\t{value}", self.stamp))
     }
 
-    fn new(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+    fn new(&self) -> MutexGuard<'_, New> {
         self.new.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -190,6 +209,17 @@ mod tests {
         for end in 0..written().len() {
             Notes::read(written()[..end].to_string(), "me").find::<String>("b");
         }
+    }
+
+    #[test]
+    fn what_is_learnt_later_is_written_once() {
+        let notes = Notes::read(String::new(), "me");
+        notes.keep("a", &1);
+        let text = with(String::new(), &notes);
+        assert_eq!((notes.find("a"), notes.news(|_| false)), (Some(1), None));
+        notes.keep("b", &2);
+        let notes = Notes::read(with(text, &notes), "me");
+        assert_eq!((notes.find("a"), notes.find("b")), (Some(1), Some(2)));
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub fn check_nodes(
     }
     let target = &workspace.project.target;
     let engine = ["settings", "extensions", "config_options"].map(|key| json!(target.settings.get(key)).to_string());
-    let notes = Arc::new(noted::read(&workspace.target_dir, noted::CHECKED));
+    let notes = workspace.notes.clone();
     if let Some(session) = Arc::get_mut(&mut session) {
         session.notes = Some(notes.clone());
     }
@@ -112,7 +112,7 @@ pub fn check_nodes(
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
     })?;
-    noted::write(context, &workspace.project, &workspace.target_dir, noted::CHECKED, &notes);
+    noted::write(context, &workspace.project, &workspace.target_dir, &notes);
     Ok(checked)
 }
 

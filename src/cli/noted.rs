@@ -7,20 +7,16 @@ use crate::cli::workspace::Context;
 use crate::notes::{Notes, program};
 use crate::project::Project;
 
-/// What the templates say, and what they gave while the project was parsed.
-pub const PARSED: &str = "parse.notes";
-
-/// The SQL of nodes, and the columns that the engine gives to it.
-pub const CHECKED: &str = "check.notes";
+const FILE: &str = "notes.tsv";
 
 /// What earlier commands have noted, if this very program wrote it.
-pub fn read(folder: &Path, name: &str) -> Notes {
-    let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+pub fn read(folder: &Path) -> Notes {
+    let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
     Notes::read(text, &program())
 }
 
 /// Writes what is new. Where that is not possible, the next command finds it out again.
-pub fn write(context: &Context, project: &Project, folder: &Path, name: &str, notes: &Notes) {
+pub fn write(context: &Context, project: &Project, folder: &Path, notes: &Notes) {
     if !context.write_json {
         return;
     }
@@ -28,6 +24,6 @@ pub fn write(context: &Context, project: &Project, folder: &Path, name: &str, no
     let secrets = [secrets.clone(), in_json(&secrets)].concat();
     let holds_secret = |text: &str| secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret.as_str()));
     if let Some(news) = notes.news(holds_secret) {
-        let _ = make_target(folder).and_then(|()| write_notes(&folder.join(name), &news));
+        let _ = make_target(folder).and_then(|()| write_notes(&folder.join(FILE), &news));
     }
 }

@@ -33,6 +33,7 @@ use crate::manifest::selection::NodeSet;
 use crate::manifest::selection::{self, Scope};
 use crate::manifest::selector::Selection;
 use crate::manifest::{Kind, Manifest, Node, resolve};
+use crate::notes::Notes;
 use crate::project::{LoadRequest, Project, load};
 use crate::{adapter, deps, manifest, parallel};
 
@@ -109,6 +110,8 @@ pub struct Workspace {
     pub manifest: Arc<Manifest>,
     pub target_dir: PathBuf,
     pub deferral: Deferral,
+    /// What is known of the templates from earlier.
+    pub notes: Arc<Notes>,
     /// The columns that hold personal data.
     pub classified: Arc<Classified>,
 }
@@ -123,9 +126,8 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     };
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
-    let notes = noted::read(&target_dir, noted::PARSED);
+    let notes = Arc::new(noted::read(&target_dir));
     let manifest = resolve(&project, &context.files, &notes, &mut sink);
-    noted::write(context, &project, &target_dir, noted::PARSED, &notes);
     deps::consent::check(&project, &context.files, &mut sink);
     layer::verdicts(&manifest, &project.layers, today(context), &mut sink);
     context.reporter.add_secrets(project.secrets());
@@ -133,10 +135,11 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     let (project, manifest) = (Arc::new(project), Arc::new(manifest));
     // They are needed until the process ends, which gives their memory back at once; to take them apart takes longer.
     std::mem::forget((project.clone(), manifest.clone()));
-    let mut workspace = Workspace { project, manifest, target_dir, deferral, classified: Arc::default() };
+    let mut workspace = Workspace { project, manifest, target_dir, deferral, notes, classified: Arc::default() };
     if !sink.has_errors() {
         workspace.classified = Arc::new(judge_queries(context, &workspace, &mut sink));
     }
+    noted::write(context, &workspace.project, &workspace.target_dir, &workspace.notes);
     match tell(context, sink) {
         true => Err(Exit::Failed),
         false => Ok(workspace),
@@ -202,6 +205,7 @@ fn compile_quietly(
         if let Some(session) = Arc::get_mut(&mut session) {
             session.messages = Arc::new(Silence);
             session.existing = existing;
+            session.notes = Some(workspace.notes.clone());
         }
         session
     };

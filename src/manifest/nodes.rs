@@ -262,7 +262,8 @@ impl Drafting<'_> {
             return said;
         }
         let model = brief(node);
-        let heard = Noted { notes: self.notes, key: &format!("parse {}", node.id), keeps_text: false };
+        let key = format!("parse {} {}", self.project.target.name, node.id);
+        let heard = Noted { notes: self.notes, key: &key, keeps_text: false };
         let listener = Listener { project: self.project, library: self.library, noted: Some(heard) };
         match listener.listen(template, &node.package, &node.relation, model, JsonMap::new()) {
             Ok(said) => {

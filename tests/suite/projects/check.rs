@@ -136,15 +136,13 @@ fn what_a_check_remembers_is_given_up_when_it_no_longer_holds() {
     let project = shop();
     let columns = || project.ends(0, &["check", "--output", "json"]).stdout;
     let first = columns();
-    for file in ["target/check.notes", "target/parse.notes"] {
-        let memory = project.read(file);
-        assert_eq!(columns(), first);
-        assert_eq!(project.read(file), memory);
-        let changed = memory.replace("DOUBLE", "BLOB").replace("raw_orders", "orders");
-        for broken in [&changed, &memory[..memory.len() / 2], "[]", "\0"] {
-            project.write(file, broken);
-            assert_eq!(columns(), first, "{broken}");
-        }
+    let memory = project.read("target/notes.tsv");
+    assert_eq!(columns(), first);
+    assert_eq!(project.read("target/notes.tsv"), memory);
+    let changed = memory.replace("DOUBLE", "BLOB").replace("raw_orders", "orders");
+    for broken in [&changed, &memory[..memory.len() / 2], "[]", "\0"] {
+        project.write("target/notes.tsv", broken);
+        assert_eq!(columns(), first, "{broken}");
     }
     project.write("seeds/raw_orders.csv", "id,amount,status\n1,10,paid\n");
     let changed = columns();
@@ -313,9 +311,7 @@ fn what_is_noted_of_templates_changes_nothing_but_the_time() {
             [run(&["check", "--output", "json"]), run(&[&["ls"], &keys[..]].concat())]
         };
         let (noted, again) = (all(), all());
-        for file in ["target/check.notes", "target/parse.notes"] {
-            let _ = std::fs::remove_file(project.path().join(file));
-        }
+        std::fs::remove_file(project.path().join("target/notes.tsv")).unwrap();
         let fresh = all();
         assert_eq!(noted, fresh);
         assert_eq!(again, fresh);
