@@ -26,6 +26,7 @@ use crate::check::bind::Typed;
 use crate::check::memory::Memory;
 use crate::check::outside::Outside;
 use crate::check::render::Rendered;
+use crate::check::told::PlainTests;
 use crate::check::witness::{Columns, lock};
 use crate::compile::CompiledNode;
 use crate::compile::session::Session;
@@ -124,7 +125,8 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     };
     let mut checked = Checked::default();
     checker.declare_sources(&nodes, &mut checked)?;
-    let (plain, nodes): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| checker.is_plain_test(node));
+    let plain = PlainTests::of(request);
+    let (plain, nodes): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| plain.has(node));
     let rendered = checker.render_all(&nodes)?;
     std::thread::scope(|scope| {
         // What has changed will be asked of the engine, which takes a while to open.

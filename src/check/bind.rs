@@ -67,7 +67,7 @@ pub fn node(
         let schema = received::of_ingest(checker, binder, node, &compiled.sql, known);
         return Typed { schema, compiled: Some(compiled), problems: Vec::new() };
     }
-    match above(node, known).or_else(|| cannot_be_bound(checker, node, &compiled)) {
+    match above(node, known).or_else(|| own_materialization(checker, node)) {
         Some(why) => Typed::unknown(why, Some(compiled)),
         None => bind(checker, binder, node, compiled, asks, known),
     }
@@ -106,13 +106,13 @@ fn late(checker: &Checker<'_>, node: &Node, known: &Checked) -> Result<(Compiled
     Ok((compiled, asks))
 }
 
-fn cannot_be_bound(checker: &Checker<'_>, node: &Node, compiled: &CompiledNode) -> Option<Unknown> {
-    let materialized = node.materialized();
+fn own_materialization(checker: &Checker<'_>, node: &Node) -> Option<Unknown> {
     let is_own = matches!(node.kind, Kind::Model) && !checker.builds_plainly(node, &BUILT_IN);
-    if is_own {
-        return Some(Unknown::Materialization(materialized.to_string()));
-    }
-    let sql = &compiled.sql;
+    is_own.then(|| Unknown::Materialization(node.materialized().to_string()))
+}
+
+/// Why the engine need not be asked for the columns of a query.
+fn cannot_be_bound(sql: &str) -> Option<Unknown> {
     let pivot = find_word(sql, 0, "pivot").or_else(|| find_word(sql, 0, "pivot_wider"));
     if pivot.is_some_and(|at| find_word(sql, at, "in").is_none()) {
         return Some(Unknown::Data);
@@ -149,6 +149,9 @@ fn bind(
     if let Some(columns) = question.as_ref().and_then(|question| memory.find(question)) {
         let schema = leaves(checker, binder, node, columns, certain);
         return Typed { schema: Ok(schema), compiled: Some(compiled), problems: Vec::new() };
+    }
+    if let Some(why) = cannot_be_bound(&compiled.sql) {
+        return Typed::unknown(why, Some(compiled));
     }
     if let Err(refused) = checker.declare(binder, &inputs) {
         return Typed::unknown(Unknown::World(refused.message), Some(compiled));

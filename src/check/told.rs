@@ -20,11 +20,6 @@ use crate::project::properties::ColumnInfo;
 const PLAIN_TESTS: [&str; 4] = ["unique", "not_null", "accepted_values", "relationships"];
 
 impl Checker<'_> {
-    /// Whether a test is one of the built-in ones on a plain column, so that the column is all that can be wrong.
-    pub fn is_plain_test(&self, node: &Node) -> bool {
-        is_plain_test(self.request, node)
-    }
-
     /// Whether a model is built by one of these materializations as it comes with medal.
     pub fn builds_plainly(&self, node: &Node, built_in: &[&str]) -> bool {
         let library = &self.request.session.manifest.library;
@@ -34,23 +29,34 @@ impl Checker<'_> {
     }
 }
 
-fn is_plain_test(request: &Request, node: &Node) -> bool {
-    let Some(test) = node.generic_test() else { return false };
-    let Some(column) = &test.column_name else { return false };
-    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let field = test.arguments.get("field").and_then(serde_json::Value::as_str);
-    let library = &request.session.manifest.library;
-    let own = library.find(&request.session.project.root().name, &format!("test_{}", test.name));
-    PLAIN_TESTS.contains(&test.name.as_str())
-        && test.namespace.is_none()
-        && own.is_some_and(|found| found.package == "dbt")
-        && is_name(column)
-        && field.is_none_or(is_name)
-        && node.config.get("where").is_none_or(serde_json::Value::is_null)
+/// The tests of `PLAIN_TESTS` that the project has not written itself.
+pub struct PlainTests(Vec<&'static str>);
+
+impl PlainTests {
+    pub fn of(request: &Request) -> PlainTests {
+        let library = &request.session.manifest.library;
+        let root = &request.session.project.root().name;
+        let found = |name: &&str| library.find(root, &format!("test_{name}")).is_some_and(|it| it.package == "dbt");
+        PlainTests(PLAIN_TESTS.into_iter().filter(found).collect())
+    }
+
+    /// Whether a test is one of the built-in ones on a plain column, so that the column is all that can be wrong.
+    pub fn has(&self, node: &Node) -> bool {
+        let Some(test) = node.generic_test() else { return false };
+        let Some(column) = &test.column_name else { return false };
+        let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let field = test.arguments.get("field").and_then(serde_json::Value::as_str);
+        self.0.contains(&test.name.as_str())
+            && test.namespace.is_none()
+            && is_name(column)
+            && field.is_none_or(is_name)
+            && node.config.get("where").is_none_or(serde_json::Value::is_null)
+    }
 }
 
 /// Judges the selected nodes.
 pub fn judge(request: &Request, outside: &Outside, checked: &mut Checked, binder: &mut dyn Binder) {
+    let plain = PlainTests::of(request);
     let manifest = &request.session.manifest;
     let is_selected = |node: &&Node| match node.unit_test() {
         Some(test) => request.selected.contains(&test.tested),
@@ -66,7 +72,7 @@ pub fn judge(request: &Request, outside: &Outside, checked: &mut Checked, binder
         if let Some(test) = node.unit_test() {
             problems.extend(unit_test_columns(node, test, checked, binder));
         }
-        if let Some(test) = node.generic_test().filter(|_| is_plain_test(request, node)) {
+        if let Some(test) = node.generic_test().filter(|_| plain.has(node)) {
             problems.extend(test_columns(node, test, checked));
         }
         if let Some(schema) = checked.schemas.get(&node.id).filter(|_| node.is_refable()) {

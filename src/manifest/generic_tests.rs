@@ -3,6 +3,7 @@
 //! Names and unique ids are those that dbt makes, because selections, artifacts and other tools use them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -10,11 +11,11 @@ use serde_json::{Value as Json, json};
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::files::Span;
-use crate::jinja::{JsonMap, Library};
+use crate::files::{FileId, Span};
+use crate::jinja::{JsonMap, Library, Template};
 use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::manifest::nodes::{self, Drafts, fqn, macro_ids, merge_trees};
-use crate::manifest::parse::{self, Listener};
+use crate::manifest::parse::{self, Listener, Said};
 use crate::manifest::test_entry::{self, Parts, id_hash, synthesize};
 use crate::manifest::{GenericTest, Kind, Node, Source, test_code};
 use crate::parallel;
@@ -34,6 +35,15 @@ struct Subject<'a> {
     id: Option<String>,
     properties: &'a NodeProperties,
     tags: Vec<String>,
+    /// What `call` refers to, once a test has asked for it.
+    said: OnceLock<Option<Said>>,
+}
+
+impl Subject<'_> {
+    fn said(&self) -> Option<Said> {
+        let call = || Template::new(FileId(0), format!("{{{{ {} }}}}", self.call).into()).ok();
+        self.said.get_or_init(|| call().map(|call| test_code::arguments_of(&call))).clone()
+    }
 }
 
 struct Task<'a> {
@@ -129,6 +139,7 @@ fn subjects<'a>(
                     id: found,
                     tags: Vec::new(),
                     properties,
+                    said: OnceLock::new(),
                 };
                 subjects.push((name, file, subject));
             }
@@ -141,6 +152,7 @@ fn subjects<'a>(
                     tags: [source.tags.as_slice(), &table.tags].concat(),
                     id: Some(id).filter(|id| sources.contains_key(id)),
                     properties: &table.node,
+                    said: OnceLock::new(),
                 };
                 subjects.push((name, file, subject));
             }
@@ -223,28 +235,14 @@ impl Drafting<'_> {
         };
         let from_medal = found.package == INTERNAL_PACKAGE;
         let mut node = self.blank(task, &parts);
-        let template = match test_code::draft_template(&node) {
-            Ok(template) => template,
-            Err(error) => return (None, vec![builtin::diagnostic(&error).related(task.test.span, "the test is here")]),
+        let is_bare = from_medal && parts.arguments.keys().all(|name| name == "model" || name == "column_name");
+        let said = match is_bare.then(|| task.subject.said()).flatten() {
+            Some(said) => said,
+            None => match self.said(task, &node, from_medal, &mut problems) {
+                Ok(said) => said,
+                Err(problem) => return (None, vec![problem]),
+            },
         };
-        // The tests that come with medal refer to nothing besides their arguments.
-        let mut said = test_code::arguments_of(&template);
-        if !from_medal && task.subject.id.is_some() {
-            let model = nodes::brief(&node);
-            let listener = Listener { project: self.project, library: self.library, noted: None };
-            match listener.listen(&template, task.package, &node.relation, model, JsonMap::new()) {
-                Ok(heard) => {
-                    problems.extend(heard.problems(task.test.span));
-                    said = heard;
-                }
-                Err(mut error) => {
-                    // The outermost place is in the code that was made of the YAML.
-                    error.frames.pop();
-                    error.frames.push(task.test.span);
-                    problems.push(builtin::diagnostic(&error));
-                }
-            }
-        }
         node.depends_on_macros = vec![found.unique_id.clone()];
         // dbt knows what these two call without looking.
         let is_plain = from_medal && matches!(parts.name.as_str(), "unique" | "not_null");
@@ -267,6 +265,35 @@ impl Drafting<'_> {
         let mistakes = config::mistakes(node.config.written(), Defaults::Test).into_iter();
         problems.extend(mistakes.map(|(_, message)| Diagnostic::error(Code::InvalidValue, task.test.span, message)));
         (Some(Box::new(node)), problems)
+    }
+
+    /// What a test refers to. Those that come with medal refer to nothing besides their arguments.
+    fn said(
+        &self,
+        task: &Task<'_>,
+        node: &Node,
+        from_medal: bool,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Result<Said, Diagnostic> {
+        let unreadable = |error| builtin::diagnostic(&error).related(task.test.span, "the test is here");
+        let template = test_code::draft_template(node).map_err(unreadable)?;
+        if from_medal || task.subject.id.is_none() {
+            return Ok(test_code::arguments_of(&template));
+        }
+        let listener = Listener { project: self.project, library: self.library, noted: None };
+        match listener.listen(&template, task.package, &node.relation, nodes::brief(node), JsonMap::new()) {
+            Ok(said) => {
+                problems.extend(said.problems(task.test.span));
+                Ok(said)
+            }
+            Err(mut error) => {
+                // The outermost place is in the code that was made of the YAML.
+                error.frames.pop();
+                error.frames.push(task.test.span);
+                problems.push(builtin::diagnostic(&error));
+                Ok(test_code::arguments_of(&template))
+            }
+        }
     }
 
     /// Renders the texts of a test's configuration, which become values of their own type.

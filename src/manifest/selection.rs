@@ -50,8 +50,12 @@ pub fn select(manifest: &Manifest, selection: &Selection, scope: Scope<'_>) -> R
 }
 
 fn select_members(members: &Members<'_>, selection: &Selection, scope: Scope<'_>) -> Result<Selected, SelectorError> {
-    let chosen = selector_of(selection, scope.selectors)?;
     let types = resource_types(selection, scope)?;
+    if nothing_said(selection) && selection.selector.is_none() && scope.selectors.default_one().is_none() {
+        let members = members.all.iter().filter(|member| types.contains(member.kind));
+        return Ok(Selected { nodes: members.map(|member| member.id.to_string()).collect(), unmatched: Vec::new() });
+    }
+    let chosen = selector_of(selection, scope.selectors)?;
     let mut choosing = Choosing { members, indirect: selection.indirect, state: scope.state, unmatched: Vec::new() };
     let chosen = choosing.choose(&chosen)?;
     let members = chosen.direct.iter().map(|at| &members.all[*at]);
@@ -63,11 +67,10 @@ fn select_members(members: &Members<'_>, selection: &Selection, scope: Scope<'_>
 
 /// What the options ask for: a named selector, or `--select` without `--exclude`, or the default of `selectors.yml`.
 pub fn selector_of(selection: &Selection, selectors: &Selectors) -> Result<Selector, SelectorError> {
-    let nothing_said = selection.select.is_empty() && selection.exclude.is_empty();
     if let Some(name) = &selection.selector {
         return selectors.find(name).cloned();
     }
-    if let Some(default) = selectors.default_one().filter(|_| nothing_said) {
+    if let Some(default) = selectors.default_one().filter(|_| nothing_said(selection)) {
         return Ok(default.clone());
     }
     let included = match selection.select.is_empty() {
@@ -87,6 +90,10 @@ fn quiet(selector: Selector) -> Selector {
         }
         one => one,
     }
+}
+
+fn nothing_said(selection: &Selection) -> bool {
+    selection.select.is_empty() && selection.exclude.is_empty()
 }
 
 fn resource_types<'a>(selection: &'a Selection, scope: Scope<'a>) -> Result<BTreeSet<&'a str>, SelectorError> {
