@@ -19,11 +19,11 @@ pub struct Notes {
     stamp: String,
     text: String,
     earlier: IndexMap<String, Line>,
-    new: Mutex<New>,
+    learnt: Mutex<Learnt>,
 }
 
 #[derive(Debug, Default)]
-struct New {
+struct Learnt {
     values: BTreeMap<String, String>,
     /// Keys of what `news` has not given yet.
     unwritten: BTreeSet<String>,
@@ -84,12 +84,12 @@ impl Notes {
                 at += line.len();
             }
         }
-        Notes { stamp: stamp.to_string(), text, earlier, new: Mutex::default() }
+        Notes { stamp: stamp.to_string(), text, earlier, learnt: Mutex::default() }
     }
 
     /// What was written down for a key.
     pub fn find<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let new = self.new().values.get(key).cloned();
+        let new = self.learnt().values.get(key).cloned();
         if let Some(value) = new {
             return serde_json::from_str(&value).ok();
         }
@@ -103,18 +103,18 @@ impl Notes {
     /// Writes something down for a key, in the place of what was there.
     pub fn keep(&self, key: &str, value: &impl Serialize) {
         if let Ok(value) = serde_json::to_string(value) {
-            let mut new = self.new();
-            new.values.insert(key.to_string(), value);
-            new.unwritten.insert(key.to_string());
+            let mut learnt = self.learnt();
+            learnt.values.insert(key.to_string(), value);
+            learnt.unwritten.insert(key.to_string());
         }
     }
 
     /// What is to be written, if there is anything new since it was asked for last. What holds a secret stays out.
     pub fn news(&self, holds_secret: impl Fn(&str) -> bool) -> Option<News> {
-        let mut new = self.new();
+        let mut learnt = self.learnt();
         let mut lines = String::new();
-        for key in std::mem::take(&mut new.unwritten) {
-            let value = &new.values[&key];
+        for key in std::mem::take(&mut learnt.unwritten) {
+            let value = &learnt.values[&key];
             if !holds_secret(value) {
                 lines.extend([&self.sum(&key, value), "\t", &key, "\t", value, "\n"]);
             }
@@ -125,15 +125,15 @@ impl Notes {
         // Lines that were replaced stay in the file until they are half of it.
         let believed: usize = self.earlier.values().map(|line| line.value.end - line.sum.start).sum();
         let is_tidy = self.text.ends_with('\n') && believed + lines.len() > self.text.len() / 2;
-        if new.is_written || !self.earlier.is_empty() && is_tidy {
+        if learnt.is_written || !self.earlier.is_empty() && is_tidy {
             return Some(News::More(lines));
         }
-        new.is_written = true;
+        learnt.is_written = true;
         let unused = self.earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
         let mut text = digest(&self.stamp);
         text.push('\n');
         for (key, line) in &self.earlier {
-            if !new.values.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
+            if !learnt.values.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
                 text.push_str(&self.text[line.sum.start..=line.value.end]);
             }
         }
@@ -142,7 +142,7 @@ impl Notes {
 
     /// Whether anything was learnt.
     pub fn has_news(&self) -> bool {
-        !self.new().unwritten.is_empty()
+        !self.learnt().unwritten.is_empty()
     }
 
     /// With the stamp: several writers may add to one file.
@@ -150,8 +150,8 @@ impl Notes {
         digest(&format!("{}\t{key}\t{value}", self.stamp))
     }
 
-    fn new(&self) -> MutexGuard<'_, New> {
-        self.new.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn learnt(&self) -> MutexGuard<'_, Learnt> {
+        self.learnt.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
