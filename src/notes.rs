@@ -51,13 +51,6 @@ pub fn digest(text: &str) -> String {
     digest
 }
 
-/// What stands for this very program: notes of another one may rest on other rules.
-pub fn program() -> String {
-    let file = std::env::current_exe().and_then(std::fs::metadata);
-    let of_file = file.and_then(|file| Ok(format!("{} {:?}", file.len(), file.modified()?)));
-    format!("{} {}", env!("CARGO_PKG_VERSION"), of_file.unwrap_or_default())
-}
-
 /// How what is new gets into the file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {

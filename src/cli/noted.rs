@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::artifact::write::{in_json, make_target, write_notes};
 use crate::cli::workspace::Context;
-use crate::notes::{Notes, program};
+use crate::notes::Notes;
 use crate::project::Project;
 
 const FILE: &str = "notes.tsv";
@@ -26,4 +26,11 @@ pub fn write(context: &Context, project: &Project, folder: &Path, notes: &Notes)
     if let Some(news) = notes.news(holds_secret) {
         let _ = make_target(folder).and_then(|()| write_notes(&folder.join(FILE), &news));
     }
+}
+
+/// What stands for this very program: notes of another one may rest on other rules.
+fn program() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let of_file = file.and_then(|file| Ok(format!("{} {:?}", file.len(), file.modified()?)));
+    format!("{} {}", env!("CARGO_PKG_VERSION"), of_file.unwrap_or_default())
 }
