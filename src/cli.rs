@@ -51,9 +51,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::artifact::Invocation;
 use crate::artifact::manifest::Sql;
 use crate::cli::arguments::global::{GlobalOptions, LogFormat, LogLevel};
-use crate::cli::arguments::{
-    Arguments, Command, IndirectOptions, IndirectSelection, KindOptions, SelectOptions, SourceCommand,
-};
+use crate::cli::arguments::selection::{IndirectOptions, IndirectSelection, KindOptions, SelectOptions};
+use crate::cli::arguments::{Arguments, Command, SourceCommand};
 use crate::cli::report::logfile::LogOptions;
 use crate::cli::report::{Format, ReportOptions, Reporter};
 use crate::cli::workspace::{Context, Exit};

@@ -21,6 +21,7 @@ mod operators;
 mod overrides;
 mod proxy;
 mod python;
+mod recall;
 mod render;
 mod template;
 mod trace;
@@ -29,19 +30,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::diagnostic::code::Code;
 use crate::files::{FileId, Span};
-use crate::jinja::trace::{Asked, Recorder};
-use crate::notes::{self, Notes};
+use crate::jinja::trace::Recorder;
 
 pub use crate::jinja::front::blocks::BlockKind;
 pub use crate::jinja::modules::yaml::dump as python_yaml;
 pub use crate::jinja::python::dump_json as python_json;
+pub use crate::jinja::recall::Noted;
 pub use crate::jinja::template::{Facts, RefCall, SourceCall, Template};
 
 /// Keyword arguments or a mapping, in order.
@@ -252,25 +252,6 @@ pub struct SourceMap {
     pub segments: Vec<(u32, Span, bool)>,
 }
 
-/// Where renders are noted.
-#[derive(Debug, Clone, Copy)]
-pub struct Noted<'a> {
-    pub notes: &'a Notes,
-    pub key: &'a str,
-    /// Otherwise only the effects on the host are wanted.
-    pub keeps_text: bool,
-}
-
-/// A render as it is noted.
-#[derive(Serialize, Deserialize)]
-struct Note {
-    /// Of what does not depend on the node: the text and the macros.
-    sum: String,
-    asked: Vec<Asked>,
-    text: String,
-    map: Vec<(u32, usize, usize, bool)>,
-}
-
 /// How the macros of a project are found.
 #[derive(Debug, Clone, Default)]
 pub struct LibraryOptions {
@@ -396,50 +377,6 @@ impl Library {
     /// Renders a template for a node.
     pub fn render(&self, template: &Template, scope: &Scope, host: Arc<dyn Host>) -> Result<Rendered, RenderError> {
         self.render_for(template, scope, host, None)
-    }
-
-    /// Renders a template, unless an earlier render is noted that would come to the same; that has the same effects on
-    /// the host.
-    pub fn render_noted<H: Host + 'static>(
-        &self,
-        template: &Template,
-        scope: &Scope,
-        host: impl Fn() -> H,
-        noted: Noted<'_>,
-    ) -> (Arc<H>, Result<Rendered, RenderError>) {
-        let first = Arc::new(host());
-        let sum = notes::digest(&format!("{}\0{}\0{}", self.shared.digest, scope.package, template.source()));
-        let earlier = noted.notes.find::<Note>(noted.key).filter(|note| note.sum == sum);
-        let Some(note) = earlier else {
-            let rendered = self.render_and_note(template, scope, first.clone(), noted, sum);
-            return (first, rendered);
-        };
-        if trace::holds(&note.asked, scope, first.as_ref()) {
-            return (first, Ok(Rendered { text: note.text, map: template.map_of(note.map) }));
-        }
-        let again = Arc::new(host());
-        let rendered = self.render_and_note(template, scope, again.clone(), noted, sum);
-        (again, rendered)
-    }
-
-    fn render_and_note(
-        &self,
-        template: &Template,
-        scope: &Scope,
-        host: Arc<dyn Host>,
-        noted: Noted<'_>,
-        sum: String,
-    ) -> Result<Rendered, RenderError> {
-        let recorder = Arc::new(Recorder::new(host));
-        let rendered = self.render_for(template, scope, recorder.clone(), Some(recorder.clone()))?;
-        if let Some(asked) = recorder.asked() {
-            let (text, map) = match noted.keeps_text {
-                true => (rendered.text.clone(), template.written(&rendered.map)),
-                false => Default::default(),
-            };
-            noted.notes.keep(noted.key, &Note { sum, asked, text, map });
-        }
-        Ok(rendered)
     }
 
     fn render_for(

@@ -1,19 +1,17 @@
 //! What the project does not build itself: sources, and what else stands in the warehouse.
 
-use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::sync::Mutex;
 
-use crate::adapter::SeedFile;
 use crate::adapter::binder::{Binder, Refusal};
 use crate::adapter::relation::{Column, Relation, literal};
-use crate::adapter::{AdapterError, Connection};
-use crate::check::witness::lock;
-use crate::check::{Before, Checked, Checker, Look, Request, Schema, Unknown};
+use crate::adapter::{AdapterError, SeedFile};
+use crate::check::witness::{Way, lock};
+use crate::check::{Before, Checked, Checker, Request, Schema, Unknown};
 use crate::manifest::{Kind, Manifest, Node, Source};
 
 /// The warehouse as a check may look at it, and how far it can be trusted.
 pub struct Outside {
-    warehouse: Arc<Look>,
-    connection: OnceLock<Option<Mutex<Box<dyn Connection>>>>,
+    warehouse: Mutex<Way>,
     /// Hooks run before the models, and may create relations and functions.
     pub has_hooks: bool,
     /// The project creates functions or loads extensions somewhere.
@@ -32,8 +30,7 @@ impl Outside {
         let hooks: Vec<&Node> = manifest.nodes.values().map(Box::as_ref).filter(hooked).collect();
         let own = manifest.library.macros().iter().filter(|found| found.package != "dbt");
         Outside {
-            warehouse: request.warehouse.clone(),
-            connection: OnceLock::new(),
+            warehouse: Mutex::new(Way::new(request.warehouse.clone())),
             has_hooks: !starts.is_empty() || !hooks.is_empty(),
             makes_functions: !hooks.is_empty()
                 || starts.iter().any(|text| makes_functions(text) || text.contains("{{"))
@@ -41,20 +38,14 @@ impl Outside {
         }
     }
 
-    /// A connection that is made when somebody first looks.
-    fn connection(&self) -> Option<&Mutex<Box<dyn Connection>>> {
-        let connect = || LazyLock::force(&self.warehouse).as_ref().and_then(|warehouse| warehouse.connect().ok());
-        self.connection.get_or_init(|| connect().map(Mutex::new)).as_ref()
-    }
-
     pub fn is_there(&self) -> bool {
-        self.connection().is_some()
+        lock(&self.warehouse).take().is_some()
     }
 
     /// The columns of a relation of the warehouse; empty if there is none.
     pub fn columns(&self, relation: &Relation) -> Vec<Column> {
-        let Some(connection) = self.connection() else { return Vec::new() };
-        lock(connection).columns(relation).unwrap_or_default()
+        let mut warehouse = lock(&self.warehouse);
+        warehouse.take().and_then(|connection| connection.columns(relation).ok()).unwrap_or_default()
     }
 
     /// Whether the warehouse has a function of its own of this name.
@@ -68,9 +59,10 @@ impl Outside {
     }
 
     fn has(&self, place: &str, name: &str) -> bool {
-        let Some(connection) = self.connection() else { return false };
         let query = format!("select 1 from {place} = {}", literal(&name.to_lowercase()));
-        lock(connection).query(&query).is_ok_and(|found| !found.rows.is_empty())
+        let mut warehouse = lock(&self.warehouse);
+        let found = warehouse.take().and_then(|connection| connection.query(&query).ok());
+        found.is_some_and(|found| !found.rows.is_empty())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Turns the command line, and dbt's environment variables, into Arguments: what the user asks for, as types.
 
+pub mod build;
 pub mod check;
 pub mod compare;
 pub mod deps;
@@ -9,28 +10,29 @@ pub mod ignored;
 pub mod lakehouse;
 pub mod publish;
 pub mod sample;
+pub mod selection;
 pub mod state;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 
-use chrono::{DateTime, Utc};
-use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, LineageOptions};
+use crate::cli::arguments::build::{
+    BuildOptions, CloneOptions, EmptyOptions, RefreshOptions, RetryOptions, RunOptions, SeedOptions, SnapshotOptions,
+    TestOptions,
+};
+use crate::cli::arguments::check::{CheckOptions, LineageOptions};
 use crate::cli::arguments::compare::CompareOptions;
 use crate::cli::arguments::deps::DepsOptions;
 use crate::cli::arguments::docs::DocsCommand;
 use crate::cli::arguments::global::GlobalOptions;
 use crate::cli::arguments::lakehouse::{HistoryOptions, OptimizeOptions, VacuumOptions};
 use crate::cli::arguments::publish::{
-    DiffOptions, HoldOptions, PublishOptions, QuarantineCommand, RollbackOptions, RunsCommand, SchemaCommand,
-    StatusOptions,
+    DiffOptions, HoldOptions, QuarantineCommand, RollbackOptions, RunsCommand, SchemaCommand, StatusOptions,
 };
-use crate::cli::arguments::sample::SampleOptions;
-use crate::manifest::microbatch::moment;
+use crate::cli::arguments::selection::{IndirectOptions, KindOptions, SelectOptions};
 
 /// Turn a project of SQL `select`s into a tested warehouse
 #[derive(Debug, Parser)]
@@ -237,116 +239,6 @@ pub fn completions(shell: Shell, out: &mut dyn io::Write) {
     let _ = out.write_all(&script);
 }
 
-/// Which nodes a command is about.
-#[derive(Debug, Clone, Default, Args)]
-pub struct SelectOptions {
-    /// Take only these nodes: names, paths, `tag:`, `layer:`, with `+` for what is above or below
-    #[arg(short, long, num_args = 1.., value_name = "SELECTION")]
-    pub select: Vec<String>,
-    /// dbt's older name of `--select`
-    #[arg(short, long, alias = "model", num_args = 1.., value_name = "SELECTION", hide = true)]
-    pub models: Vec<String>,
-    /// Leave out these nodes
-    #[arg(long, num_args = 1.., value_name = "SELECTION")]
-    pub exclude: Vec<String>,
-    /// Use a selection of `selectors.yml`
-    #[arg(long, value_name = "NAME")]
-    pub selector: Option<String>,
-}
-
-/// Which kinds of nodes a command is about; a repeated option adds to the others.
-#[derive(Debug, Clone, Default, Args)]
-pub struct KindOptions {
-    /// Take only this kind of node
-    #[arg(long, alias = "resource-types", env = "DBT_RESOURCE_TYPES", num_args = 1.., value_delimiter = ' ')]
-    #[arg(value_name = "KIND", value_parser = KINDS, ignore_case = true, hide_env = true)]
-    pub resource_type: Vec<String>,
-    /// Leave out this kind of node
-    #[arg(long, alias = "exclude-resource-types", env = "DBT_EXCLUDE_RESOURCE_TYPES", num_args = 1..)]
-    #[arg(value_delimiter = ' ', value_name = "KIND", value_parser = KINDS, ignore_case = true)]
-    #[arg(hide_env = true, hide_possible_values = true)]
-    pub exclude_resource_type: Vec<String>,
-}
-
-/// dbt's words for the kinds of nodes, and for sets of them.
-const KINDS: [&str; 14] = [
-    "model",
-    "seed",
-    "snapshot",
-    "test",
-    "source",
-    "exposure",
-    "analysis",
-    "all",
-    "default",
-    "unit_test",
-    "metric",
-    "semantic_model",
-    "saved_query",
-    "function",
-];
-
-/// How tests are chosen when their models are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum IndirectSelection {
-    /// Every test that touches a selected node
-    #[default]
-    Eager,
-    /// Only tests whose every parent is selected
-    Cautious,
-    /// Tests whose parents are selected, or are above what is selected
-    Buildable,
-    /// No test that is not named itself
-    Empty,
-}
-
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct IndirectOptions {
-    /// Say which tests come along with the selected nodes
-    #[arg(long, env = "DBT_INDIRECT_SELECTION", value_enum, default_value = "eager", ignore_case = true)]
-    #[arg(value_name = "HOW", hide_env = true)]
-    pub indirect_selection: IndirectSelection,
-}
-
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct RefreshOptions {
-    /// Build incremental models and seeds from nothing
-    #[arg(short, long, env = "DBT_FULL_REFRESH", value_parser = FalseyValueParser::new(), hide_env = true)]
-    pub full_refresh: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct EmptyOptions {
-    /// Read no rows from refs and sources, to check that everything builds
-    #[arg(long, env = "DBT_EMPTY", value_parser = FalseyValueParser::new(), hide_env = true)]
-    #[arg(overrides_with = "no_empty")]
-    pub empty: bool,
-    #[arg(long, hide = true, overrides_with = "empty")]
-    no_empty: bool,
-}
-
-/// Which batches of microbatch models a command builds.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct WindowOptions {
-    /// Build the batches of microbatch models from this time on
-    #[arg(long, env = "DBT_EVENT_TIME_START", value_name = "TIME", value_parser = time, hide_env = true)]
-    pub event_time_start: Option<DateTime<Utc>>,
-    /// Build the batches of microbatch models up to, and without, this time
-    #[arg(long, env = "DBT_EVENT_TIME_END", value_name = "TIME", value_parser = time, hide_env = true)]
-    pub event_time_end: Option<DateTime<Utc>>,
-}
-
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    moment(text).ok_or_else(|| "a time is written as 2024-01-31 or 2024-01-31T12:00:00".to_string())
-}
-
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct StoreOptions {
-    /// Keep the rows that tests find in tables of their own
-    #[arg(long, env = "DBT_STORE_FAILURES", value_parser = FalseyValueParser::new(), hide_env = true)]
-    pub store_failures: bool,
-}
-
 #[derive(Debug, Args)]
 pub struct InitOptions {
     /// Name of the project and of its folder
@@ -440,82 +332,6 @@ pub struct ListOptions {
 }
 
 #[derive(Debug, Args)]
-pub struct SeedOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
-    /// Print the first rows of each seed
-    #[arg(long)]
-    pub show: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct RunOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub check_first: CheckFirstOptions,
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
-    #[command(flatten)]
-    pub empty: EmptyOptions,
-    #[command(flatten)]
-    pub window: WindowOptions,
-    #[command(flatten)]
-    pub sample: SampleOptions,
-    #[command(flatten)]
-    pub publish: PublishOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct SnapshotOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub empty: EmptyOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct TestOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
-    #[command(flatten)]
-    pub store: StoreOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct BuildOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub check_first: CheckFirstOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
-    #[command(flatten)]
-    pub empty: EmptyOptions,
-    #[command(flatten)]
-    pub store: StoreOptions,
-    #[command(flatten)]
-    pub window: WindowOptions,
-    #[command(flatten)]
-    pub sample: SampleOptions,
-    #[command(flatten)]
-    pub publish: PublishOptions,
-    /// Print the first rows of each seed
-    #[arg(long)]
-    pub show: bool,
-}
-
-#[derive(Debug, Args)]
 pub struct ShowOptions {
     #[command(flatten)]
     pub selection: SelectOptions,
@@ -540,22 +356,6 @@ pub struct RunOperationOptions {
     /// Arguments of the macro, as YAML: `{days: 3}`
     #[arg(long, value_name = "YAML", default_value = "{}", hide_default_value = true)]
     pub args: String,
-}
-
-#[derive(Debug, Args)]
-pub struct CloneOptions {
-    #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct RetryOptions {
-    #[command(flatten)]
-    pub refresh: RefreshOptions,
 }
 
 /// What to do with sources.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::adapter::rows::Rows;
-use crate::cli::arguments::SelectOptions;
+use crate::cli::arguments::selection::SelectOptions;
 use crate::cli::report;
 use crate::cli::report::told::EventName;
 use crate::cli::selection;

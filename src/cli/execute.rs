@@ -7,12 +7,12 @@ use serde_json::{Value as Json, json};
 
 use crate::artifact::manifest::Sql;
 use crate::artifact::{self, Invocation};
+use crate::cli::arguments::build::{
+    self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
+};
 use crate::cli::arguments::check::CheckFirstOptions;
 use crate::cli::arguments::publish::PublishOptions;
 use crate::cli::arguments::sample::Sample;
-use crate::cli::arguments::{
-    self, BuildOptions, CloneOptions, SeedOptions, SnapshotOptions, TestOptions, WindowOptions,
-};
 use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::events;
 use crate::cli::remembered;
@@ -77,7 +77,7 @@ pub fn seed(context: &mut Context, options: &SeedOptions) -> Result<Exit, Exit> 
 }
 
 /// `medal run`.
-pub fn run_models(context: &mut Context, options: &arguments::RunOptions) -> Result<Exit, Exit> {
+pub fn run_models(context: &mut Context, options: &build::RunOptions) -> Result<Exit, Exit> {
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     context.flag("EMPTY", options.empty.empty);
     set_window(context, &options.window)?;

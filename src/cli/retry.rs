@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 use crate::artifact;
-use crate::cli::arguments::{CompileOptions, RetryOptions, RunOperationOptions};
+use crate::cli::arguments::build::RetryOptions;
+use crate::cli::arguments::{CompileOptions, RunOperationOptions};
 use crate::cli::execute::{Mode, WINDOW, execute_nodes};
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::cli::{compile, operation, remembered, state};

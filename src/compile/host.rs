@@ -1,24 +1,23 @@
 //! What a template of a node gets when it asks medal, once the project is parsed.
 
+mod methods;
+
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::{Value as Json, json};
 
-use crate::adapter::relation::{Column, Relation, TimeFilter, literal};
+use crate::adapter::relation::{Column, Relation, TimeFilter};
 use crate::adapter::rows::Rows;
-use crate::adapter::{self, AdapterError};
-use crate::adapter::{Connection, SeedFile, SeedLoad};
+use crate::adapter::{AdapterError, Connection, SeedFile, SeedLoad};
 use crate::compile::comment::{self, Comment};
-use crate::compile::landing;
 use crate::compile::microbatch::{Batch, filter};
 use crate::compile::pins;
 use crate::compile::session::{Asked, Session, Warehouse};
 use crate::compile::stage::{self, Stage};
-use crate::diagnostic::Diagnostic;
 use crate::diagnostic::warnings::Verdict;
-use crate::jinja::{ErrorKind, Host, HostError, JsonMap, unavailable};
-use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, cdc, ingest, microbatch, parse};
+use crate::jinja::{ErrorKind, Host, HostError, JsonMap};
+use crate::manifest::{Kind, Manifest, Node, RefArguments, Source, microbatch, parse};
 
 /// The host of one node's templates, or of an operation that belongs to no node.
 pub struct NodeHost {
@@ -148,15 +147,6 @@ impl NodeHost {
             kind: ErrorKind::Runtime,
             message: format!("`{function}` works only while a seed is built"),
             help: None,
-        })
-    }
-
-    /// What the node's materialization is told by its configuration.
-    fn settings(&self, read: impl FnOnce(&Node) -> Result<Json, Vec<Diagnostic>>) -> Result<Json, HostError> {
-        let node = self.node().ok_or_else(|| unavailable("the settings of a model"))?;
-        read(node).map_err(|mut problems| {
-            let first = problems.remove(0);
-            HostError { kind: ErrorKind::Refused(first.code), message: first.message, help: first.help }
         })
     }
 
@@ -459,39 +449,7 @@ impl Host for NodeHost {
     }
 
     fn adapter_method(&self, name: &str, args: &[Json]) -> Option<Result<Json, HostError>> {
-        let settings = &self.session.project.target.settings;
-        let text = || args.first().and_then(Json::as_str).unwrap_or_default();
-        match name {
-            "external_root" => Some(Ok(settings.get("external_root").cloned().unwrap_or(json!(".")))),
-            "is_ducklake" => {
-                Some(Ok(json!(adapter::lakes(&self.session.project.target).iter().any(|lake| lake == text()))))
-            }
-            "get_seed_file_path" => {
-                let id = args.first().and_then(|model| model["unique_id"].as_str()).unwrap_or_default();
-                let seed = self.manifest().node(id).and_then(|node| SeedFile::of(node, true));
-                Some(Ok(seed.map_or(Json::Null, |seed| json!(seed.path.to_string_lossy()))))
-            }
-            "disable_transactions" => Some(Ok(settings.get(name).cloned().unwrap_or(json!(false)))),
-            "escape_sql_string" => Some(Ok(json!(text().replace('\'', "''")))),
-            // A file that is not there is an answer, not a failure.
-            "location_exists" => {
-                let sql = format!("select 1 from {}", literal(text()));
-                Some(Ok(json!(self.warehouse.with(|connection| connection.describe(&sql)).is_ok())))
-            }
-            "store_relation" => Some(Err(HostError {
-                kind: ErrorKind::Unsupported,
-                message: format!(
-                    "the plugin `{}` is a part of dbt-duckdb in Python, which medal does not have",
-                    text()
-                ),
-                help: None,
-            })),
-            "ingest_settings" => {
-                Some(self.settings(|node| ingest::settings(self.manifest(), node).map(|it| it.json())))
-            }
-            "cdc_settings" => Some(self.settings(|node| cdc::settings(self.manifest(), node))),
-            _ => landing::answer(&self.session, &self.warehouse, name, args),
-        }
+        self.method(name, args)
     }
 
     fn write(&self, text: &str) {

@@ -83,15 +83,24 @@ fn is_remote(location: &str) -> bool {
     location.contains("://")
 }
 
-fn remote(warehouse: &Warehouse, location: &str) -> Result<Vec<Json>, HostError> {
+/// Name, size and time (nanoseconds) of the files that an engine finds at a location.
+///
+/// # Errors
+/// What the engine says if it cannot list them.
+pub fn found(warehouse: &Warehouse, location: &str) -> Result<Vec<[Cell; 3]>, AdapterError> {
     let sql = format!("select filename, size, epoch_ns(last_modified) from read_blob({})", literal(location));
-    let rows = warehouse.with(|connection| connection.query(&sql)).map_err(|error| failed(error.to_string()))?;
-    let number = |cell: &Cell| cell.as_int().and_then(|number| i64::try_from(number).ok());
-    let file = |row: &Vec<Cell>| {
-        let path = row[0].text();
-        json!({"path": path, "file": path, "size": number(&row[1]), "modified": number(&row[2])})
+    let rows = warehouse.with(|connection| connection.query(&sql))?.rows;
+    Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).collect())
+}
+
+fn remote(warehouse: &Warehouse, location: &str) -> Result<Vec<Json>, HostError> {
+    let number = |cell: Cell| cell.as_int().and_then(|number| i64::try_from(number).ok());
+    let file = |[path, size, modified]: [Cell; 3]| {
+        let path = path.text();
+        json!({"path": path, "file": path, "size": number(size), "modified": number(modified)})
     };
-    Ok(rows.rows.iter().map(file).collect())
+    let files = found(warehouse, location).map_err(|error| failed(error.to_string()))?;
+    Ok(files.into_iter().map(file).collect())
 }
 
 /// Files below a folder, or of a pattern. Relative locations begin in the project's folder. What a pattern finds whose

@@ -10,6 +10,8 @@ use fancy_regex::{Captures, Regex};
 
 use crate::adapter::AdapterError;
 use crate::adapter::relation::literal;
+use crate::adapter::rows::Cell;
+use crate::compile::landing;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::code::Code;
 use crate::jinja::{ErrorKind, HostError};
@@ -150,9 +152,7 @@ fn files(session: &Session, warehouse: &Warehouse, place: &str) -> Result<Vec<Fi
 
 /// The files of a place as they are now.
 fn list(warehouse: &Warehouse, place: &str) -> Result<Vec<File>, AdapterError> {
-    let sql = format!("select filename, size, epoch_ns(last_modified) from read_blob({})", literal(place));
-    let rows = warehouse.with(|connection| connection.query(&sql))?.rows;
-    Ok(rows.iter().map(|row| [row[0].text(), row[1].text(), row[2].text()]).collect())
+    Ok(landing::found(warehouse, place)?.iter().map(|file| file.each_ref().map(Cell::text)).collect())
 }
 
 fn unquoted(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::arguments::SelectOptions;
+use crate::cli::arguments::selection::SelectOptions;
 
 #[derive(Debug, Args)]
 pub struct CompareOptions {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::arguments::SelectOptions;
+use crate::cli::arguments::selection::SelectOptions;
 
 /// What to do with the docs site.
 #[derive(Debug, Subcommand)]

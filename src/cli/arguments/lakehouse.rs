@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::arguments::SelectOptions;
+use crate::cli::arguments::selection::SelectOptions;
 
 /// Which tables.
 #[derive(Debug, Clone, Args)]

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::arguments::SelectOptions;
 use crate::cli::arguments::lakehouse::TableOptions;
+use crate::cli::arguments::selection::SelectOptions;
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct PublishOptions {

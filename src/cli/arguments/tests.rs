@@ -1,6 +1,7 @@
 use clap::{CommandFactory, Parser};
 
-use crate::cli::arguments::{Arguments, Command, IndirectSelection, ListOutput, read};
+use crate::cli::arguments::selection::IndirectSelection;
+use crate::cli::arguments::{Arguments, Command, ListOutput, read};
 
 fn parse(line: &str) -> Arguments {
     Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"))
