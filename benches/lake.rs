@@ -23,6 +23,10 @@ use tpchgen::generators::{
 };
 use tpchgen::q_and_a::QueryAndAnswer;
 
+/// That of the binary, so that engines are measured as users have them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TABLES: [&str; 8] = ["customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier"];
 const TARGETS: [&str; 2] = ["dev", "lake"];
 
@@ -51,7 +55,7 @@ fn main() {
             built.wall / raw.wall
         );
     }
-    let (delta, parquet) = (delta(path), parquet(path));
+    let [delta, parquet] = best_of_both([&|| delta(path), &|| parquet(path)]);
     println!("lineitem to Delta Lake         {:>7.2} CPU s, {:>6.2} s", delta.cpu, delta.wall);
     println!("lineitem to plain Parquet      {:>7.2} CPU s, {:>6.2} s", parquet.cpu, parquet.wall);
     println!("Delta Lake costs {:.2} times plain Parquet by CPU", delta.cpu / parquet.cpu);
@@ -227,9 +231,18 @@ fn send(target: &Target, statements: &[String]) -> Cost {
     })
 }
 
+/// The cheapest of five rounds, in which each takes its turn.
+fn best_of_both(works: [&dyn Fn() -> Cost; 2]) -> [Cost; 2] {
+    let rounds = [(); 5].map(|()| works.map(|work| work()));
+    [0, 1].map(|which| {
+        let costs = rounds.iter().map(|round| round[which]);
+        costs.min_by(|a, b| a.cpu.total_cmp(&b.cpu)).expect("there are rounds")
+    })
+}
+
 fn delta(project: &Path) -> Cost {
     let sql = "create or replace table main.copied as select * from delta_scan('raw/main/lineitem')".to_string();
-    best(|| send(&target(project, "datafusion", "copies"), std::slice::from_ref(&sql)))
+    send(&target(project, "datafusion", "copies"), &[sql])
 }
 
 /// The same rows, the same compression, by DataFusion alone.
@@ -237,20 +250,18 @@ fn parquet(project: &Path) -> Cost {
     use datafusion::common::config::TableParquetOptions;
     use datafusion::dataframe::DataFrameWriteOptions;
     use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
-    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     let (from, to) = (project.join("raw/main/lineitem"), project.join("plain"));
-    best(|| {
-        measure(UsageWho::RUSAGE_SELF, || {
-            runtime.block_on(async {
-                let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
-                let path = from.to_str().expect("it is text");
-                let rows = context.read_parquet(path, ParquetReadOptions::default()).await.expect("there are files");
-                let mut options = TableParquetOptions::default();
-                options.global.compression = Some("zstd(1)".to_string());
-                let to = to.to_str().expect("it is text");
-                rows.write_parquet(to, DataFrameWriteOptions::new(), Some(options)).await.expect("it is written");
-            });
-        })
+    measure(UsageWho::RUSAGE_SELF, || {
+        let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+        runtime.block_on(async {
+            let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+            let path = from.to_str().expect("it is text");
+            let rows = context.read_parquet(path, ParquetReadOptions::default()).await.expect("there are files");
+            let mut options = TableParquetOptions::default();
+            options.global.compression = Some("zstd(1)".to_string());
+            let to = to.to_str().expect("it is text");
+            rows.write_parquet(to, DataFrameWriteOptions::new(), Some(options)).await.expect("it is written");
+        });
     })
 }
 

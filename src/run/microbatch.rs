@@ -66,6 +66,12 @@ impl Worker {
     }
 
     fn run_batch(&self, node: &Node, batch: Batch, part: Part, adds: bool) -> Ended {
+        // A transaction that is held has watched the table since it began.
+        if !self.warehouse.is_held()
+            && let Err(problem) = self.watch(node)
+        {
+            return Ended { result: Err(problem), sql: None };
+        }
         let compiled = match self.compile(node, Some(batch)) {
             Ok(compiled) => compiled,
             Err(refused) => {

@@ -218,10 +218,10 @@ impl Worker {
         if let Err(error) = self.warehouse.hold() {
             return Err(Box::new(timer.failed(None, Diagnostic::error(Code::SqlError, None, error.to_string()))));
         }
-        let in_batches = microbatch::is_microbatch(node) && self.runs_in_batches();
-        if let Err(problem) = if in_batches { Ok(()) } else { self.watch(node) } {
+        if let Err(problem) = self.watch(node) {
             return Err(Box::new(timer.failed(None, problem)));
         }
+        let in_batches = microbatch::is_microbatch(node) && self.runs_in_batches();
         let compiled = match in_batches {
             true => None,
             false => match self.compile(node, None) {

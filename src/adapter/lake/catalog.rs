@@ -10,6 +10,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::datasource::ViewTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -20,8 +21,8 @@ use url::Url;
 use crate::adapter::AdapterError;
 use crate::adapter::lake::dialect::files::DATABASE;
 use crate::adapter::lake::dialect::versions::{self, State};
-use crate::adapter::lake::error::{delta_error, refused, store_error};
-use crate::adapter::lake::files::Files;
+use crate::adapter::lake::error::{delta_error, refused, sql_error, store_error};
+use crate::adapter::lake::files::{self, Files};
 use crate::adapter::lake::overlay::{LOG, Overlay, VIEW};
 use crate::adapter::lake::{dialect, information, statement};
 use crate::adapter::relation::{Relation, RelationKind};
@@ -36,8 +37,8 @@ pub struct Lakehouse {
     root: Path,
     pub database: String,
     pub schema: String,
-    /// Where relative paths of files start.
-    base: PathBuf,
+    /// Where relative paths of files start, and the options of object stores.
+    files: (PathBuf, BTreeMap<String, String>),
     session: OnceLock<SessionContext>,
     /// Tables as the statement that runs has found them first, so that it sees each of them in one state.
     opened: Mutex<BTreeMap<Path, DeltaTable>>,
@@ -87,14 +88,20 @@ pub struct Name {
 }
 
 impl Lakehouse {
-    pub fn new(overlay: Overlay, url: Url, root: Path, base: PathBuf, database: String, schema: String) -> Lakehouse {
+    pub fn new(
+        overlay: Overlay,
+        (url, root): (Url, Path),
+        files: (PathBuf, BTreeMap<String, String>),
+        database: String,
+        schema: String,
+    ) -> Lakehouse {
         Lakehouse {
             overlay,
             url,
             root,
             database,
             schema,
-            base,
+            files,
             session: OnceLock::new(),
             opened: Mutex::default(),
             unfolding: Mutex::default(),
@@ -108,11 +115,15 @@ impl Lakehouse {
     }
 
     /// A file as an address: relative to the project, absolute, or in an object store.
-    pub fn address(&self, file: &str) -> std::result::Result<String, AdapterError> {
-        if file.contains("://") {
+    pub fn address(&self, state: &SessionState, file: &str) -> std::result::Result<String, AdapterError> {
+        let (base, options) = &self.files;
+        if let Some((scheme, rest)) = file.split_once("://") {
+            let bucket = rest.split('/').next().unwrap_or_default();
+            let root = ObjectStoreUrl::parse(format!("{scheme}://{bucket}/")).map_err(sql_error)?;
+            files::store(state, options, &root).map_err(sql_error)?;
             return Ok(file.to_string());
         }
-        let path = std::path::absolute(self.base.join(file));
+        let path = std::path::absolute(base.join(file));
         let path = path.map_err(|error| refused(format!("IO Error: `{file}`: {error}")))?;
         path.to_str().map(str::to_string).ok_or_else(|| refused(format!("IO Error: `{file}` is no text")))
     }

@@ -54,7 +54,7 @@ type State = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
 const AT_ONCE: usize = 16;
 
 /// The value of a folder that stands for none.
-const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+pub const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The catalog whose tables are files: the schema is their form, the name of a table says which files and how.
 pub struct Files {
@@ -238,18 +238,7 @@ impl Form {
 
     /// The store of an address: one that is open already, or another one of the same owner.
     fn store(&self, root: &ObjectStoreUrl) -> Result<Arc<dyn ObjectStore>> {
-        let stores = self.state.runtime_env();
-        if let Ok(store) = stores.object_store(root) {
-            return Ok(store);
-        }
-        let outside = |error: AdapterError| DataFusionError::External(Box::new(error));
-        let url: &Url = root.as_ref();
-        if url.scheme() != "s3" {
-            return Err(plan_datafusion_err!("files are read from a disk or from `s3://…`, and not from `{root}`"));
-        }
-        let store = profile::bucket(root.as_str(), &self.options).map_err(outside)?.store;
-        stores.register_object_store(url, store.clone());
-        Ok(store)
+        store(&self.state, &self.options, root)
     }
 
     /// The files of a place, in the order of their names. What begins with `.` or `_` is somebody's work in progress.
@@ -283,7 +272,7 @@ impl Form {
         let url = address(&place.root, &place.path, "/")?;
         let builder = DeltaTableBuilder::from_url(url.clone())?.with_storage_backend(place.store.clone(), url);
         let table = builder.load().await.map_err(|error| plan_datafusion_err!("`{}`: {error}", place.written))?;
-        table.table_provider().await
+        table.table_provider().with_session(Arc::new(self.state.clone())).await
     }
 
     /// One table of all files: those with the same values in their folders are read together.
@@ -417,6 +406,26 @@ async fn is_array(file: &File, compression: &FileCompressionType) -> Result<bool
         }
     }
     Ok(false)
+}
+
+/// A store that the session knows, from now on if not before.
+pub fn store(
+    state: &SessionState,
+    options: &BTreeMap<String, String>,
+    root: &ObjectStoreUrl,
+) -> Result<Arc<dyn ObjectStore>> {
+    let stores = state.runtime_env();
+    if let Ok(store) = stores.object_store(root) {
+        return Ok(store);
+    }
+    let outside = |error: AdapterError| DataFusionError::External(Box::new(error));
+    let url: &Url = root.as_ref();
+    if url.scheme() != "s3" {
+        return Err(plan_datafusion_err!("files are on a disk or in `s3://…`, and not in `{root}`"));
+    }
+    let store = profile::bucket(root.as_str(), options).map_err(outside)?.store;
+    stores.register_object_store(url, store.clone());
+    Ok(store)
 }
 
 fn address(root: &ObjectStoreUrl, path: &Path, end: &str) -> Result<Url> {

@@ -2,7 +2,7 @@
 
 mod aggregates;
 mod arithmetic;
-mod casts;
+pub mod casts;
 mod coercion;
 mod dates;
 mod formats;
@@ -18,7 +18,7 @@ mod operators;
 mod patterns;
 mod pivots;
 mod prints;
-mod scalar;
+pub mod scalar;
 mod texts;
 mod times;
 

@@ -41,9 +41,8 @@ impl Session {
         let overlay = Overlay::new(shared.place.store.clone());
         let lake = Lakehouse::new(
             overlay.clone(),
-            shared.place.url.clone(),
-            shared.place.root.clone(),
-            shared.files.0.clone(),
+            (shared.place.url.clone(), shared.place.root.clone()),
+            shared.files.clone(),
             shared.database.clone(),
             shared.schema.clone(),
         );

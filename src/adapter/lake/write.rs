@@ -107,6 +107,8 @@ async fn finish(state: &SessionState, write: WriteBuilder, plan: LogicalPlan) ->
         .with_input_plan(plan)
         .with_session_state(Arc::new(state.clone()))
         .with_writer_properties(properties()?)
+        // As rows come, and not cut into smaller pieces.
+        .with_write_batch_size(state.config().batch_size())
         .with_commit_properties(commit_properties())
         .await
         .map_err(delta_error)?;

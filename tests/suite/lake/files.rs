@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_avro::compression::CompressionCodec;
@@ -13,7 +14,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 
-use crate::suite::lake::lakehouse;
+use crate::suite::lake::{both_engines, lakehouse};
 use crate::suite::support::Project;
 
 /// A project that reads files by their names, and says which columns it finds.
@@ -93,6 +94,55 @@ fn a_model_may_be_a_file() {
     assert_eq!(project.query("select * from all_of_it"), "x;y|1.5|2");
     project.ends(0, &["build", "--vars", "some: 'false'"]);
     assert_eq!(project.query("select count(*), count(a) from kept"), "0|0");
+}
+
+fn files_below(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.path() {
+            path if path.is_dir() => files.extend(files_below(&path).into_iter().map(|file| format!("{name}/{file}"))),
+            _ => files.push(name),
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn external_models_are_folders_of_files_on_both_engines() {
+    let model = |options: &str| {
+        format!(
+            "{{{{ config(materialized='external', location='out/' ~ target.name ~ '/visits', options={{{options}}}) }}}}
+             select i as id, 2020 + i % 2 as year, case i % 3 when 0 then 'a b/c' when 1 then 'ä=%' end as page
+             from range(12) as visits(i)"
+        )
+    };
+    let project = both_engines(&[
+        ("models/visits.sql", &model("'partition_by': 'year, page', 'overwrite_or_ignore': true")),
+        ("models/seen.sql", "select id, year, page from {{ ref('visits') }} where year = 2021"),
+        ("out/dev/readme", ""),
+    ]);
+    let files = |target: &str| files_below(&project.path().join("out").join(target).join("visits"));
+    for target in ["dev", "lake"] {
+        (0..2).for_each(|_| drop(project.ends(0, &["build", "--target", target])));
+    }
+    assert_eq!(files("dev"), files("lake"));
+    assert_eq!(files("lake").len(), 6);
+    project.ends(0, &["compare", "--target", "dev", "--with", "lake"]);
+
+    for target in ["dev", "lake"] {
+        let build = ["build", "--target", target];
+        project.write("models/visits.sql", &model("'format': 'csv', 'partition_by': 'year'"));
+        let refused = project.ends(1, &build).all();
+        assert!(refused.contains("/visits\" is not empty! Enable OVERWRITE option to overwrite files"), "{refused}");
+        project.write("models/visits.sql", &model("'format': 'csv', 'partition_by': 'year', 'overwrite': true"));
+        project.ends(0, &build);
+        project.write("models/visits.sql", &model("'partition_by': 'yaer', 'overwrite': true"));
+        let refused = project.ends(1, &build).all();
+        assert!(refused.contains("\"partition_by\" expected to find yaer"), "{refused}");
+    }
+    assert_eq!(files("lake"), ["year=2020/data_0.csv", "year=2021/data_0.csv"]);
 }
 
 #[test]
