@@ -105,7 +105,9 @@ impl Worker {
             .collect();
         let host = Arc::new(NodeHost::new(self.session.clone(), self.warehouse.clone(), Some(first)));
         let make = manifest.library.find(INTERNAL_PACKAGE, "get_test_batch_sql")?;
-        let args = [ScopeValue::Relation(relation.clone()), ScopeValue::Json(json!(checks))];
+        let is_new = self.warehouse.is_held();
+        let args =
+            [ScopeValue::Relation(relation.clone()), ScopeValue::Json(json!(checks)), ScopeValue::Json(json!(is_new))];
         let made = manifest.library.call(&make.unique_id, &args, &[], &scope(&self.session, first, None), host).ok()?;
         self.warehouse.with(|connection| connection.query(&made.text)).ok()
     }
