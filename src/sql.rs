@@ -7,6 +7,7 @@ mod aggregates;
 pub mod flow;
 pub mod lineage;
 mod reader;
+pub mod texts;
 
 use crate::sql::reader::read;
 

@@ -4,6 +4,7 @@
 //! Only models of layers are held to that, and no views: those read what is there whenever somebody reads them.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use fancy_regex::{Captures, Regex};
@@ -12,10 +13,12 @@ use crate::adapter::AdapterError;
 use crate::adapter::relation::literal;
 use crate::adapter::rows::Cell;
 use crate::compile::landing;
+use crate::compile::place::offset_of;
 use crate::compile::session::{Session, Warehouse};
 use crate::diagnostic::code::Code;
 use crate::jinja::{ErrorKind, HostError};
 use crate::manifest::Node;
+use crate::sql::texts;
 
 const TEXT: &str = "'(?:[^']|'')*'";
 
@@ -26,14 +29,13 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
     regex(&format!(r"(?i)\b((?:{name})\(\s*)({TEXT}|\[\s*{TEXT}(?:\s*,\s*{TEXT})*\s*\])"))
 });
 
-/// Files in the place of a table.
-static TABLE: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"(?i)\b((?:from|join)\s+)({TEXT})")));
-
 static TEXTS: LazyLock<Regex> = LazyLock::new(|| regex(TEXT));
 
 /// What reads files with such a name in the place of a table.
-const READERS: [(&str, &str); 5] = [
+const READERS: [(&str, &str); 7] = [
+    (".avro", "read_avro"),
     (".csv", "read_csv_auto"),
+    (".tsv", "read_csv_auto"),
     (".json", "read_json_auto"),
     (".jsonl", "read_json_auto"),
     (".ndjson", "read_json_auto"),
@@ -56,10 +58,16 @@ pub struct Pinned {
     pub places: Vec<String>,
 }
 
-/// Whether the query of a node reads the files that its run has pinned.
+/// Whether the query of a node reads the files that its run has pinned: that of a model of a layer, or of a test of what
+/// such a model is or reads.
 pub fn is_pinned(session: &Session, node: &Node) -> bool {
-    let is_in_layer = node.layer.is_some() && session.project.layers.enforced;
-    is_in_layer && !["view", "ingest"].contains(&node.materialized())
+    let manifest = &session.manifest;
+    let has_layer = |id: &str| manifest.node(id).is_some_and(|node| node.layer.is_some());
+    let is_in_layer = match node.is_test() {
+        true => node.depends_on.iter().any(|id| has_layer(id) || manifest.graph.children(id).any(has_layer)),
+        false => node.layer.is_some(),
+    };
+    session.project.layers.enforced && is_in_layer && !["view", "ingest"].contains(&node.materialized())
 }
 
 /// Pins the files that a query reads.
@@ -107,16 +115,26 @@ fn rewritten(sql: &str, mut listed: impl FnMut(&str) -> Vec<String>) -> String {
         let names: Vec<String> = texts.iter().zip(found).flat_map(or_itself).collect();
         format!("{}[{}]", &call[1], names.join(", "))
     });
-    let sql = TABLE.replace_all(&sql, |table: &Captures<'_, str>| {
-        let place = unquoted(&table[2]);
+    let mut sql = sql.into_owned();
+    for range in tables(&sql).into_iter().rev() {
+        let place = unquoted(&sql[range.clone()]);
         let name = place.to_lowercase();
-        let reader = READERS.into_iter().find(|(end, _)| name.trim_end_matches(".gz").ends_with(end));
-        match reader.map(|(_, reader)| (reader, pinned(&place))) {
-            Some((reader, names)) if !names.is_empty() => format!("{}{reader}([{}])", &table[1], names.join(", ")),
-            _ => table[0].to_string(),
+        let name = [".gz", ".zst"].into_iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+        let Some((_, reader)) = READERS.into_iter().find(|(end, _)| name.ends_with(end)) else { continue };
+        let names = pinned(&place);
+        if !names.is_empty() {
+            sql.replace_range(range, &format!("{reader}([{}])", names.join(", ")));
         }
-    });
-    sql.into_owned()
+    }
+    sql
+}
+
+/// Where texts stand in the place of a table, in their order.
+fn tables(sql: &str) -> Vec<Range<usize>> {
+    let starts = texts::tables(sql).into_iter().filter_map(|place| offset_of(sql, place.into()));
+    let text =
+        |start| TEXTS.find_from_pos(sql, start).ok()?.map(|text| text.range()).filter(|text| text.start == start);
+    starts.filter_map(text).collect()
 }
 
 /// Refuses to go on if a file that this run has pinned is another one now.
@@ -190,6 +208,10 @@ mod tests {
             (
                 "from 'in/*.csv' as o join 'in/?.json.gz'",
                 format!("from read_csv_auto({files}) as o join read_json_auto({files})"),
+            ),
+            (
+                "select * from orders as o,\n 'in/*.TSV.zst' as n where n.id in ('a', 'in/*.csv')",
+                format!("select * from orders as o,\n read_csv_auto({files}) as n where n.id in ('a', 'in/*.csv')"),
             ),
         ] {
             assert_eq!(with_two_files(sql).0, becomes);

@@ -114,14 +114,20 @@ impl Worker {
         Some(Read { rows: self.count(&relation)?, fate, relation, is_certain })
     }
 
-    /// The one relation that a query selects from, besides the model's own, if its rows can be counted for little.
-    pub fn only_parent(&self, node: &Node, sql: &str) -> Option<(Relation, Fate)> {
+    /// The one relation that a query selects from, besides the model's own.
+    fn only_relation(&self, node: &Node, sql: &str) -> Option<(Relation, Fate)> {
         let flow = flow(sql)?;
         let fate = flow.fate()?;
         let own = node.relation.key();
         let mut others =
             flow.relations.iter().map(|parts| named(parts, &node.relation)).filter(|other| other.key() != own);
         let (Some(relation), None) = (others.next(), others.next()) else { return None };
+        Some((relation, fate))
+    }
+
+    /// The same, if it is a parent of the model whose rows can be counted for little.
+    pub fn only_parent(&self, node: &Node, sql: &str) -> Option<(Relation, Fate)> {
+        let (relation, fate) = self.only_relation(node, sql)?;
         let manifest = &self.session.manifest;
         let is_parent = |id: &String| {
             let node = manifest.node(id).map(|node| &node.relation);
@@ -131,8 +137,7 @@ impl Worker {
         // An ephemeral model in between is a part of the query.
         let parents = node.depends_on.iter().filter_map(|id| manifest.node(id)).filter(|parent| parent.is_ephemeral());
         let known = node.depends_on.iter().chain(parents.flat_map(|parent| &parent.depends_on)).any(is_parent);
-        let known = known.then(|| self.session.existing.find(&self.warehouse, &relation).ok()).flatten()??;
-        let kind = known.kind?;
+        let kind = self.kind_of(&relation).filter(|_| known)?;
         let is_cheap = match kind {
             RelationKind::View => self.is_cheap_view(&relation),
             kind => kind == RelationKind::Table,
@@ -140,13 +145,22 @@ impl Worker {
         is_cheap.then(|| (relation.with_kind(kind), fate))
     }
 
-    /// The same as a materialization reads it, which counts rows itself: `read_from`.
+    fn kind_of(&self, relation: &Relation) -> Option<RelationKind> {
+        self.session.existing.find(&self.warehouse, relation).ok()??.kind
+    }
+
+    /// The same as a materialization reads it, which counts rows itself: `read_from`. Of a table that the query names by
+    /// hand, it tells no more than what becomes of the rows.
     pub fn read_from(&self, node: &Node, sql: &str) -> Json {
-        let Some((Relation { database, schema, identifier, kind, .. }, fate)) = self.only_parent(node, sql) else {
-            return Json::Null;
-        };
-        let is_certain = kind == Some(RelationKind::Table);
-        json!({"database": database, "schema": schema, "identifier": identifier, "fate": fate.name(), "is_certain": is_certain})
+        if let Some((Relation { database, schema, identifier, kind, .. }, fate)) = self.only_parent(node, sql) {
+            let is_certain = kind == Some(RelationKind::Table);
+            return json!({"database": database, "schema": schema, "identifier": identifier, "fate": fate.name(), "is_certain": is_certain});
+        }
+        let named = self.only_relation(node, sql);
+        match named.filter(|(relation, _)| self.kind_of(relation) == Some(RelationKind::Table)) {
+            Some((_, fate)) => json!({"fate": fate.name()}),
+            None => Json::Null,
+        }
     }
 
     /// Whether a view is a model that does no more than choose rows and columns of a relation that is cheap itself.

@@ -108,7 +108,9 @@ impl Worker {
         let is_new = self.warehouse.is_held();
         let args =
             [ScopeValue::Relation(relation.clone()), ScopeValue::Json(json!(checks)), ScopeValue::Json(json!(is_new))];
-        let made = manifest.library.call(&make.unique_id, &args, &[], &scope(&self.session, first, None), host).ok()?;
-        self.warehouse.with(|connection| connection.query(&made.text)).ok()
+        let made = manifest.library.call(&make.unique_id, &args, &[], &scope(&self.session, first, None), host.clone());
+        let made = made.ok()?.text;
+        let pinned = self.pin_files(first, &made, &host).ok()?;
+        self.warehouse.with(|connection| connection.query(pinned.as_deref().unwrap_or(&made))).ok()
     }
 }

@@ -217,7 +217,7 @@ impl Worker {
     }
 
     /// The query of a node with the files that its run has pinned; none if it reads what is there.
-    fn pin_files(&self, node: &Node, sql: &str, host: &NodeHost) -> Result<Option<String>, Diagnostic> {
+    pub fn pin_files(&self, node: &Node, sql: &str, host: &NodeHost) -> Result<Option<String>, Diagnostic> {
         if !pins::is_pinned(&self.session, node) {
             return Ok(None);
         }

@@ -122,7 +122,7 @@
 {# The rows that were read, and those that the query of the model has taken out; that is unknown if it selects from more
    than one relation. #}
 {% macro cdc_read(names, is_anew, events) -%}
-  {%- set source = api.Relation.create(database=read_from['database'], schema=read_from['schema'], identifier=read_from['identifier']) if read_from else none -%}
+  {%- set source = api.Relation.create(database=read_from['database'], schema=read_from['schema'], identifier=read_from['identifier']) if read_from and read_from.get('identifier') else none -%}
   {%- set in_batches = '_batch_id' in names and not is_anew -%}
   {%- if not source or (in_batches and '_batch_id' not in adapter.get_columns_in_relation(source) | map(attribute='name')) -%}
     {{ return({'rows_in': events[0], 'rows_filtered': none}) }}

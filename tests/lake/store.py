@@ -1,4 +1,5 @@
-"""Builds a lakehouse in an object store that this starts on loopback, with two writers at once: store.py MEDAL PROJECT.
+"""Builds a lakehouse in an object store that this starts on loopback, with two writers at once, and ingests files of the
+store into the lakehouse and into DuckDB: store.py MEDAL PROJECT.
 
 The store is moto's S3, which refuses to write over an object where it is asked to (If-None-Match), as S3 does.
 """
@@ -12,6 +13,8 @@ import sys
 import tempfile
 
 import boto3
+import duckdb
+import duckdb_extension_httpfs
 from deltalake import DeltaTable
 from moto.server import ThreadedMotoServer
 
@@ -42,6 +45,18 @@ SOURCES = """sources:
     tables: [{name: orders, meta: {medal: {location: "s3://lake/landing/*.csv"}}}]
 """
 
+# DuckDB reads a store with its extension httpfs, which comes from PyPI here.
+DUCKDB = """name: readers
+target: dev
+targets:
+  dev:
+    type: duckdb
+    path: shop.duckdb
+    extensions: [httpfs]
+    config_options: {extension_directory: "{{ env_var('EXTENSIONS') }}"}
+    secrets: [{type: s3, key_id: key, secret: secret, region: us-east-1, endpoint: "{{ env_var('STORE')[7:] }}", url_style: path, use_ssl: false}]
+"""
+
 LANDED = "{{ config(materialized='ingest') }} select * from {{ source('landing', 'orders') }}"
 
 
@@ -68,6 +83,36 @@ class Store:
 
     def rows(self, name):
         return self.table(name).to_pyarrow_table().to_pylist()
+
+
+def extensions(folder):
+    """A folder of extensions as DuckDB looks for them, with httpfs."""
+    platform = duckdb.sql("pragma platform").fetchone()[0]
+    version = f"v{duckdb.__version__}"
+    kept = folder / version / platform
+    kept.mkdir(parents=True)
+    package = pathlib.Path(duckdb_extension_httpfs.__file__).parent
+    shutil.copy(package / "extensions" / version / "httpfs.duckdb_extension", kept)
+
+
+def ingest_into_duckdb(medal, folder, address, land):
+    """DuckDB ingests what lands in the store, each file once."""
+    project = folder / "duckdb"
+    (project / "models").mkdir(parents=True)
+    (project / "medal.yml").write_text(DUCKDB)
+    (project / "models" / "landing.yml").write_text(SOURCES)
+    (project / "models" / "landed.sql").write_text(LANDED)
+    extensions(folder / "extensions")
+    store = Store(medal, project, address)
+    store.environment["EXTENSIONS"] = str(folder / "extensions")
+    store.run(["build"])
+    land(Bucket="lake", Key="landing/c.csv", Body=b"id,name\n3,cleo\n")
+    store.run(["build"])
+    store.run(["build"])
+    with duckdb.connect(project / "shop.duckdb", read_only=True) as connection:
+        found = connection.sql("select id, name, _source_file from landed order by id").fetchall()
+    names = [(1, "ada", "a"), (2, "bob", "b"), (3, "cleo", "c")]
+    assert found == [(id, name, f"s3://lake/landing/{file}.csv") for id, name, file in names], found
 
 
 def main():
@@ -106,6 +151,7 @@ def main():
         found = sorted((row["id"], row["name"], row["_source_file"], row["_source_row"]) for row in store.rows("landed"))
         assert found == [(1, "ada", "s3://lake/landing/a.csv", 1), (2, "bob", "s3://lake/landing/b.csv", 1)], found
         assert [row["_raw"] for row in store.rows("landed__quarantine")] == ["bad"]
+        ingest_into_duckdb(medal, pathlib.Path(folder), address, land)
     server.stop()
     print("an object store: two writers, and nothing is lost")
 

@@ -123,17 +123,19 @@ fn a_row_that_comes_after_years_reaches_its_batch() {
     assert_eq!((batches("events"), batches("recent")), (2, 2));
 }
 
-/// A project of an engine with two models of a layer, and one of none, which all read what lands; the first one lets a file
+/// A project of an engine with three models of a layer, and one of none, which all read what lands; the first one lets a file
 /// land after it is built, called as the variable `lands` says.
 fn reading(target: &str) -> Project {
-    let layers = "layers: {silver: {paths: [models/silver], reads: [source], defaults: {materialized: table}}}";
+    let layers = "layers: {silver: {paths: [models/silver], reads: [source, silver], defaults: {materialized: table}}}";
     let files = "select * from {{ source('landing', 'orders') }}";
     Project::of(&[
         ("medal.yml", &format!("name: shop\ntarget: dev\ntargets: {{dev: {{{target}, threads: 1}}}}\n{layers}\n")),
         (
             "models/sources.yml",
             "sources:\n  - name: landing\n    tables:\n      - {name: orders, meta: {external_location: landing/*.csv}}
-      - {name: all, meta: {external_location: \"read_csv(['landing/*.csv'], header=true)\"}}\n",
+      - name: all
+        meta: {external_location: \"read_csv(['landing/*.csv'], header=true)\"}
+        columns: [{name: id, data_tests: [not_null, unique: {config: {severity: warn}}, relationships: {arguments: {to: ref('orders'), field: id}}]}]\n",
         ),
         (
             "models/silver/orders.sql",
@@ -142,6 +144,11 @@ fn reading(target: &str) -> Project {
             ),
         ),
         ("models/silver/other.sql", "select * from {{ source('landing', 'all') }}"),
+        (
+            "models/silver/pairs.sql",
+            "-- depends_on: {{ ref('orders') }}\nselect files.id from (select 1 as one) as one, 'landing/*.csv' as files, 'tabs/*.tsv' as tabs where tabs.id = one",
+        ),
+        ("tabs/a.tsv", "id\tname\n1\tone, two\n"),
         (
             "models/plain/free.sql",
             &format!("-- depends_on: {{{{ ref('orders') }}}}\n{{{{ config(materialized='table') }}}} {files}"),
@@ -156,17 +163,17 @@ fn models_of_a_run_read_the_same_files() {
         let project = reading(target);
         let rows = || {
             project.query(
-                "select (select count(*) from orders), (select count(*) from other), (select count(*) from free)",
+                "select (select count(*) from orders), (select count(*) from other), (select count(*) from pairs), (select count(*) from free)",
             )
         };
         project.ends(0, &["build", "--vars", "lands: b"]);
-        assert_eq!(rows(), "1|1|2", "{target}");
+        assert_eq!(rows(), "1|1|1|2", "{target}");
         project.ends(0, &["build", "--vars", "lands: c"]);
-        assert_eq!(rows(), "2|2|3", "{target}");
+        assert_eq!(rows(), "2|2|2|3", "{target}");
         // A file that is written to while it is read: what was there stays.
         let ran = project.ends(1, &["build", "--vars", "lands: a"]);
         assert!(ran.all().contains("error[changed-file]"), "{}", ran.all());
         assert!(ran.all().contains("landing/a.csv` has changed since this run began to read it"), "{}", ran.all());
-        assert!(rows().starts_with("2|2|"), "{}", rows());
+        assert!(rows().starts_with("2|2|2|"), "{}", rows());
     }
 }

@@ -63,7 +63,13 @@ pub fn relation(factor: &mut TableFactor) -> Result<(), AdapterError> {
                 *args = Some(given);
                 return Ok(());
             };
-            let (files, options) = arguments(&given, written)?;
+            let (files, mut options) = arguments(&given, written)?;
+            if form == "csv"
+                && written_tab(&files)
+                && !["delim", "delimiter", "sep"].iter().any(|name| options.contains_key(*name))
+            {
+                options.insert("delim".to_string(), "\t".into());
+            }
             let spec = Json::from_iter([("files", files), ("options", Json::Object(options))]);
             replace(name, alias, form, &spec, &reader);
             return Ok(());
