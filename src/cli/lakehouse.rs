@@ -85,8 +85,14 @@ fn each(
     let mut connection = adapter.connect().map_err(failed)?;
     let is_table = |node: &&Node| !node.is_ephemeral() && node.materialized() != "view";
     let ids = workspace.manifest.graph.ids().filter(|id| selected.contains(*id));
+    let tables: Vec<&Node> = ids.filter_map(|id| workspace.manifest.node(id)).filter(is_table).collect();
+    if tables.is_empty() {
+        let message = "no table of the lakehouse is selected";
+        context.error(Code::NothingSelected, message, Some("views have no versions and no files of their own"));
+        return Err(Exit::Unusable);
+    }
     let mut all = Rows::default();
-    for node in ids.filter_map(|id| workspace.manifest.node(id)).filter(is_table) {
+    for node in tables {
         let rows = work(connection.as_mut(), &node.relation.render_name()).map_err(failed)?;
         if all.columns.is_empty() {
             all.columns.push(Column { name: "table".to_string(), data_type: "VARCHAR".to_string() });

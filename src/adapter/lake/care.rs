@@ -162,12 +162,16 @@ async fn restore(table: DeltaTable, version: u64) -> Result<Rows, AdapterError> 
         let what = if version == newest { "is there" } else { "is not there yet" };
         return Err(refused(format!("Delta Error: version {version} {what}; the newest is {newest}")));
     }
-    let restored = table
-        .restore()
-        .with_version_to_restore(version)
-        .with_commit_properties(commit_properties())
-        .await
-        .map_err(delta_error)?;
+    let restored =
+        table.restore().with_version_to_restore(version).with_commit_properties(commit_properties()).await.map_err(
+            |error| match error.to_string().split_once("Find missing file ") {
+                Some((_, file)) => {
+                    let file = file.trim_end_matches(" when restore.");
+                    refused(format!("Delta Error: version {version} cannot be read any more: `{file}` is deleted"))
+                }
+                None => delta_error(error),
+            },
+        )?;
     let columns = ["restored_version", "new_version", "files_removed", "files_restored"];
     let count = |count: usize| Cell::Int(count as i128);
     let row = vec![

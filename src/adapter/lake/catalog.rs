@@ -324,7 +324,15 @@ impl Lakehouse {
             Named::Table(place) => {
                 let mut table = self.open(&place).await.map_err(outside)?;
                 match state {
-                    Some(State::Version(version)) => table.load_version(version).await?,
+                    Some(State::Version(version)) => {
+                        let newest = table.version().unwrap_or_default();
+                        if version > newest {
+                            let table = format!("{}.{table_name}", name.schema);
+                            let message = format!("`{table}` has no version {version}; the newest is {newest}");
+                            return Err(DataFusionError::Plan(message));
+                        }
+                        table.load_version(version).await?;
+                    }
                     Some(State::Moment(moment)) => {
                         table.load_with_datetime(moment).await?;
                         let snapshot = table.snapshot()?;

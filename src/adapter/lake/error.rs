@@ -44,8 +44,23 @@ pub fn delta_error(error: DeltaTableError) -> AdapterError {
         DeltaTableError::Transaction { source: TransactionError::CommitConflict(what) } => {
             refused(format!("{CONFLICT}another writer has changed the table meanwhile ({what}); run it again"))
         }
-        error => refused(format!("Delta Error: {error}")),
+        error => {
+            let said = error.to_string();
+            match broken_rule(&said) {
+                Some(told) => refused(format!("Constraint Error: {told}")),
+                None => refused(format!("Delta Error: {said}")),
+            }
+        }
     }
+}
+
+/// What Delta Lake says of rows that do not keep to the rules of their table.
+fn broken_rule(said: &str) -> Option<String> {
+    if let Some((_, rest)) = said.split_once("Invalid data found: ") {
+        return Some(rest.to_string());
+    }
+    let (rest, _) = said.split_once("' is declared as non-nullable but contains null values")?;
+    Some(format!("NOT NULL constraint failed: {}", rest.rsplit('\'').next()?))
 }
 
 /// The words that DataFusion puts before what it says, and those that DuckDB would use.

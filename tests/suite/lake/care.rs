@@ -47,6 +47,8 @@ fn a_history_says_what_each_run_did_and_a_rollback_brings_rows_and_columns_back(
     assert!(ran.all().contains("version 9 is not there yet; the newest is 3"), "{}", ran.all());
     let ran = project.ends(1, &["rollback", "t", "--to-run", "nobody"]);
     assert!(ran.all().contains("was written by the run `nobody`"), "{}", ran.all());
+    let ran = project.ends(2, &["history", "v"]);
+    assert!(ran.all().contains("no table of the lakehouse is selected"), "{}", ran.all());
 }
 
 #[test]
@@ -65,4 +67,6 @@ fn files_are_put_together_and_old_ones_deleted() {
     assert_eq!(shown(&project, &["vacuum", "t", "--retain", "0", "--delete"]).len(), 4);
     assert_eq!(data_files(&project, "t"), 1);
     assert_eq!(project.query("select count(*), sum(a) from t"), "4|3");
+    let ran = project.ends(1, &["rollback", "t", "--to-version", "1"]);
+    assert!(ran.all().contains("version 1 cannot be read any more: `part-"), "{}", ran.all());
 }

@@ -18,6 +18,7 @@ fn a_version_is_read_by_its_number_or_its_time() {
     assert_eq!(project.query("select t.a, o.a from t join t version as of 0 as o on t.a > o.a"), "2|1");
     let none = project.medal(&["show", "--inline", "select * from t at (version => 7)"]);
     assert_eq!(none.code, Some(1), "{}", none.all());
+    assert!(none.all().contains("`main.t` has no version 7; the newest is 1"), "{}", none.all());
     let view = project.medal(&["show", "--inline", "select * from v at (version => 0)"]);
     assert!(view.all().contains("`v` is a view, which has no versions"), "{}", view.all());
 }
@@ -63,12 +64,18 @@ fn a_contract_is_kept_by_the_table() {
     let log = project.read("lake/main/t/_delta_log/00000000000000000000.json");
     assert!(log.contains("\"delta.constraints.small\":\"a < 10\""), "{log}");
     assert!(log.contains("\\\"nullable\\\":false"), "{log}");
-    for wrong in ["0", "null", "10"] {
+    for wrong in ["0", "nullif(1, 1)", "10"] {
         let ran = project.ends(1, &["run", "--vars", &format!("a: '{wrong}'")]);
-        assert!(!ran.all().contains("panicked"), "{}", ran.all());
+        assert!(ran.all().contains("Constraint Error: 1 rows failed validation check"), "{}", ran.all());
     }
     assert_eq!(project.query("select * from t"), "1|x");
     assert_eq!(versions(&project, "t").len(), 1);
+    project.write(
+        "dbt_project.yml",
+        &format!("{}on-run-end: insert into t values (null, 'y')\n", project.read("dbt_project.yml")),
+    );
+    let ran = project.ends(1, &["run"]);
+    assert!(ran.all().contains("Constraint Error: NOT NULL constraint failed: "), "{}", ran.all());
 }
 
 #[test]
@@ -87,8 +94,14 @@ fn descriptions_are_kept_with_the_table() {
 ",
         ),
     ]);
+    project.write(
+        "dbt_project.yml",
+        &format!("{}on-run-end: \"comment on view v is 'The view.'\"\n", project.read("dbt_project.yml")),
+    );
     project.ends(0, &["run"]);
     let comments = "select table_name, table_comment, column_comment from information_schema.columns order by 1";
-    assert_eq!(project.query(comments), "t|All of it.|A number.\nv|The same.|The number.");
+    assert_eq!(project.query(comments), "t|All of it.|A number.\nv|The view.|The number.");
+    let told = project.ends(0, &["history", "t"]).all();
+    assert!(told.contains("WRITE"), "{told}");
     assert!(project.read("lake/main/t/_delta_log/00000000000000000000.json").contains("All of it."));
 }

@@ -25,6 +25,10 @@ pub struct Commit {
 const KEYED: [(&str, &str); 5] =
     [("protocol", ""), ("metaData", ""), ("commitInfo", ""), ("txn", "appId"), ("domainMetadata", "domain")];
 
+/// What a commit is called that changes no row. It does not tell of one that does.
+const OF_METADATA: [&str; 4] =
+    ["ADD CONSTRAINT", "SET TBLPROPERTIES", "UPDATE FIELD METADATA", "UPDATE TABLE METADATA"];
+
 impl Commit {
     /// What stands in a log.
     pub fn read(text: &Bytes) -> Commit {
@@ -45,7 +49,10 @@ impl Commit {
             let Some((name, body)) = action.as_object().and_then(|action| action.iter().next()) else { continue };
             let text = |key: &str| body.get(key).and_then(Json::as_str).unwrap_or_default().to_string();
             if let Some(rank) = KEYED.iter().position(|(keyed, _)| keyed == name) {
-                keyed.insert((rank, text(KEYED[rank].1)), action);
+                let key = (rank, text(KEYED[rank].1));
+                if !(keyed.contains_key(&key) && OF_METADATA.contains(&text("operation").as_str())) {
+                    keyed.insert(key, action);
+                }
             } else if name == "add" || name == "remove" {
                 let (path, is_add) = (text("path"), name == "add");
                 match files.remove(&path) {
@@ -127,14 +134,24 @@ mod tests {
     fn a_file_that_is_added_and_removed_in_one_transaction_is_in_no_log() {
         let commits = [
             r#"{"metaData":{"id":"1"}}
+            {"commitInfo":{"operation":"CREATE TABLE"}}
             {"add":{"path":"a"}}"#,
             r#"{"remove":{"path":"a"}}
+            {"commitInfo":{"operation":"WRITE"}}
             {"remove":{"path":"old"}}
             {"add":{"path":"b"}}"#,
+            r#"{"metaData":{"id":"1"}}
+            {"commitInfo":{"operation":"UPDATE FIELD METADATA"}}"#,
         ];
         let merged = Commit::merge(&commits.map(Bytes::from));
         let lines: Vec<String> = merged.actions.iter().map(ToString::to_string).collect();
-        assert_eq!(lines, [r#"{"metaData":{"id":"1"}}"#, r#"{"add":{"path":"b"}}"#, r#"{"remove":{"path":"old"}}"#]);
+        let expected = [
+            r#"{"metaData":{"id":"1"}}"#,
+            r#"{"commitInfo":{"operation":"WRITE"}}"#,
+            r#"{"add":{"path":"b"}}"#,
+            r#"{"remove":{"path":"old"}}"#,
+        ];
+        assert_eq!(lines, expected);
         assert_eq!(merged.garbage, ["a"]);
     }
 }

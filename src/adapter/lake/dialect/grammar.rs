@@ -126,6 +126,7 @@ pub fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, AdapterError> {
     }
     join_powers(&mut tokens);
     drop_hints(&mut tokens);
+    name_views_tables(&mut tokens);
     for pair in tokens.windows(2) {
         if let Some(reason) = without_meaning(&pair[0].token, &pair[1].token) {
             return Err(refuse(pair[0].span, reason));
@@ -159,6 +160,16 @@ fn drop_hints(tokens: &mut Vec<TokenWithSpan>) {
             tokens.drain(at..=end);
         }
         at += 1;
+    }
+}
+
+/// `comment on view v`: the parser knows tables and columns, and the name says which it is.
+fn name_views_tables(tokens: &mut [TokenWithSpan]) {
+    if let [first, second, third, ..] = tokens
+        && [&first.token, &second.token].map(keyword) == [Some(Keyword::COMMENT), Some(Keyword::ON)]
+        && keyword(&third.token) == Some(Keyword::VIEW)
+    {
+        third.token = Token::make_keyword("TABLE");
     }
 }
 
