@@ -29,9 +29,14 @@ pub struct Desk<'c> {
 impl<'c> Desk<'c> {
     /// Opens the warehouse, and its ledger, for the models of a selection that are published.
     pub fn open(context: &'c Context, options: &SelectOptions) -> Result<Desk<'c>, Exit> {
+        Desk::open_for(context, options, &["model"])
+    }
+
+    /// The same for everything of these types that the ledger tells of.
+    pub fn open_for(context: &'c Context, options: &SelectOptions, types: &[&str]) -> Result<Desk<'c>, Exit> {
         let workspace = workspace::open(context)?;
         let selection = selection(context, options, None, None)?;
-        let selected = workspace::select(context, &workspace, &selection, &["model"])?;
+        let selected = workspace::select(context, &workspace, &selection, types)?;
         let layers = &workspace.project.layers;
         let ids: Vec<String> =
             workspace.manifest.graph.ids().filter(|id| selected.contains(*id)).map(str::to_string).collect();

@@ -8,7 +8,7 @@ use crate::cli::workspace::{Context, Exit};
 
 /// Prints a line for each model: layer by layer, each after those that it reads.
 pub fn status(context: &Context, options: &StatusOptions) -> Result<Exit, Exit> {
-    let desk = Desk::open(context, &options.selection)?;
+    let desk = Desk::open_for(context, &options.selection, &["model", "snapshot"])?;
     let layers = &desk.workspace.project.layers.layers;
     let mut nodes = desk.nodes();
     nodes.sort_by_key(|node| node.layer.as_ref().and_then(|layer| layers.get_index_of(layer)));

@@ -21,15 +21,20 @@ use crate::project::layers::Layers;
 use crate::run::hooks::operation_scope;
 use crate::run::node::failure;
 
-/// Whether the ledger tells of a node: of every model that is published, and of those that remember what they have
-/// received.
+/// Whether the ledger tells of a node: of every model that is published, of those that remember what they have
+/// received, and of the snapshots of layers.
 pub fn keeps(node: &Node, layers: &Layers) -> bool {
-    publishing(node, layers).is_some() || remembers(node)
+    publishing(node, layers).is_some() || is_built_in_place(node, layers)
 }
 
-/// Whether a model remembers what it has received, whatever its layer.
-pub fn remembers(node: &Node) -> bool {
-    matches!(node.kind, Kind::Model) && ["ingest", "cdc"].contains(&node.materialized())
+/// Whether what a node has built is written down by its materialization: that of a model which remembers what it has
+/// received, whatever its layer, and of the snapshots of layers.
+pub fn is_built_in_place(node: &Node, layers: &Layers) -> bool {
+    match node.kind {
+        Kind::Model => ["ingest", "cdc"].contains(&node.materialized()),
+        Kind::Snapshot => layers.enforced && node.layer.is_some(),
+        _ => false,
+    }
 }
 
 /// Makes the tables of the ledger in every database in which one of the nodes is written down.

@@ -194,7 +194,7 @@ impl Worker {
         put("compiled_code", json!(sql));
         put("sift_rules", rules.clone());
         // What is published is written down with its publication.
-        let is_kept = ledger::remembers(node) && part.batch.is_none();
+        let is_kept = ledger::is_built_in_place(node, &self.session.project.layers) && part.batch.is_none();
         put("ledger_entry", if is_kept { json!({"layer": node.layer}) } else { Json::Null });
         put("is_published", json!(publishing(node, &self.session.project.layers).is_some()));
         if node.is_test() {

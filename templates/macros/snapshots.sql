@@ -121,6 +121,22 @@
   {{ return(staging_table) }}
 {%- endmacro %}
 
+{# What became of the rows of the query, if the ledger is to know: the first time, and if they are new or have changed, they
+   are added; the others are there. #}
+{% macro count_snapshot(strategy, sql, staging_table) -%}
+  {%- if not (ledger_entry is defined and ledger_entry) -%}{{ return({}) }}{%- endif -%}
+  {%- set given = run_query('select count(*) from (' ~ sql ~ ') as given')[0][0] -%}
+  {%- set added = given -%}
+  {%- if staging_table is not none -%}
+    {%- set deleted = ' and ' ~ snapshot_column_names().dbt_is_deleted ~ " = 'False'" if strategy.hard_deletes == 'new_record' else '' -%}
+    {%- set added = run_query('select count(*) from ' ~ staging_table ~ " where dbt_change_type = 'insert'" ~ deleted)[0][0] -%}
+  {%- endif -%}
+  {{ return({
+    'mode': 'full' if staging_table is none else 'incremental', 'rows_in': given, 'rows_out': added, 'rows_filtered': 0,
+    'rows_merged': given - added,
+  }) }}
+{%- endmacro %}
+
 {% macro post_snapshot(staging_relation) -%}
   {{ return(adapter.dispatch('post_snapshot', 'dbt')(staging_relation)) }}
 {%- endmacro %}

@@ -14,16 +14,19 @@
   {%- if existing_relation is none -%}
     {%- call statement('main') -%}{{ create_table_as(false, target_relation, build_snapshot_table(strategy, sql)) }}{%- endcall -%}
     {%- do create_indexes(target_relation) -%}
+    {%- set counts = count_snapshot(strategy, sql, none) -%}
   {%- else -%}
     {%- do assert_snapshot_columns(target_relation, strategy) -%}
     {%- set staging_table = build_snapshot_staging_table(strategy, sql, target_relation) -%}
     {%- call statement('main') -%}{{ get_snapshot_build_sql(target_relation, staging_table) }}{%- endcall -%}
+    {%- set counts = count_snapshot(strategy, sql, staging_table) -%}
     {%- do post_snapshot(staging_table) -%}
   {%- endif -%}
 
   {%- do apply_grants(target_relation, config.get('grants'), should_revoke(existing_relation, full_refresh_mode=false)) -%}
   {%- do persist_docs(target_relation, model) -%}
   {%- do run_hooks(post_hooks, inside_transaction=true) -%}
+  {%- do record_in_ledger(counts) -%}
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=false) -%}
 

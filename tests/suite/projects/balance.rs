@@ -158,3 +158,30 @@ fn a_model_whose_rows_do_not_add_up_is_not_published() {
     );
     assert_eq!(project.query("select count(*) from duckdb_tables() where table_name = 'twice'"), "0");
 }
+
+#[test]
+fn snapshots_of_a_layer_add_up_like_its_models() {
+    for target in ["type: duckdb, path: shop.duckdb", "type: datafusion, path: lake"] {
+        let project = Project::of(&[
+            (
+                "medal.yml",
+                &format!(
+                    "name: shop\ntarget: dev\ntargets: {{dev: {{{target}, threads: 2}}}}\n\
+                     layers: {{silver: {{paths: [snapshots], reads: [source]}}}}\n"
+                ),
+            ),
+            ("seeds/customers.csv", "id,city\n1,Rome\n2,Oslo\n3,Bergen\n"),
+            (
+                "snapshots/history.yml",
+                "snapshots: [{name: history, relation: ref('customers'), config: {unique_key: id, strategy: check, check_cols: [city], hard_deletes: new_record}}]\n",
+            ),
+        ]);
+        project.ends(0, &["build"]);
+        assert_eq!(balances(&project), "history: 3 = 3", "{target}");
+        project.write("seeds/customers.csv", "id,city\n1,Rome\n2,Milan\n4,Paris\n");
+        project.ends(0, &["build"]);
+        assert_eq!(balances(&project), "history: 3 = 2 + 1 merged", "{target}");
+        let status = project.ends(0, &["status"]).stdout;
+        assert!(status.contains("| silver | history |"), "{status}");
+    }
+}
