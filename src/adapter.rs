@@ -190,6 +190,9 @@ pub trait Adapter: Send + Sync {
     /// The name that `target.type` and `adapter.dispatch` use.
     fn kind(&self) -> &'static str;
 
+    /// What answers, and which version of it. A warehouse that cannot be read is an error.
+    fn product(&self) -> Result<String, AdapterError>;
+
     /// Whether tables have versions and files of their own, so that `describe history`, `optimize`, `vacuum` and
     /// `restore table` are statements.
     fn is_lakehouse(&self) -> bool {

@@ -205,6 +205,12 @@ impl Adapter for DuckDb {
         "duckdb"
     }
 
+    fn product(&self) -> Result<String, AdapterError> {
+        let rows = self.connect()?.query("select version()")?;
+        let version = rows.rows.first().and_then(|row| row.first()).map(|cell| cell.text()).unwrap_or_default();
+        Ok(format!("DuckDB {version}"))
+    }
+
     fn connect(&self) -> Result<Box<dyn Connection>, AdapterError> {
         let cloned = lock(&self.root).try_clone();
         let connection = cloned.map_err(|error| AdapterError::Connect(error.to_string()))?;

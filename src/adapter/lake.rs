@@ -38,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
+use datafusion::DATAFUSION_VERSION;
 use datafusion::execution::memory_pool::MemoryPool;
 use deltalake_core::DeltaResult;
 use deltalake_core::logstore::{
@@ -157,6 +158,11 @@ impl Shared {
 impl Adapter for Lake {
     fn kind(&self) -> &'static str {
         "datafusion"
+    }
+
+    fn product(&self) -> Result<String, AdapterError> {
+        self.connect()?.query("select schema_name from information_schema.schemata")?;
+        Ok(format!("DataFusion v{DATAFUSION_VERSION}"))
     }
 
     fn is_lakehouse(&self) -> bool {

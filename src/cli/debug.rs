@@ -33,11 +33,9 @@ pub fn debug(context: &Context, options: &DebugOptions) -> Result<Exit, Exit> {
     if let Some(path) = target.settings.get("path").and_then(serde_json::Value::as_str) {
         note("path", path);
     }
-    let works = adapter::connect(target).and_then(|engine| engine.connect()?.query("select version()"));
-    match works {
-        Ok(rows) => {
-            let version = rows.rows.first().and_then(|row| row.first()).map(|cell| cell.text()).unwrap_or_default();
-            note("connection", &format!("works, DuckDB {version}"));
+    match adapter::connect(target).and_then(|engine| engine.product()) {
+        Ok(product) => {
+            note("connection", &format!("works, {product}"));
             Ok(if wrong { Exit::Failed } else { Exit::Fine })
         }
         Err(error) => {

@@ -3,6 +3,17 @@
 use crate::suite::lake::{lakehouse, versions};
 use crate::suite::support::Project;
 
+#[test]
+fn debug_says_whether_a_lakehouse_can_be_reached() {
+    let project = lakehouse(&[]);
+    let ran = project.ends(0, &["debug"]);
+    assert!(ran.all().contains("works, DataFusion v"), "{}", ran.all());
+    project
+        .write("profiles.yml", "shop: {target: lake, outputs: {lake: {type: datafusion, path: 'dbt_project.yml'}}}\n");
+    let ran = project.ends(1, &["debug"]);
+    assert!(ran.all().contains("connection-failed"), "{}", ran.all());
+}
+
 /// A seed, a view, a table, an incremental model, a snapshot, data tests and a unit test.
 fn shop() -> Project {
     lakehouse(&[
