@@ -99,7 +99,14 @@ impl Shared<'_> {
         }
         let bad = checks.iter().filter(|check: &&Check<'_>| check.status.is_bad());
         let failed: Vec<String> = bad.map(|check| check.test.name.clone()).collect();
-        let refusal = match guards.into_iter().next() {
+        let mut guards = guards.into_iter();
+        let first = if failed.is_empty() { guards.next() } else { None };
+        // What else is wrong is told, too.
+        for (model, problem) in guards {
+            let member = members.iter_mut().find(|member| member.node.name == model);
+            member.into_iter().for_each(|member| member.outcome.diagnostics.push(problem.clone()));
+        }
+        let refusal = match first {
             _ if !failed.is_empty() => Some(Refusal::Tests(failed)),
             Some((model, problem)) => Some(Refusal::Guard(model, problem)),
             None if worker.is_on("NO_PUBLISH") && members.iter().any(|member| member.publishing.audited) => {

@@ -46,18 +46,35 @@ fn rows(connection: &mut dyn Connection, table: &str) -> Vec<String> {
     rows
 }
 
+/// Lets a delivery land.
+fn land(project: &Project, delivery: &str) {
+    let shop = project.path().join("shop");
+    let mut copy = std::process::Command::new("cp");
+    copy.arg("-R").arg(shop.join(delivery).join(".")).arg(shop.join("landing"));
+    assert!(copy.status().expect("`cp` can be started").success());
+}
+
+#[test]
+fn deliveries_of_a_shop_may_come_at_once() {
+    let project = Project::of(&[]);
+    project.ends(0, &["init", "shop", "--template", "commerce"]);
+    land(&project, "second_landing");
+    for target in ["dev", "lake"] {
+        project.ends(0, &["build", "--quiet", "--project-dir", "shop", "--target", target]);
+        let held = project.ends(0, &["quarantine", "list", "--project-dir", "shop", "--target", target]).stdout;
+        assert!(held.contains("| invoices          | open   | NO_AMOUNT        |    1 |"), "{target}: {held}");
+    }
+}
+
 #[test]
 fn a_shop_is_the_same_in_a_lakehouse_and_in_duckdb() {
     let project = Project::of(&[]);
     project.ends(0, &["init", "shop", "--template", "commerce"]);
-    let landing = project.path().join("shop/landing");
     // The third delivery repeats payments, which the audit of gold stops.
     let deliveries = [("landing", "*", 0), ("second_landing", "*", 0), ("third_landing", "bronze_payments+", 1)];
     for (delivery, select, code) in deliveries {
         if delivery != "landing" {
-            let from = project.path().join("shop").join(delivery).join(".");
-            let copied = std::process::Command::new("cp").arg("-R").arg(from).arg(&landing).status();
-            assert!(copied.expect("`cp` can be started").success());
+            land(&project, delivery);
         }
         for target in ["dev", "lake"] {
             project.ends(code, &["build", "--quiet", "--project-dir", "shop", "--target", target, "--select", select]);

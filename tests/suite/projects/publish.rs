@@ -71,6 +71,11 @@ fn a_table_that_lost_its_rows_is_not_published_unless_that_is_allowed() {
     let ran = project.ends(1, &["build", "--vars", "{n: 0}"]);
     assert!(ran.all().contains("`orders` would go from 9 rows to 0"), "{}", ran.all());
     assert_eq!(project.query("select count(*) from silver.orders"), "9");
+    // What else is wrong is told beside the tests that fail.
+    project.write("medal.yml", &MEDAL.replace("silver: {", "silver: {max_shrink: 0.1, "));
+    let ran = project.ends(1, &["build", "--vars", "{n: 5, bad: 2}"]);
+    assert!(ran.all().contains("`not_null_orders_amount` failed"), "{}", ran.all());
+    assert!(ran.all().contains("`orders` would go from 9 rows to 5"), "{}", ran.all());
     project.ends(0, &["build", "--vars", "{n: 0}", "--allow-shrink", "orders", "--allow-shrink", "customers"]);
     assert_eq!(project.query("select count(*) from silver.orders"), "0");
 }
