@@ -10,7 +10,6 @@ mod printed;
 pub mod relation;
 pub mod rows;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -165,12 +164,12 @@ pub fn look(target: &Target) -> Result<Option<Arc<dyn Adapter>>, AdapterError> {
     }
 }
 
-/// An engine of the target's kind and settings without data, with databases of these names.
-pub fn shadow(target: &Target, databases: &BTreeSet<String>) -> Result<Box<dyn Shadow>, AdapterError> {
+/// An engine of the target's kind and settings without data.
+pub fn shadow(target: &Target) -> Result<Arc<dyn Shadow>, AdapterError> {
     match target.kind.as_str() {
-        "duckdb" => Ok(Box::new(duckdb::shadow::open(target, databases)?)),
+        "duckdb" => Ok(Arc::new(duckdb::shadow::of(target)?)),
         #[cfg(feature = "lake")]
-        "datafusion" => Ok(Box::new(lake::shadow::open(target)?)),
+        "datafusion" => Ok(Arc::new(lake::shadow::open(target)?)),
         _ => Err(unknown_kind(target)),
     }
 }

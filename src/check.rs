@@ -17,7 +17,7 @@ pub mod witness;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::adapter::binder::{Binder, Refusal, Shadow};
 use crate::adapter::relation::{Column, Relation};
@@ -47,6 +47,8 @@ pub struct Request {
     pub selected: NodeSet,
     pub before: Before,
     pub memory: Memory,
+    /// The engine that is asked, if it is being opened already.
+    pub shadow: Option<Arc<dyn Shadow>>,
 }
 
 /// What the check comes before.
@@ -74,7 +76,8 @@ impl Schema {
             true => other.eq_ignore_ascii_case(name),
             false => other.to_lowercase() == name.to_lowercase(),
         };
-        self.columns.iter().find(|column| same(&column.name))
+        let as_written = self.columns.iter().find(|column| column.name == name);
+        as_written.or_else(|| self.columns.iter().find(|column| same(&column.name)))
     }
 }
 
@@ -114,40 +117,40 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     let session = &request.session;
     let manifest = &session.manifest;
     let nodes = with_ancestors(manifest, &request.selected);
-    let target = &session.project.target;
+    let shadow = match &request.shadow {
+        Some(shadow) => shadow.clone(),
+        None => adapter::shadow(&session.project.target)?,
+    };
+    shadow.attach(databases(manifest));
     let checker = Checker {
         request,
-        shadow: adapter::shadow(target, &databases(manifest))?,
+        shadow,
         binders: Mutex::default(),
         declared: Mutex::default(),
         columns: Columns::default(),
         outside: Outside::new(request, manifest),
     };
     let mut checked = Checked::default();
-    checker.declare_sources(&nodes, &mut checked)?;
     let plain = PlainTests::of(request);
-    let (plain, nodes): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| plain.has(node));
-    let rendered = checker.render_all(&nodes)?;
-    std::thread::scope(|scope| {
-        // What has changed will be asked of the engine, which takes a while to open.
-        if session.notes.as_ref().is_some_and(|notes| notes.has_news()) {
-            scope.spawn(|| checker.shadow.open());
-        }
-        levels(manifest, &nodes).iter().try_for_each(|level| checker.check_level(level, &rendered, &mut checked))
-    })?;
+    let (plain, queries): (Vec<&Node>, Vec<&Node>) = nodes.iter().partition(|node| plain.has(node));
+    checker.declare_sources(&nodes, &mut checked)?;
+    let rendered = checker.render_all(&queries)?;
+    for level in levels(manifest, &queries) {
+        checker.check_level(&level, &rendered, &mut checked)?;
+    }
     for test in plain {
         let why = bind::above(test, &checked).unwrap_or(Unknown::Data);
         checked.unknown.insert(test.id.clone(), why);
     }
-    let mut binder = checker.binder()?;
-    told::judge(request, &checker.outside, &mut checked, binder.as_mut());
+    let told = checker.judge(&checked)?;
+    checked.problems.extend(told);
     Ok(checked)
 }
 
 /// What the parts of a check share.
 pub struct Checker<'a> {
     pub request: &'a Request,
-    shadow: Box<dyn Shadow>,
+    shadow: Arc<dyn Shadow>,
     /// Sessions that nobody uses at the moment.
     binders: Mutex<Vec<Box<dyn Binder>>>,
     /// The keys of the relations that are in the shadow: those whose columns are remembered are put there when they

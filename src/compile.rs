@@ -73,18 +73,18 @@ pub fn compile_part(
         batch.iter().fold(host, |host, batch| host.of_batch(*batch, false))
     };
     let template = template(session, node).map_err(|error| explain(node, &host(), &error))?;
-    let scope = scope(session, node, batch);
+    let scope = || scope(session, node, batch);
     let library = &session.manifest.library;
     let (host, rendered) = match &session.notes {
         // The template of a generic test is made anew each time.
         Some(notes) if node.template.is_some() => {
             let noted =
                 Noted { notes, key: &format!("sql {} {}", session.project.target.name, node.id), keeps_text: true };
-            library.render_noted(&template, &scope, host, noted)
+            library.render_noted(&template, &node.package, scope, host, noted)
         }
         _ => {
             let host = Arc::new(host());
-            (host.clone(), library.render(&template, &scope, host))
+            (host.clone(), library.render(&template, &scope(), host))
         }
     };
     let rendered = rendered.map_err(|error| explain(node, &host, &error))?;

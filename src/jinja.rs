@@ -29,7 +29,7 @@ mod trace;
 use std::ops::Range;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation};
@@ -364,7 +364,7 @@ impl Library {
 
     /// The macros that calls of a node or macro of `package` lead to, in order and once each.
     pub fn resolve_calls<'a>(&self, package: &str, calls: impl IntoIterator<Item = &'a str>) -> Vec<&MacroInfo> {
-        let mut ids = indexmap::IndexSet::new();
+        let mut ids = crate::map::IndexSet::default();
         for call in calls {
             ids.extend(match call.split_once('.') {
                 None => self.shared.find(package, call),

@@ -10,8 +10,8 @@ pub mod requirements;
 pub mod shape;
 pub mod waivers;
 
+use crate::map::IndexMap;
 use chrono::NaiveDate;
-use indexmap::IndexMap;
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};

@@ -11,6 +11,7 @@
 //! The modules stand in layer order: each uses only those before it, which a test checks.
 
 pub mod parallel;
+pub mod map;
 pub mod files;
 pub mod hash;
 pub mod notes;

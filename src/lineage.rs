@@ -4,7 +4,7 @@ pub mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::adapter::relation::Relation;
 use crate::check::Checked;

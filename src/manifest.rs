@@ -40,8 +40,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::map::IndexMap;
 use chrono::{DateTime, Utc};
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::Relation;
@@ -304,7 +304,7 @@ impl Node {
             relation,
             description: String::new(),
             doc_blocks: Vec::new(),
-            columns: IndexMap::new(),
+            columns: IndexMap::default(),
             patch_path: None,
             patch_span: None,
             template: None,

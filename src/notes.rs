@@ -2,24 +2,33 @@
 //! may be lost at any time; a line that is not whole is none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
+use foldhash::quality::FixedState;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::hash::sha256;
 
 /// What is known from earlier, and what was learnt since. All threads may use it.
-#[derive(Debug, Default)]
 pub struct Notes {
     /// Of whom the lines may be believed: another writer, or another state of the world, has others.
     stamp: String,
-    text: String,
-    earlier: IndexMap<String, Line>,
+    earlier: LazyLock<Earlier, Box<dyn FnOnce() -> Earlier + Send>>,
     learnt: Mutex<Learnt>,
+    /// What is to be done when something new is learnt.
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+/// The lines of a file.
+#[derive(Debug, Default)]
+struct Earlier {
+    text: String,
+    lines: IndexMap<String, Line>,
 }
 
 #[derive(Debug, Default)]
@@ -60,10 +69,9 @@ pub enum News {
     All(String),
 }
 
-impl Notes {
-    /// Takes up what earlier commands with the same stamp have written.
-    pub fn read(text: String, stamp: &str) -> Notes {
-        let mut earlier = IndexMap::new();
+impl Earlier {
+    fn read(text: String, stamp: &str) -> Earlier {
+        let mut known = IndexMap::default();
         let mut lines = text.split_inclusive('\n');
         let mut at = lines.next().unwrap_or_default().len();
         if text[..at].trim_end() == digest(stamp) {
@@ -72,12 +80,47 @@ impl Notes {
                 if let Some((key, sum, value)) = line.strip_suffix('\n').and_then(parts) {
                     let value = at + value..at + line.len() - 1;
                     let line = Line { sum: at..at + sum, value, is_used: AtomicBool::new(false) };
-                    earlier.insert(key.to_string(), line);
+                    known.insert(key.to_string(), line);
                 }
                 at += line.len();
             }
         }
-        Notes { stamp: stamp.to_string(), text, earlier, learnt: Mutex::default() }
+        Earlier { text, lines: known }
+    }
+}
+
+impl Default for Notes {
+    fn default() -> Notes {
+        Notes::read(String::new(), "")
+    }
+}
+
+impl Notes {
+    /// Takes up what earlier commands with the same stamp have written.
+    pub fn read(text: String, stamp: &str) -> Notes {
+        let owned = stamp.to_string();
+        Notes::of(stamp, Box::new(move || Earlier::read(text, &owned)))
+    }
+
+    /// Takes up what a file holds, which is read beside other work.
+    pub fn reading(text: impl FnOnce() -> String + Send + 'static, stamp: &str) -> Notes {
+        let owned = stamp.to_string();
+        let reader = std::thread::spawn(move || Earlier::read(text(), &owned));
+        Notes::of(stamp, Box::new(move || reader.join().unwrap_or_default()))
+    }
+
+    fn of(stamp: &str, earlier: Box<dyn FnOnce() -> Earlier + Send>) -> Notes {
+        Notes {
+            stamp: stamp.to_string(),
+            earlier: LazyLock::new(earlier),
+            learnt: Mutex::default(),
+            then: Mutex::default(),
+        }
+    }
+
+    /// Does something as soon as something new is learnt, once.
+    pub fn when_new(&self, then: impl FnOnce() + Send + 'static) {
+        *lock(&self.then) = Some(Box::new(then));
     }
 
     /// What was written down for a key.
@@ -86,9 +129,10 @@ impl Notes {
         if let Some(value) = new {
             return serde_json::from_str(&value).ok();
         }
-        let line = self.earlier.get(key)?;
-        let value = &self.text[line.value.clone()];
-        let found = serde_json::from_str(value).ok().filter(|_| self.text[line.sum.clone()] == self.sum(key, value))?;
+        let line = self.earlier.lines.get(key)?;
+        let value = &self.earlier.text[line.value.clone()];
+        let is_whole = self.earlier.text[line.sum.clone()] == self.sum(key, value);
+        let found = is_whole.then(|| serde_json::from_str(value).ok()).flatten()?;
         line.is_used.store(true, Ordering::Relaxed);
         Some(found)
     }
@@ -99,6 +143,10 @@ impl Notes {
             let mut learnt = self.learnt();
             learnt.values.insert(key.to_string(), value);
             learnt.unwritten.insert(key.to_string());
+            drop(learnt);
+            if let Some(then) = lock(&self.then).take() {
+                then();
+            }
         }
     }
 
@@ -116,36 +164,36 @@ impl Notes {
             return None;
         }
         // Lines that were replaced stay in the file until they are half of it.
-        let believed: usize = self.earlier.values().map(|line| line.value.end - line.sum.start).sum();
-        let is_tidy = self.text.ends_with('\n') && believed + lines.len() > self.text.len() / 2;
-        if learnt.is_written || !self.earlier.is_empty() && is_tidy {
+        let Earlier { text: file, lines: earlier } = &*self.earlier;
+        let believed: usize = earlier.values().map(|line| line.value.end - line.sum.start).sum();
+        let is_tidy = file.ends_with('\n') && believed + lines.len() > file.len() / 2;
+        if learnt.is_written || !earlier.is_empty() && is_tidy {
             return Some(News::More(lines));
         }
         learnt.is_written = true;
-        let unused = self.earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
+        let unused = earlier.values().filter(|line| !line.is_used.load(Ordering::Relaxed)).count();
         let mut text = digest(&self.stamp);
         text.push('\n');
-        for (key, line) in &self.earlier {
+        for (key, line) in earlier {
             if !learnt.values.contains_key(key) && (unused <= CARRIED || line.is_used.load(Ordering::Relaxed)) {
-                text.push_str(&self.text[line.sum.start..=line.value.end]);
+                text.push_str(&file[line.sum.start..=line.value.end]);
             }
         }
         Some(News::All(text + &lines))
     }
 
-    /// Whether anything was learnt.
-    pub fn has_news(&self) -> bool {
-        !self.learnt().unwritten.is_empty()
-    }
-
-    /// With the stamp: several writers may add to one file.
+    /// Tells a line that is whole from one that is not. With the stamp: several writers may add to one file.
     fn sum(&self, key: &str, value: &str) -> String {
-        digest(&format!("{}\t{key}\t{value}", self.stamp))
+        format!("{:016x}", FixedState::default().hash_one((&self.stamp, key, value)))
     }
 
     fn learnt(&self) -> MutexGuard<'_, Learnt> {
-        self.learnt.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.learnt)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The key of a line, and where its sum ends and its value begins.

@@ -1,7 +1,8 @@
 //! Turns a list into a list of results on all cores, in the order of the list.
 
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{OnceLock, mpsc};
 
 /// How many items a worker takes at a time at most: small enough to share the work, large enough to cost nothing.
 const CHUNK: usize = 32;
@@ -17,27 +18,24 @@ pub fn map<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sync) -> 
         return items.iter().map(function).collect();
     }
     let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            let sender = sender.clone();
-            let (next, function) = (&next, &function);
-            scope.spawn(move || {
-                loop {
-                    let start = next.fetch_add(chunk, Ordering::Relaxed);
-                    let Some(part) = items.get(start..items.len().min(start + chunk)).filter(|p| !p.is_empty()) else {
-                        break;
-                    };
-                    let results: Vec<R> = part.iter().map(function).collect();
-                    if sender.send((start, results)).is_err() {
-                        break;
-                    }
-                }
-            });
+    let work = || {
+        let mut parts: Vec<(usize, Vec<R>)> = Vec::new();
+        loop {
+            let start = next.fetch_add(chunk, Ordering::Relaxed);
+            match items.get(start..items.len().min(start + chunk)).filter(|part| !part.is_empty()) {
+                Some(part) => parts.push((start, part.iter().map(&function).collect())),
+                None => return parts,
+            }
         }
+    };
+    let mut parts = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mut parts = work();
+        for other in others {
+            parts.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        parts
     });
-    drop(sender);
-    let mut parts: Vec<(usize, Vec<R>)> = receiver.into_iter().collect();
     parts.sort_by_key(|(start, _)| *start);
     parts.into_iter().flat_map(|(_, results)| results).collect()
 }

@@ -23,7 +23,7 @@ pub mod versions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::Target;
@@ -127,7 +127,7 @@ pub fn load(files: &ProjectFiles, request: &LoadRequest, sink: &mut Diagnostics)
     let layers = layers::read(settings.layers.as_ref(), native, sink);
 
     let selectors = selectors(files, &renderer, sink);
-    let mut packages = IndexMap::new();
+    let mut packages = IndexMap::default();
     demand_version(&settings, request.version_check, sink);
     let mut installed = installed(files, &settings, &renderer, request, sink);
     installed.insert(0, (files.root().to_path_buf(), settings));

@@ -1,15 +1,20 @@
 //! Turns queries into the columns that they would give, without data: the engine's own binder over empty relations.
 
+use std::collections::BTreeSet;
+
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
 use crate::adapter::{AdapterError, SeedFile};
 
 /// An engine that holds relations with columns and types but without rows, and runs nothing.
 pub trait Shadow: Send + Sync {
+    /// Names databases that relations may be declared in. To be told before the first session.
+    fn attach(&self, _databases: BTreeSet<String>) {}
+
     /// Opens a session. Sessions see what the others have declared.
     fn binder(&self) -> Result<Box<dyn Binder>, AdapterError>;
 
-    /// Does beforehand what the first question would have to wait for.
+    /// Begins beforehand, beside other work, what the first question would have to wait for.
     fn open(&self) {}
 }
 

@@ -1,6 +1,6 @@
 //! Turns a Catalog into `target/catalog.json`, version 1 of dbt's schema: the relations of nodes and sources.
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 use serde::Serialize;
 
 use crate::artifact::{Invocation, Metadata};

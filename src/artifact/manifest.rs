@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::map::IndexMap;
 use chrono::{DateTime, SecondsFormat, Utc};
-use indexmap::IndexMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -103,7 +103,7 @@ impl Serialize for ManifestArtifact<'_> {
 
 /// What is switched off, by id; several files may hold nodes of one id.
 fn disabled<'a>(manifest: &'a Manifest, project: &'a Project) -> IndexMap<&'a str, Vec<DisabledEntry<'a>>> {
-    let mut disabled: IndexMap<&str, Vec<DisabledEntry<'_>>> = IndexMap::new();
+    let mut disabled: IndexMap<&str, Vec<DisabledEntry<'_>>> = IndexMap::default();
     for item in &manifest.disabled {
         disabled.entry(&item.id).or_default().push(declared::disabled(item, project));
     }

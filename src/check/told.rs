@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 
+use crate::adapter::AdapterError;
 use crate::adapter::binder::Binder;
 use crate::check::finding::way_out;
-use crate::check::outside::Outside;
 use crate::check::{Checked, Checker, Request, Schema, contract, types};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
@@ -14,6 +14,7 @@ use crate::files::Span;
 use crate::manifest::unit_fixtures::Rows;
 use crate::manifest::unit_tests::UnitTest;
 use crate::manifest::{GenericTest, Node};
+use crate::parallel;
 use crate::project::properties::ColumnInfo;
 
 /// Tests of one column that need no more than the column.
@@ -26,6 +27,49 @@ impl Checker<'_> {
         let found = library.find_materialization(node.materialized(), &self.request.session.project.target.kind);
         node.is_ephemeral()
             || built_in.contains(&node.materialized()) && found.is_some_and(|found| found.package == "dbt")
+    }
+
+    /// What is wrong with what YAML says of sources and of the selected nodes.
+    pub fn judge(&self, checked: &Checked) -> Result<Vec<Diagnostic>, AdapterError> {
+        let manifest = &self.request.session.manifest;
+        let mut problems = Vec::new();
+        for source in manifest.sources.values() {
+            if let Some(schema) = checked.schemas.get(&source.id) {
+                problems.extend(absent_columns(&source.name, &source.columns, source.span, schema));
+            }
+        }
+        let plain = PlainTests::of(self.request);
+        let selected = &self.request.selected;
+        let is_selected = |node: &&Node| selected.contains(node.unit_test().map_or(&node.id, |test| &test.tested));
+        let nodes: Vec<&Node> = manifest.nodes.values().map(Box::as_ref).filter(is_selected).collect();
+        let judged = parallel::map(&nodes, |node| {
+            let mut binder = self.binder()?;
+            let problems = self.judge_node(node, &plain, checked, binder.as_mut());
+            self.give_back(binder);
+            Ok(problems)
+        });
+        for found in judged {
+            problems.extend(found?);
+        }
+        Ok(problems)
+    }
+
+    fn judge_node(&self, node: &Node, plain: &PlainTests, known: &Checked, binder: &mut dyn Binder) -> Vec<Diagnostic> {
+        if let Some(test) = node.unit_test() {
+            return unit_test_columns(node, test, known, binder);
+        }
+        if let Some(test) = node.generic_test() {
+            return if plain.has(node) { test_columns(node, test, known) } else { Vec::new() };
+        }
+        let Some(schema) = known.schemas.get(&node.id).filter(|_| node.is_refable()) else { return Vec::new() };
+        let span = node.patch_span.unwrap_or(Span::start_of(node.file));
+        match contract::is_enforced(node) {
+            true => {
+                let breaches = contract::breaches(self.request, node, schema, known, binder);
+                [breaches, types::unknown(node, &self.outside, binder)].concat()
+            }
+            false => absent_columns(&node.name, &node.columns, span, schema),
+        }
     }
 }
 
@@ -52,39 +96,6 @@ impl PlainTests {
             && field.is_none_or(is_name)
             && node.config.get("where").is_none_or(serde_json::Value::is_null)
     }
-}
-
-/// Judges the selected nodes.
-pub fn judge(request: &Request, outside: &Outside, checked: &mut Checked, binder: &mut dyn Binder) {
-    let plain = PlainTests::of(request);
-    let manifest = &request.session.manifest;
-    let is_selected = |node: &&Node| match node.unit_test() {
-        Some(test) => request.selected.contains(&test.tested),
-        None => request.selected.contains(&node.id),
-    };
-    let mut problems = Vec::new();
-    for source in manifest.sources.values() {
-        if let Some(schema) = checked.schemas.get(&source.id) {
-            problems.extend(absent_columns(&source.name, &source.columns, source.span, schema));
-        }
-    }
-    for node in manifest.nodes.values().map(Box::as_ref).filter(is_selected) {
-        if let Some(test) = node.unit_test() {
-            problems.extend(unit_test_columns(node, test, checked, binder));
-        }
-        if let Some(test) = node.generic_test().filter(|_| plain.has(node)) {
-            problems.extend(test_columns(node, test, checked));
-        }
-        if let Some(schema) = checked.schemas.get(&node.id).filter(|_| node.is_refable()) {
-            let span = node.patch_span.unwrap_or(Span::start_of(node.file));
-            match contract::is_enforced(node) {
-                true => problems.extend(contract::breaches(request, node, schema, checked, binder)),
-                false => problems.extend(absent_columns(&node.name, &node.columns, span, schema)),
-            }
-            problems.extend(types::unknown(node, outside, binder));
-        }
-    }
-    checked.problems.extend(problems);
 }
 
 /// The columns that a built-in test names, on the relations that it reads.

@@ -1,18 +1,16 @@
 //! Types that YAML names and that the engine does not know.
 
 use crate::adapter::binder::Binder;
-use crate::check::contract::is_enforced;
 use crate::check::outside::Outside;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
 use crate::manifest::Node;
 
-/// The types of a contract that the engine does not know.
+/// The types of the contract of a model that the engine does not know.
 pub fn unknown(node: &Node, outside: &Outside, binder: &mut dyn Binder) -> Vec<Diagnostic> {
-    let columns = node.columns.values().filter(|_| is_enforced(node));
     let mut found = Vec::new();
-    for column in columns {
+    for column in node.columns.values() {
         let Some(data_type) = &column.data_type else { continue };
         if binder.type_name(data_type).is_some() || outside.has_type(data_type) {
             continue;

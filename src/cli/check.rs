@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 
 use crate::adapter;
+use crate::adapter::binder::Shadow;
 use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Look, Request, Unknown, check};
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
@@ -21,17 +22,20 @@ use crate::impact::past::past;
 use crate::impact::{Change, impact as compare};
 use crate::lineage::lineage;
 use crate::manifest::selection::NodeSet;
+use crate::notes::Notes;
+use crate::project::Project;
 
 const KINDS: [&str; 4] = ["model", "snapshot", "seed", "test"];
 
 /// Checks what is selected.
 pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, Exit> {
     context.flag("FULL_REFRESH", options.nodes.refresh.full_refresh);
-    let workspace = workspace::open(context)?;
+    let mut shadow = None;
+    let workspace = workspace::open_with(context, |project, notes| shadow = ahead(project, notes))?;
     let selection =
         selection(context, &options.nodes.selection, Some(&options.nodes.kinds), Some(&options.nodes.indirect))?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
-    let checked = check_nodes(context, &workspace, selected, Before::Nothing)?;
+    let checked = check_nodes(context, &workspace, selected, Before::Nothing, shadow)?;
     let (problems, failed) = sorted(context, &checked);
     let manifest = &workspace.manifest;
     let changes = match &context.state.state {
@@ -87,12 +91,22 @@ fn changes(context: &Context, workspace: &Workspace, checked: &Checked, folder: 
     Ok(compare(&workspace.manifest, checked, &lineage, &past))
 }
 
-/// Checks nodes, or tells why they cannot be checked.
+/// The engine that will be asked, which takes a while to open: it begins to when something new is found.
+fn ahead(project: &Project, notes: &Notes) -> Option<Arc<dyn Shadow>> {
+    // What is wrong with the target is told when the check begins.
+    let shadow = adapter::shadow(&project.target).ok()?;
+    let opened = shadow.clone();
+    notes.when_new(move || opened.open());
+    Some(shadow)
+}
+
+/// Checks nodes, or tells why they cannot be checked. The engine is opened unless it is there.
 pub fn check_nodes(
     context: &Context,
     workspace: &Workspace,
     selected: NodeSet,
     before: Before,
+    shadow: Option<Arc<dyn Shadow>>,
 ) -> Result<Checked, Exit> {
     let mut session = workspace::session(context, workspace, &selected);
     if let Some(session) = Arc::get_mut(&mut session).filter(|_| before == Before::Run) {
@@ -107,7 +121,7 @@ pub fn check_nodes(
     }
     let memory = Memory::new(notes.clone(), format!("{} {} {}", target.kind, target.database, engine.join(" ")));
     let warehouse = Arc::new(look(context, workspace));
-    let request = Request { session, warehouse, selected, before, memory };
+    let request = Request { session, warehouse, selected, before, memory, shadow };
     let checked = check(&request).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
@@ -152,7 +166,7 @@ pub fn check_first(
     if !checks {
         return Ok(None);
     }
-    let mut checked = check_nodes(context, workspace, selected.clone(), Before::Run)?;
+    let mut checked = check_nodes(context, workspace, selected.clone(), Before::Run, None)?;
     match workspace::tell(context, std::mem::take(&mut checked.problems)) {
         true => {
             context.reporter.note("Nothing was built; `--no-check` builds without this check");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::json;
 
 use crate::artifact;
@@ -60,7 +60,7 @@ pub fn compile_all(
     let session = workspace::session(context, workspace, &selected);
     let warehouse = Arc::new(workspace::lazy_warehouse(workspace));
     let mut sink = Diagnostics::default();
-    let (mut compiled, mut outcomes) = (IndexMap::new(), Vec::new());
+    let (mut compiled, mut outcomes) = (IndexMap::default(), Vec::new());
     let begin = Instant::now();
     for node in nodes {
         let timer = Timer::start(node, 1);

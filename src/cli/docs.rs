@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::artifact;
 use crate::artifact::manifest::Sql;
@@ -36,7 +36,7 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
     context.reporter.found(&workspace.manifest, &workspace.project);
     let compiled = if options.no_compile {
         workspace::write_manifest(context, &workspace, Sql::default())?;
-        IndexMap::new()
+        IndexMap::default()
     } else {
         let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
         let (compiled, results) = compile_all(context, &workspace, &nodes.collect::<Vec<&Node>>());
@@ -47,7 +47,7 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
         compiled
     };
     let (catalog, rows) = match options.empty_catalog {
-        true => (Catalog::new(), RowCounts::new()),
+        true => (Catalog::default(), RowCounts::new()),
         false => read_catalog(context, &workspace, &selected)?,
     };
     write_catalog(context, &workspace, &catalog, &selected)?;

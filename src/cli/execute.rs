@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::artifact::manifest::Sql;
@@ -218,7 +218,7 @@ pub fn execute_nodes(context: &Context, workspace: &Workspace, mode: Mode, selec
             context.warning(Diagnostic::warning(Code::NothingSelected, None, message))?;
         }
         context.reporter.note("Nothing to do");
-        write(context, workspace, &results, &IndexMap::new())?;
+        write(context, workspace, &results, &IndexMap::default())?;
         return Ok(Exit::Fine);
     }
     if mode.command != CLONE.command {

@@ -50,7 +50,7 @@ pub fn run_lineage(context: &mut Context, options: &LineageOptions) -> Result<Ex
 pub fn whole(context: &Context, workspace: &Workspace) -> Result<(Checked, Lineage), Exit> {
     let all: NodeSet =
         workspace.manifest.nodes.values().filter(|node| node.is_refable()).map(|node| node.id.clone()).collect();
-    let checked = check::check_nodes(context, workspace, all, Before::Nothing)?;
+    let checked = check::check_nodes(context, workspace, all, Before::Nothing, None)?;
     let lineage = lineage(&workspace.manifest, &checked, &workspace.project.target.database);
     Ok((checked, lineage))
 }

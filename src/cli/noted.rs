@@ -11,8 +11,8 @@ const FILE: &str = "notes.tsv";
 
 /// What earlier commands have noted, if this very program wrote it.
 pub fn read(folder: &Path) -> Notes {
-    let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
-    Notes::read(text, &program())
+    let file = folder.join(FILE);
+    Notes::reading(move || std::fs::read_to_string(file).unwrap_or_default(), &program())
 }
 
 /// Writes what is new. Where that is not possible, the next command finds it out again.

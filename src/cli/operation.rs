@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::cli::arguments::RunOperationOptions;
@@ -42,7 +42,7 @@ pub fn run_operation(context: &mut Context, options: &RunOperationOptions) -> Re
     };
     let adapter = workspace::connect(context, &workspace)?;
     let warehouse = Arc::new(Warehouse::open(adapter));
-    let session = workspace::session(context, &workspace, &NodeSet::new());
+    let session = workspace::session(context, &workspace, &NodeSet::default());
     let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
     let scope = operation_scope(&session, &[]);
     let keywords: Vec<(String, ScopeValue)> =
@@ -61,7 +61,7 @@ pub fn run_operation(context: &mut Context, options: &RunOperationOptions) -> Re
     let outcome = Outcome { failures: Some(i64::from(!is_good)), ..outcome };
     let elapsed = outcome.execute_time;
     let results = RunResults { outcomes: vec![outcome], elapsed, interrupted: false };
-    execute::write(context, &workspace, &results, &IndexMap::new())?;
+    execute::write(context, &workspace, &results, &IndexMap::default())?;
     let id = found.unique_id.replacen("macro.", "operation.", 1);
     remembered::note(context, &workspace, "run-operation", &[(&id, status)])?;
     let mut sink = Diagnostics::default();

@@ -21,8 +21,8 @@ pub mod told;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use crate::map::IndexMap;
 use chrono::{Local, Utc};
-use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::rows::Rows;
@@ -212,7 +212,7 @@ impl Reporter {
     /// Shows diagnostics, then how many there are: `3 errors, 1 warning`.
     pub fn diagnostics<'a>(&self, diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
         let (mut errors, mut warnings) = (0, 0);
-        let mut alike: IndexMap<(&str, &str), usize> = IndexMap::new();
+        let mut alike: IndexMap<(&str, &str), usize> = IndexMap::default();
         for diagnostic in diagnostics {
             *if diagnostic.severity == Severity::Error { &mut errors } else { &mut warnings } += 1;
             let seen = alike.entry((diagnostic.code.name(), diagnostic.message.as_str())).or_default();

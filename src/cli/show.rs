@@ -26,7 +26,7 @@ pub fn show(context: &mut Context, options: &ShowOptions) -> Result<Exit, Exit> 
     let warehouse = Arc::new(Warehouse::open(adapter));
     if let Some(sql) = &options.inline {
         let (node, compiled) = workspace::inline(context, &workspace, sql)?;
-        let session = workspace::session(context, &workspace, &NodeSet::new());
+        let session = workspace::session(context, &workspace, &NodeSet::default());
         return print(context, &session, &warehouse, &node, &compiled, options);
     }
     let selection = selection(context, &options.selection, None, None)?;

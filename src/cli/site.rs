@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::Relation;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::map::IndexSet;
 use chrono::NaiveDate;
-use indexmap::IndexSet;
 use serde_json::json;
 
 use crate::adapter::{Adapter, AdapterError};
@@ -118,6 +118,11 @@ pub struct Workspace {
 
 /// Reads and binds the project. Every mistake is told; with one of severity error the command ends.
 pub fn open(context: &Context) -> Result<Workspace, Exit> {
+    open_with(context, |_, _| ())
+}
+
+/// The same, with something to do when the project is read and not yet bound.
+pub fn open_with(context: &Context, prepare: impl FnOnce(&Project, &Notes)) -> Result<Workspace, Exit> {
     let mut sink = Diagnostics::default();
     let request = LoadRequest { flags: context.flags.clone(), ..context.request.clone() };
     let Some(project) = load(&context.files, &request, &mut sink) else {
@@ -127,6 +132,7 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
     let target_dir =
         context.target_path.clone().unwrap_or_else(|| context.files.root().join(&project.root().settings.target_path));
     let notes = Arc::new(noted::read(&target_dir));
+    prepare(&project, &notes);
     let manifest = resolve(&project, &context.files, &notes, &mut sink);
     deps::consent::check(&project, &context.files, &mut sink);
     layer::verdicts(&manifest, &project.layers, today(context), &mut sink);
@@ -201,7 +207,7 @@ fn compile_quietly(
     models: &[&Node],
 ) -> Vec<Option<CompiledNode>> {
     let session = |existing| {
-        let mut session = session(context, workspace, &NodeSet::new());
+        let mut session = session(context, workspace, &NodeSet::default());
         if let Some(session) = Arc::get_mut(&mut session) {
             session.messages = Arc::new(Silence);
             session.existing = existing;
@@ -278,7 +284,7 @@ pub fn inline(context: &Context, workspace: &Workspace, sql: &str) -> Result<(No
         tell(context, sink);
         return Err(Exit::Failed);
     };
-    let session = session(context, workspace, &NodeSet::new());
+    let session = session(context, workspace, &NodeSet::default());
     let warehouse = Arc::new(lazy_warehouse(workspace));
     compile(&session, &warehouse, &node).map(|compiled| (node, compiled)).map_err(|problem| {
         sink.push(problem);

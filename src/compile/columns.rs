@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::{Column, Relation};
@@ -106,7 +106,7 @@ impl<'a> Lookup<'a> {
     /// What the query of a model gives, over empty expressions for those parents that are not built.
     fn of_query(&mut self, node: &Node) -> Result<Vec<Column>, String> {
         let manifest = self.session.manifest.clone();
-        let mut inputs = IndexMap::new();
+        let mut inputs = IndexMap::default();
         let mut texts = BTreeMap::new();
         for parent in node.depends_on.iter().filter(|parent| *parent != &node.id) {
             if self.built(&manifest, parent).is_empty() {

@@ -240,7 +240,7 @@ fn object(json: Json) -> JsonMap {
 pub mod tests {
     use std::sync::Arc;
 
-    use indexmap::IndexMap;
+    use crate::map::IndexMap;
     use serde_json::{Value as Json, json};
 
     use super::{graph_json, node_json};
@@ -266,12 +266,12 @@ pub mod tests {
         Manifest {
             graph,
             nodes: nodes.into_iter().map(|node| (node.id.clone(), Box::new(node))).collect(),
-            sources: IndexMap::new(),
-            exposures: IndexMap::new(),
-            groups: IndexMap::new(),
-            semantics: IndexMap::new(),
+            sources: IndexMap::default(),
+            exposures: IndexMap::default(),
+            groups: IndexMap::default(),
+            semantics: IndexMap::default(),
             docs: Default::default(),
-            macro_properties: IndexMap::new(),
+            macro_properties: IndexMap::default(),
             disabled: Vec::new(),
             library: Arc::new(Library::new(&[], LibraryOptions::default()).0),
             selectors: Default::default(),

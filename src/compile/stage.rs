@@ -1,6 +1,6 @@
 //! What stands in the place of tables while a unit test is compiled: common table expressions with given rows.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation, RelationKind};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::json;
 
 use crate::adapter::relation::Relation;
@@ -28,7 +28,7 @@ pub fn compile(
 ) -> Result<CompiledNode, Diagnostic> {
     let manifest = &session.manifest;
     let tested = manifest.node(&test.tested).expect("a unit test is bound to its model");
-    let mut inputs = IndexMap::new();
+    let mut inputs = IndexMap::default();
     for given in &test.given {
         let id = given.bound.as_ref().ok_or_else(|| unknown_input(manifest, node, given))?;
         inputs.insert(id.clone(), input_relation(manifest, id));

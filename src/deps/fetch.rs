@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::deps::archive::{self, Refused};
@@ -50,8 +50,8 @@ impl<'a> Fetcher<'a> {
             staging,
             download: Download::new(request.files.root()),
             hub: Hub::new(&request.hub, request.version_check),
-            fetched: IndexMap::new(),
-            commits: IndexMap::new(),
+            fetched: IndexMap::default(),
+            commits: IndexMap::default(),
             folders: 0,
             unpinned: Vec::new(),
         }

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::deps::download::{Download, Failure};
@@ -37,7 +37,7 @@ pub enum Refusal {
 impl Hub {
     pub fn new(base: &str, version_check: bool) -> Hub {
         let base = format!("{}/", base.trim_end_matches('/'));
-        Hub { base, version_check, known: IndexMap::new() }
+        Hub { base, version_check, known: IndexMap::default() }
     }
 
     /// The newest version that meets all requirements.

@@ -1,6 +1,6 @@
 //! Turns the packages that a project asks for, and those that they ask for, into one exact version of each.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::deps::Request;
 use crate::deps::fetch::Fetcher;
@@ -20,7 +20,7 @@ struct Wish {
 
 /// Chooses the newest version of each package that fits everybody, as dbt does: round by round, without going back.
 pub fn resolve(request: &Request<'_>, fetcher: &mut Fetcher<'_>, sink: &mut Diagnostics) -> Vec<Pin> {
-    let mut all = Wishes::new();
+    let mut all = Wishes::default();
     let mut round: Vec<Wish> = request.list.specs.iter().map(|spec| wish(spec, request.list.path)).collect();
     while !round.is_empty() {
         let mut changed = Vec::new();

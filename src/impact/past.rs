@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation};
@@ -36,7 +36,8 @@ pub fn past(manifest: &Json, target: &Target, present: &Checked) -> Result<Past,
     let mut nodes = read(manifest, "nodes");
     nodes.extend(read(manifest, "sources"));
     let databases: BTreeSet<String> = nodes.values().filter_map(|node| node.relation.database.clone()).collect();
-    let shadow = adapter::shadow(target, &databases)?;
+    let shadow = adapter::shadow(target)?;
+    shadow.attach(databases);
     let mut binder = shadow.binder()?;
     for id in in_order(&nodes) {
         let Some(node) = nodes.get_mut(&id) else { continue };

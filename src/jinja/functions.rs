@@ -12,7 +12,7 @@ pub mod queries;
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;

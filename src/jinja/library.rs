@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 use minijinja::value::{Enumerator, Object};
 use minijinja::{Environment, Error, State, UndefinedBehavior, Value};
 
@@ -54,14 +54,14 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
         options,
         macros: Vec::new(),
         maps: Vec::new(),
-        packages: IndexMap::new(),
+        packages: IndexMap::default(),
         proxies: Vec::new(),
         globals: functions::globals(),
         engine: engine(),
         graph: OnceLock::new(),
     };
     let mut errors = Vec::new();
-    let mut texts: IndexMap<String, String> = IndexMap::new();
+    let mut texts: IndexMap<String, String> = IndexMap::default();
     let mut calls = Vec::new();
     for (file, read) in files.iter().zip(parallel::map(files, read_file)) {
         match read {
@@ -199,7 +199,7 @@ fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate, text: Rang
 
 /// The names of the macros that calls lead to; of a dispatch, the implementation.
 pub fn static_calls(shared: &Shared, package: &str, calls: &[Call]) -> Vec<String> {
-    let mut names = IndexSet::new();
+    let mut names = IndexSet::default();
     // A call stands before those in its arguments.
     let mut calls: Vec<&Call> = calls.iter().collect();
     calls.sort_by_key(|call| call.name_range.start);
@@ -310,7 +310,7 @@ impl Shared {
             return Some(self.proxy(id));
         }
         let (name, _) = self.packages.get_key_value(name)?;
-        Some(self.namespace(name, IndexMap::new()))
+        Some(self.namespace(name, IndexMap::default()))
     }
 
     /// A package as templates see it, with values in the place of some of its macros.

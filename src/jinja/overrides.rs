@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, State, Value};
 
@@ -13,8 +13,8 @@ use crate::jinja::python;
 
 /// The names that are overridden. What is said of a name alone counts before what is said of `dbt.name`.
 pub fn values(shared: &Arc<Shared>, scope: &Scope) -> IndexMap<String, Value> {
-    let mut names: IndexMap<String, Value> = IndexMap::new();
-    let mut packages: IndexMap<&str, IndexMap<String, Value>> = IndexMap::new();
+    let mut names: IndexMap<String, Value> = IndexMap::default();
+    let mut packages: IndexMap<&str, IndexMap<String, Value>> = IndexMap::default();
     for (key, given) in &scope.overrides {
         if let Some((package, name)) = key.split_once('.') {
             let value = constant(python::from_json(given));

@@ -1,6 +1,7 @@
 //! Remembers renders between commands: what is noted of a render stands for it as long as its template would be told the
 //! same.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use crate::jinja::{Host, Library, RenderError, Rendered, Scope, Template};
 use crate::notes::{self, Notes};
 
 /// Where renders are noted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Noted<'a> {
     pub notes: &'a Notes,
     pub key: &'a str,
@@ -29,25 +30,28 @@ struct Note {
 }
 
 impl Library {
-    /// Renders a template, unless an earlier render is noted that would come to the same; that has the same effects on
-    /// the host.
+    /// Renders a template of a package, unless an earlier render is noted that would come to the same; that has the same
+    /// effects on the host.
     pub fn render_noted<H: Host + 'static>(
         &self,
         template: &Template,
-        scope: &Scope,
+        package: &str,
+        scope: impl FnOnce() -> Scope,
         host: impl Fn() -> H,
         noted: Noted<'_>,
     ) -> (Arc<H>, Result<Rendered, RenderError>) {
-        let sum = notes::digest(&format!("{}\0{}\0{}", self.shared.digest, scope.package, template.source()));
+        let scope = LazyCell::new(scope);
+        let named = |name: &str| scope.values.get(name).map(trace::of_value);
+        let sum = notes::digest(&format!("{}\0{package}\0{}", self.shared.digest, template.source()));
         if let Some(note) = noted.notes.find::<Note>(noted.key).filter(|note| note.sum == sum) {
             let host = host();
-            if trace::holds(&note.asked, scope, &host) {
+            if trace::holds(&note.asked, named, &host) {
                 return (Arc::new(host), Ok(Rendered { text: note.text, map: template.map_of(note.map) }));
             }
         }
         let host = Arc::new(host());
         let recorder = Arc::new(Recorder::new(host.clone()));
-        let rendered = self.render_for(template, scope, recorder.clone(), Some(recorder.clone()));
+        let rendered = self.render_for(template, &scope, recorder.clone(), Some(recorder.clone()));
         if let (Ok(rendered), Some(asked)) = (&rendered, recorder.asked()) {
             let (text, map) = match noted.keeps_text {
                 true => (rendered.text.clone(), template.written(&rendered.map)),

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
-use crate::jinja::{Host, HostError, JsonMap, Scope, ScopeValue, render::lock};
+use crate::jinja::{Host, HostError, JsonMap, ScopeValue, render::lock};
 
 /// What a template asked for, and the digest of what it was told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ fn of_json(value: Option<&Json>) -> u64 {
     digest(value.map(Json::to_string))
 }
 
-fn of_value(value: &ScopeValue) -> u64 {
+pub fn of_value(value: &ScopeValue) -> u64 {
     match value {
         ScopeValue::Json(json) => of_json(Some(json)),
         ScopeValue::Lazy(make) => of_json(Some(&make())),
@@ -100,8 +100,9 @@ impl Recorder {
     }
 }
 
-/// Asks again for all that a template asked for, with the same effects on the host. True if the answers are the same.
-pub fn holds(asked: &[Asked], scope: &Scope, host: &dyn Host) -> bool {
+/// Asks again for all that a template asked for, with the same effects on the host, and for the digests of names.
+/// True if the answers are the same.
+pub fn holds(asked: &[Asked], named: impl Fn(&str) -> Option<u64>, host: &dyn Host) -> bool {
     asked.iter().all(|asked| match asked {
         Asked::Reference(package, name, version, told) => {
             host.reference(package.as_deref(), name, version.as_ref()).is_ok_and(|relation| digest(relation) == *told)
@@ -114,7 +115,7 @@ pub fn holds(asked: &[Asked], scope: &Scope, host: &dyn Host) -> bool {
         Asked::Var(name, told) => of_json(host.var(name).as_ref()) == *told,
         Asked::EnvVar(name, told) => host.env_var(name).is_ok_and(|value| digest(value) == *told),
         Asked::Flag(name, told) => of_json(host.flag(name).as_ref()) == *told,
-        Asked::Name(name, told) => scope.values.get(name).is_some_and(|value| of_value(value) == *told),
+        Asked::Name(name, told) => named(name) == Some(*told),
     })
 }
 

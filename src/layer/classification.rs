@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::Relation;

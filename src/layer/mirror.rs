@@ -1,6 +1,6 @@
 //! Whether a model of a layer only repeats one model of another layer.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::adapter::relation::Relation;
 use crate::diagnostic::code::Code;
@@ -40,7 +40,7 @@ impl<'a> Reading<'a> {
         sources: &'a IndexMap<String, Source>,
         layers: &'a Layers,
     ) -> Reading<'a> {
-        let mut readers: IndexMap<&str, Vec<&Node>> = IndexMap::new();
+        let mut readers: IndexMap<&str, Vec<&Node>> = IndexMap::default();
         for node in nodes.values().filter(|node| matches!(node.kind, Kind::Model)) {
             for parent in &node.depends_on {
                 readers.entry(parent).or_default().push(node);

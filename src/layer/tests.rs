@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::map::IndexMap;
 use chrono::NaiveDate;
-use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use super::judge;
@@ -43,7 +43,7 @@ impl Project {
 
     fn problems(&self, layers: &Layers) -> Vec<Diagnostic> {
         let mut sink = Diagnostics::default();
-        judge(&self.nodes, &IndexMap::new(), layers, NaiveDate::default(), &mut sink);
+        judge(&self.nodes, &IndexMap::default(), layers, NaiveDate::default(), &mut sink);
         sink.into_iter().collect()
     }
 

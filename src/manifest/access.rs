@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
 use crate::manifest::refable::{ref_span_to, what};
 use crate::manifest::{Kind, Manifest, Node};
+use crate::map::IndexMap;
 use crate::project::Project;
 
 /// The mistakes in `group` and `access` of a node; `place` says where a key is written.
@@ -31,9 +32,10 @@ pub fn problems(project: &Project, node: &Node, place: impl Fn(&str) -> Option<S
 
 /// Reports every read of a model that its access forbids.
 pub fn report(project: &Project, manifest: &Manifest, sink: &mut Diagnostics) {
+    let guarded = Guarded::of(project, manifest);
     // A unit test belongs to its model, whatever the group of that.
     for node in manifest.nodes.values().filter(|node| node.unit_test().is_none()) {
-        for parent in node.depends_on.iter().filter_map(|id| manifest.node(id)) {
+        for parent in guarded.among(&node.depends_on) {
             let reader = Reader { group: group(manifest, node), package: &node.package };
             if let Some((message, help)) = reader.refusal(project, parent) {
                 let message = format!("{} reads `{}`, which is {message}", what(node), parent.name);
@@ -43,7 +45,7 @@ pub fn report(project: &Project, manifest: &Manifest, sink: &mut Diagnostics) {
         }
     }
     for exposure in manifest.exposures.values() {
-        for parent in exposure.depends_on.iter().filter_map(|id| manifest.node(id)) {
+        for parent in guarded.among(&exposure.depends_on) {
             let reader = Reader { group: None, package: &exposure.package };
             if let Some((message, _)) = reader.refusal(project, parent) {
                 let properties = &exposure.properties;
@@ -60,6 +62,27 @@ pub fn group<'a>(manifest: &'a Manifest, node: &'a Node) -> Option<&'a str> {
     attached.unwrap_or(node).config.text("group")
 }
 
+/// The models that not everybody may read, by unique id.
+struct Guarded<'a>(IndexMap<&'a str, &'a Node>);
+
+impl<'a> Guarded<'a> {
+    fn of(project: &Project, manifest: &'a Manifest) -> Guarded<'a> {
+        let is_private = |node: &Node| node.config.text("access") == Some("private");
+        let models = manifest.nodes.values().map(Box::as_ref).filter(|node| matches!(node.kind, Kind::Model));
+        let guarded = models.filter(|node| is_private(node) || restricts(project, &node.package));
+        Guarded(guarded.map(|node| (node.id.as_str(), node)).collect())
+    }
+
+    fn among(&self, ids: &[String]) -> impl Iterator<Item = &'a Node> {
+        ids.iter().filter_map(|id| self.0.get(id.as_str()).copied())
+    }
+}
+
+/// Whether a package lets others read nothing but its public models.
+fn restricts(project: &Project, package: &str) -> bool {
+    project.packages.get(package).is_some_and(|package| package.settings.restrict_access)
+}
+
 struct Reader<'a> {
     group: Option<&'a str>,
     package: &'a str,
@@ -68,13 +91,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Why it must not read a model, and the way out.
     fn refusal(&self, project: &Project, model: &Node) -> Option<(String, String)> {
-        if !matches!(model.kind, Kind::Model) {
-            return None;
-        }
         let owner = model.config.text("group");
-        let is_other = self.package != model.package;
-        let restricted =
-            is_other && project.packages.get(&model.package).is_some_and(|package| package.settings.restrict_access);
+        let restricted = self.package != model.package && restricts(project, &model.package);
         match model.config.text("access") {
             Some("private") if restricted || self.group.is_none() || self.group != owner => {
                 let group = owner.map_or("its group".to_string(), |group| format!("the group `{group}`"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -39,13 +39,12 @@ pub fn finish(
     let all: Vec<&Node> = nodes.values().map(Box::as_ref).collect();
     let parents = parallel::map(&all, |node| {
         let mut problems = Diagnostics::default();
-        let (parents, complete) = binder.parents(node, &mut problems);
-        (node.id.clone(), parents, complete, problems)
+        (binder.parents(node, &mut problems), problems)
     });
-    let mut bound: Vec<(String, Vec<String>, bool)> = Vec::with_capacity(parents.len());
-    for (id, parents, complete, problems) in parents {
+    let mut bound = Vec::with_capacity(parents.len());
+    for (parents, problems) in parents {
         sink.extend(problems);
-        bound.push((id, parents, complete));
+        bound.push(parents);
     }
     for exposure in exposures.values_mut() {
         let refs = exposure.refs.iter().filter_map(|call| binder.find(call, &exposure.package).ok());
@@ -57,18 +56,20 @@ pub fn finish(
     drop(binder);
     let mut disabled = drafts.disabled;
     disabled.extend(switched_off);
-    for (id, parents, complete) in bound {
-        if complete {
-            nodes[&id].depends_on = parents;
-        } else if let Some(node) = nodes.shift_remove(&id) {
-            disabled.push(crate::manifest::nodes::disabled(&node));
+    let mut bound = bound.into_iter();
+    nodes.retain(|_, node| {
+        let (parents, is_complete) = bound.next().unwrap_or_default();
+        match is_complete {
+            true => node.depends_on = parents,
+            false => disabled.push(crate::manifest::nodes::disabled(node)),
         }
-    }
+        is_complete
+    });
     nodes.extend(unit_tests.into_iter().map(|test| (test.id.clone(), Box::new(test))));
     let graph = graph(&nodes, &sources, &exposures, sink);
     let macro_properties = macro_properties(project);
     let selectors = Default::default();
-    let semantics = Semantics::new();
+    let semantics = Semantics::default();
     Manifest {
         nodes,
         sources,
@@ -85,7 +86,7 @@ pub fn finish(
 }
 
 fn macro_properties(project: &Project) -> IndexMap<String, crate::project::properties::MacroProperties> {
-    let mut all = IndexMap::new();
+    let mut all = IndexMap::default();
     for package in project.packages.values() {
         for properties in package.properties.iter().flat_map(|file| &file.macros) {
             all.insert(format!("macro.{}.{}", package.name, properties.name), properties.clone());
@@ -97,7 +98,7 @@ fn macro_properties(project: &Project) -> IndexMap<String, crate::project::prope
 /// Refuses two nodes of one name. Tests may share a name, and differ by the hash in their id.
 #[expect(clippy::vec_box, reason = "boxes keep ten thousands of nodes from being moved about")]
 fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Box<Node>> {
-    let mut nodes: IndexMap<String, Box<Node>> = IndexMap::with_capacity(drafts.len());
+    let mut nodes: IndexMap<String, Box<Node>> = IndexMap::with_capacity_and_hasher(drafts.len(), Default::default());
     let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
     for node in drafts {
         let taken = nodes.get(&node.id).or_else(|| {

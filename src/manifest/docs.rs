@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use crate::map::IndexMap;
 use fancy_regex::Regex;
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::files::FileId;

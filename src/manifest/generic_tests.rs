@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::{Relation, identifier};
@@ -281,7 +281,7 @@ impl Drafting<'_> {
             return Ok(test_code::arguments_of(&template));
         }
         let listener = Listener { project: self.project, library: self.library, noted: None };
-        match listener.listen(&template, task.package, &node.relation, nodes::brief(node), JsonMap::new()) {
+        match listener.listen(&template, task.package, &node.relation, || nodes::brief(node), JsonMap::new()) {
             Ok(said) => {
                 problems.extend(said.problems(task.test.span));
                 Ok(said)

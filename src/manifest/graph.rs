@@ -1,6 +1,6 @@
 //! The dependency graph: parents, children, an order to build in, and the cycles that prevent one.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -22,17 +22,18 @@ impl Graph {
     pub fn build<'a>(edges: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> (Graph, Vec<Cycle>) {
         let edges: IndexMap<&str, Vec<&str>> = edges.collect();
         let mut graph: DiGraph<&str, ()> = DiGraph::with_capacity(edges.len(), edges.len() * 2);
-        let index: IndexMap<&str, NodeIndex> = edges.keys().map(|id| (*id, graph.add_node(*id))).collect();
-        for (child, parents) in &edges {
-            for parent in parents.iter().filter_map(|parent| index.get(parent)) {
-                graph.update_edge(*parent, index[child], ());
+        let index: Vec<NodeIndex> = edges.keys().map(|id| graph.add_node(*id)).collect();
+        let place = |id: &str| edges.get_index_of(id).map(|at| index[at]);
+        for (child, parents) in index.iter().zip(edges.values()) {
+            for parent in parents.iter().filter_map(|parent| place(parent)) {
+                graph.update_edge(parent, *child, ());
             }
         }
         let cycles = cycles(&graph);
         for cycle in &cycles {
             // The first depends on the second, and so on: cut the edge that comes into the first.
-            let (first, second) = (index[cycle[0].as_str()], index[cycle[1 % cycle.len()].as_str()]);
-            if let Some(edge) = graph.find_edge(second, first) {
+            let ends = place(&cycle[1 % cycle.len()]).zip(place(&cycle[0]));
+            if let Some(edge) = ends.and_then(|(second, first)| graph.find_edge(second, first)) {
                 graph.remove_edge(edge);
             }
         }

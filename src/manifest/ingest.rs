@@ -3,7 +3,7 @@
 //!
 //! Source of the rules: `docs/medallion.md`, section 2.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::diagnostic::code::Code;

@@ -36,9 +36,8 @@ pub fn node(
         raw_code: text,
         ..Node::new(Kind::Analysis, package, "inline_query", relation)
     };
-    let model = nodes::brief(&node);
     let listener = Listener { project, library: &manifest.library, noted: None };
-    match listener.listen(&template, &node.package, &node.relation, model, JsonMap::new()) {
+    match listener.listen(&template, &node.package, &node.relation, || nodes::brief(&node), JsonMap::new()) {
         Ok(said) => {
             node.refs = said.refs;
             node.source_refs = said.sources;

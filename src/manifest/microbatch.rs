@@ -1,7 +1,7 @@
 //! Turns the configuration of a microbatch model into its settings, and finds what is wrong with it.
 
+use crate::map::IndexMap;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::identifier;

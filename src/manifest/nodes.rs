@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::adapter::relation::Relation;
@@ -261,11 +261,10 @@ impl Drafting<'_> {
             facts.configs.iter().for_each(|(values, _)| merge_calls(&mut said.config, values.clone()));
             return said;
         }
-        let model = brief(node);
         let key = format!("parse {} {}", self.project.target.name, node.id);
         let heard = Noted { notes: self.notes, key: &key, keeps_text: false };
         let listener = Listener { project: self.project, library: self.library, noted: Some(heard) };
-        match listener.listen(template, &node.package, &node.relation, model, JsonMap::new()) {
+        match listener.listen(template, &node.package, &node.relation, || brief(node), JsonMap::new()) {
             Ok(said) => {
                 problems.extend(said.problems(Span::start_of(node.file)));
                 said
@@ -344,7 +343,7 @@ impl Drafting<'_> {
             file,
             description,
             doc_blocks,
-            columns: patch.map_or_else(IndexMap::new, |node| columns(&node.columns, describe)),
+            columns: patch.map_or_else(IndexMap::default, |node| columns(&node.columns, describe)),
             patch_path: task.patch.map(|patch| format!("{}://{}", patch.package, patch.file.path)),
             patch_span: patch.map(|node| node.span),
             constraints: patch.map_or(Json::Null, |node| node.constraints.clone()),

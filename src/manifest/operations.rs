@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::json;
 
 use crate::adapter::relation::Relation;
@@ -97,7 +97,7 @@ fn listen(project: &Project, library: &Library, template: &Template, node: &mut 
     let nothing: JsonMap =
         ["results", "schemas", "database_schemas"].map(|name| (name.to_string(), json!([]))).into_iter().collect();
     let listener = Listener { project, library, noted: None };
-    let said = listener.listen(template, &node.package, &node.relation, nodes::brief(node), nothing);
+    let said = listener.listen(template, &node.package, &node.relation, || nodes::brief(node), nothing);
     let said = said.unwrap_or_else(|_| Said {
         refs: facts
             .refs

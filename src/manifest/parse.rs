@@ -199,18 +199,21 @@ impl Listener<'_> {
         template: &Template,
         package: &str,
         this: &Relation,
-        model: Json,
+        model: impl FnOnce() -> Json,
         names: JsonMap,
     ) -> Result<Said, RenderError> {
-        let mut scope = base_scope(self.project, package, this);
-        scope.values.insert("model".to_string(), ScopeValue::Json(model));
-        scope.values.extend(names.into_iter().map(|(name, value)| (name, ScopeValue::Json(value))));
+        let scope = || {
+            let mut scope = base_scope(self.project, package, this);
+            scope.values.insert("model".to_string(), ScopeValue::Json(model()));
+            scope.values.extend(names.into_iter().map(|(name, value)| (name, ScopeValue::Json(value))));
+            scope
+        };
         let host = || ParseHost::new(self.project, package, this.clone());
         let (host, rendered) = match self.noted {
-            Some(noted) => self.library.render_noted(template, &scope, host, noted),
+            Some(noted) => self.library.render_noted(template, package, scope, host, noted),
             None => {
                 let host = Arc::new(host());
-                (host.clone(), self.library.render(template, &scope, host))
+                (host.clone(), self.library.render(template, &scope(), host))
             }
         };
         rendered?;

@@ -27,7 +27,7 @@ pub fn repr(value: &Json) -> String {
 }
 
 /// Single quotes, unless only they occur in the text.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != quote as u8 || byte == b' ') {
         return format!("{quote}{text}{quote}");

@@ -6,7 +6,7 @@ pub mod methods;
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexSet;
+use crate::map::IndexSet;
 
 use crate::manifest::Manifest;
 use crate::manifest::selection::members::Members;

@@ -2,7 +2,7 @@
 //!
 //! Source of the rules: <https://docs.getdbt.com/reference/node-selection/yaml-selectors>.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::map::{IndexMap, IndexSet};
 use serde_json::{Value as Json, json};
 
 use crate::diagnostic::code::Code;
@@ -49,7 +49,7 @@ pub type Semantics = IndexMap<String, Semantic>;
 
 /// Everything that the packages describe, not bound yet; what is switched off apart.
 pub fn collect(project: &Project, docs: &DocsBlocks, sink: &mut Diagnostics) -> (Semantics, Vec<Disabled>) {
-    let (mut semantics, mut disabled) = (Semantics::new(), Vec::new());
+    let (mut semantics, mut disabled) = (Semantics::default(), Vec::new());
     for package in project.packages.values() {
         for file in &package.properties {
             let drafts = file.semantics.iter().flat_map(|properties| draft(project, package, file, properties, docs));
@@ -172,7 +172,7 @@ pub fn bind(project: &Project, manifest: &Manifest, mut semantics: Semantics, si
     }
     let reader = Reader { semantics: &semantics };
     let mut told = BTreeSet::new();
-    let mut bound = IndexMap::new();
+    let mut bound = IndexMap::default();
     for item in semantics.values().filter(|item| item.kind != SemanticKind::Model) {
         let mut reading = Reading::default();
         reader.read(item, &mut Vec::new(), &mut reading);

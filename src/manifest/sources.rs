@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::json;
 
 use crate::adapter::relation::Relation;
@@ -30,7 +30,7 @@ pub fn collect(
     drafts: &mut Drafts,
     sink: &mut Diagnostics,
 ) -> (Sources, Exposures, Groups) {
-    let (mut sources, mut exposures, mut groups) = (Sources::new(), Exposures::new(), Groups::new());
+    let (mut sources, mut exposures, mut groups) = (Sources::default(), Exposures::default(), Groups::default());
     for package in project.packages.values() {
         for file in &package.properties {
             let place = Place { project, docs, package: &package.name, file, folders: folders(package, &file.path) };

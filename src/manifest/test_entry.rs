@@ -1,6 +1,5 @@
 //! Turns the entry of a generic test in YAML into its arguments and configuration, and into the names that dbt makes.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use fancy_regex::Regex;
@@ -91,25 +90,39 @@ pub fn synthesize(prefix: &str, subject: &str, arguments: &JsonMap) -> (String, 
 
 /// The last part of a test's unique id: ten digits over its name and arguments.
 pub fn id_hash(name: &str, parts: &Parts) -> String {
-    let as_text = |value: &Json| texts(value);
-    let kwargs: BTreeMap<&String, Json> = parts.arguments.iter().map(|(key, value)| (key, as_text(value))).collect();
-    let kwargs: JsonMap = kwargs.into_iter().map(|(key, value)| (key.clone(), value)).collect();
-    let namespace = parts.namespace.clone().unwrap_or_else(|| "None".to_string());
-    let metadata = json!({"kwargs": kwargs, "name": parts.name, "namespace": namespace});
-    let digest = hash::md5(&format!("{name}{}", python::repr(&metadata)));
+    let namespace = python::quoted(parts.namespace.as_deref().unwrap_or("None"));
+    let mut text = format!("{name}{{'kwargs': ");
+    write_map(&parts.arguments, &mut text);
+    text.extend([", 'name': ", &python::quoted(&parts.name), ", 'namespace': ", &namespace, "}"]);
+    let digest = hash::md5(&text);
     digest[digest.len() - 10..].to_string()
 }
 
-/// A value with its keys sorted and every scalar as text, as dbt hashes it.
-fn texts(value: &Json) -> Json {
+/// Writes a value as Python does, with its keys sorted and every scalar as text, as dbt hashes it.
+fn write_value(value: &Json, out: &mut String) {
     match value {
-        Json::Object(map) => {
-            let sorted: BTreeMap<&String, Json> = map.iter().map(|(key, value)| (key, texts(value))).collect();
-            Json::Object(sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect())
+        Json::Object(map) => write_map(map, out),
+        Json::Array(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                write_value(item, out);
+            }
+            out.push(']');
         }
-        Json::Array(items) => Json::Array(items.iter().map(texts).collect()),
-        scalar => Json::String(python::str(scalar)),
+        scalar => out.push_str(&python::quoted(&python::str(scalar))),
     }
+}
+
+fn write_map(map: &JsonMap, out: &mut String) {
+    let mut entries: Vec<(&String, &Json)> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    out.push('{');
+    for (at, (key, value)) in entries.into_iter().enumerate() {
+        out.extend([if at == 0 { "" } else { ", " }, &python::quoted(key), ": "]);
+        write_value(value, out);
+    }
+    out.push('}');
 }
 
 /// The code of the node as dbt shows it.

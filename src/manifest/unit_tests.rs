@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::adapter::relation::Relation;
@@ -71,7 +71,7 @@ pub fn collect(
     binder: &Binder<'_>,
     sink: &mut Diagnostics,
 ) -> (Vec<Node>, Vec<Disabled>) {
-    let mut tests: IndexMap<String, (Span, Node)> = IndexMap::new();
+    let mut tests: IndexMap<String, (Span, Node)> = IndexMap::default();
     let mut disabled = Vec::new();
     for package in project.packages.values() {
         for file in &package.properties {

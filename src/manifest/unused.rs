@@ -1,7 +1,5 @@
 //! Finds configuration of the project file that applies to nothing.
 
-use indexmap::IndexMap;
-
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::manifest::{Disabled, Node};
@@ -14,7 +12,7 @@ pub fn folders<'a>(
     disabled: &[Disabled],
     sink: &mut Diagnostics,
 ) {
-    let kinds = IndexMap::from([("models", "model"), ("seeds", "seed"), ("snapshots", "snapshot")]);
+    let kinds = [("models", "model"), ("seeds", "seed"), ("snapshots", "snapshot")];
     for (tree, kind) in kinds {
         let on = nodes.clone().filter(|node| node.resource_type() == kind).map(|node| &node.fqn);
         let off = disabled.iter().filter(|node| node.resource_type == kind).map(|node| &node.fqn);

@@ -1,6 +1,6 @@
 //! Turns `layers:` of `medal.yml` into Layers: which layer a model belongs to, and what the layer says of it.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::diagnostic::code::Code;
@@ -98,7 +98,7 @@ pub fn read(written: Option<&Yaml>, native: bool, sink: &mut Diagnostics) -> Lay
         return Layers { layers: layers.into_iter().collect(), enforced: native };
     };
     let mut severity = Some(Severity::Error);
-    let mut layers = IndexMap::new();
+    let mut layers = IndexMap::default();
     for (key, value) in written.entries() {
         if key.name == "severity" {
             severity = read_severity("severity", value, sink);
@@ -270,7 +270,7 @@ fn check_reads(written: &Yaml, layers: &IndexMap<String, Layer>, sink: &mut Diag
 impl Layers {
     /// A project without layers.
     pub fn none() -> Layers {
-        Layers { layers: IndexMap::new(), enforced: false }
+        Layers { layers: IndexMap::default(), enforced: false }
     }
 
     /// The layer that a model's path puts it in: the longest of `paths`, else the innermost folder with a name

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::map::IndexMap;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::diagnostic::code::Code;

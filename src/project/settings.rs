@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::Value as Json;
 
 use crate::diagnostic::code::Code;
@@ -200,7 +200,8 @@ pub fn settle(raw: &RawSettings, renderer: &YamlRenderer, sink: &mut Diagnostics
     let paths = paths(&mut fields);
     let target_path = fields.text("target-path").unwrap_or_else(|| "target".to_string());
     let clean = fields.texts("clean-targets").unwrap_or_else(|| vec![target_path.clone()]);
-    let (mut configs, mut written_configs, mut config_folders) = (IndexMap::new(), IndexMap::new(), IndexMap::new());
+    let (mut configs, mut written_configs, mut config_folders) =
+        (IndexMap::default(), IndexMap::default(), IndexMap::default());
     for tree in CONFIG_TREES {
         configs.insert(tree.to_string(), Json::Object(fields.json_map(tree)));
         if let Some(written) = yaml.get(tree) {

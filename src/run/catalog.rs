@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::json;
 
 use crate::adapter::relation::Relation;
@@ -62,7 +62,7 @@ pub fn read<'r>(
             schemas.entry(database).or_default().insert(schema);
         }
     }
-    let mut catalog = Catalog::new();
+    let mut catalog = Catalog::default();
     for (database, schemas) in schemas {
         let host = Arc::new(NodeHost::new(session.clone(), warehouse.clone(), None));
         let library = &session.manifest.library;
@@ -141,7 +141,7 @@ mod tests {
         let row = |name: &str, index| {
             vec![text("db"), text("Main"), text("Orders"), text("VIEW"), text(name), Cell::Int(index)]
         };
-        let mut catalog = Catalog::new();
+        let mut catalog = Catalog::default();
         collect(&Rows { columns, rows: vec![row("id", 1), row("day", 2)] }, &mut catalog);
         let table = &catalog[&["db", "main", "orders"].map(str::to_string)];
         assert_eq!((table.schema.as_str(), table.name.as_str(), table.kind.as_str()), ("Main", "Orders", "VIEW"));

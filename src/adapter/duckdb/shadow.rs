@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 
 use crate::adapter::binder::{Binder, Refusal, Shadow};
 use crate::adapter::duckdb::profile::Profile;
@@ -19,9 +20,11 @@ pub struct DuckDbShadow(Arc<Shared>);
 struct Shared {
     profile: Profile,
     /// The databases that are attached.
-    databases: BTreeSet<String>,
+    databases: OnceLock<BTreeSet<String>>,
     /// The database that names without one belong to.
     database: String,
+    /// What is being opened beside other work.
+    opening: Mutex<Option<JoinHandle<Opened>>>,
     engine: OnceLock<Result<Engine, String>>,
     /// The schemas that are there. Two sessions cannot create schemas at once.
     schemas: Mutex<BTreeSet<(String, String)>>,
@@ -33,23 +36,27 @@ struct Engine {
     database: Arc<Database>,
 }
 
+type Opened = Result<Database, String>;
+
 /// A query is only bound: how fast it would run is of no interest.
 const BIND_ONLY: &str = "pragma disable_optimizer";
 
-/// Opens a shadow of a target with databases of these names.
-pub fn open(target: &Target, databases: &BTreeSet<String>) -> Result<DuckDbShadow, AdapterError> {
+/// The shadow of a target.
+pub fn of(target: &Target) -> Result<DuckDbShadow, AdapterError> {
     let mut profile = Profile::read(target)?;
     profile.path = ":memory:".to_string();
     profile.statements.clear();
     profile.options.retain(|(name, _)| name != "access_mode" && name != "threads");
     profile.options.push(("threads".to_string(), "1".to_string()));
     profile.settings.retain(|(name, _)| name != "threads" && name != "temp_directory");
-    let reserved =
-        |name: &&String| !name.is_empty() && !["memory", "temp", "system"].contains(&name.to_lowercase().as_str());
-    let databases = databases.iter().chain([&target.database]).filter(reserved).cloned().collect();
     let database = if target.database.is_empty() { "memory" } else { target.database.as_str() }.to_string();
-    let (engine, schemas) = (OnceLock::new(), Mutex::default());
-    Ok(DuckDbShadow(Arc::new(Shared { profile, databases, database, engine, schemas })))
+    let (databases, opening, engine, schemas) = (OnceLock::new(), Mutex::default(), OnceLock::new(), Mutex::default());
+    Ok(DuckDbShadow(Arc::new(Shared { profile, databases, database, opening, engine, schemas })))
+}
+
+fn open(options: &[(String, String)]) -> Opened {
+    let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Database::open(&[OFFLINE].into_iter().chain(options).collect::<Vec<_>>())
 }
 
 impl Shared {
@@ -77,27 +84,44 @@ impl Shared {
     }
 
     fn open(&self) -> Result<Engine, AdapterError> {
-        let options = self.profile.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let options: Vec<(&str, &str)> = [OFFLINE].into_iter().chain(options).collect();
-        let database = Arc::new(Database::open(&options).map_err(AdapterError::Connect)?);
+        let ahead = lock(&self.opening).take().and_then(|opening| opening.join().ok());
+        let database = ahead.unwrap_or_else(|| open(&self.profile.options)).map_err(AdapterError::Connect)?;
+        let database = Arc::new(database);
         let root = database.connection().map_err(|error| AdapterError::Connect(error.to_string()))?;
         let duckdb = set_up(root, &self.profile)?;
         let mut connection = duckdb.connect()?;
-        for database in &self.databases {
+        let reserved = |name: &&String| ["", "memory", "temp", "system"].contains(&name.to_lowercase().as_str());
+        let databases = self.databases.get().into_iter().flatten().chain([&self.database]);
+        for database in databases.filter(|name| !reserved(name)) {
             connection.execute(&format!("attach if not exists ':memory:' as {}", identifier(database)))?;
         }
         Ok(Engine { duckdb, database })
     }
 }
 
+impl Drop for Shared {
+    /// The process must not end while DuckDB is being opened.
+    fn drop(&mut self) {
+        let opening = lock(&self.opening).take();
+        opening.into_iter().for_each(|opening| drop(opening.join()));
+    }
+}
+
 impl Shadow for DuckDbShadow {
+    fn attach(&self, databases: BTreeSet<String>) {
+        let _ = self.0.databases.set(databases);
+    }
+
     fn binder(&self) -> Result<Box<dyn Binder>, AdapterError> {
         Ok(Box::new(Session { connection: None, reader: None, shared: self.0.clone() }))
     }
 
     fn open(&self) {
-        // The first question tells what went wrong.
-        let _ = self.0.engine();
+        let mut opening = lock(&self.0.opening);
+        if opening.is_none() && self.0.engine.get().is_none() {
+            let options = self.0.profile.options.clone();
+            *opening = Some(std::thread::spawn(move || open(&options)));
+        }
     }
 }
 

@@ -6,9 +6,9 @@ mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::map::IndexMap;
 use bytes::Bytes;
 use futures::StreamExt;
-use indexmap::IndexMap;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore};
 
@@ -86,7 +86,7 @@ async fn decide(
     watched: &Watched,
 ) -> Result<(Plan, Vec<Path>), AdapterError> {
     let Staged { objects, dropped, .. } = staged;
-    let mut tables: IndexMap<Path, (u64, Vec<Bytes>)> = IndexMap::new();
+    let mut tables: IndexMap<Path, (u64, Vec<Bytes>)> = IndexMap::default();
     let mut views = BTreeMap::new();
     for (path, (bytes, _)) in objects {
         match version(&path) {

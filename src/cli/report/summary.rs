@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
 
 use crate::artifact::sql::path_of;
@@ -44,7 +44,7 @@ pub enum Part<'a> {
 
 /// Sorts the outcomes of a run; `target_path` is where the user finds compiled SQL.
 pub fn summary<'r>(manifest: &'r Manifest, results: &'r RunResults, target_path: &str) -> Summary<'r> {
-    let mut summary = Summary { results, kinds: BTreeMap::new(), skipped: IndexMap::new(), remarks: Vec::new() };
+    let mut summary = Summary { results, kinds: BTreeMap::new(), skipped: IndexMap::default(), remarks: Vec::new() };
     for outcome in &results.outcomes {
         if manifest.exposures.contains_key(&outcome.node) {
             *summary.kinds.entry("exposure".to_string()).or_default() += 1;
@@ -198,7 +198,7 @@ fn stats(results: &RunResults) -> Told {
 
 /// What a project has: `5 models, 1 seed, 3 data tests`.
 pub fn counts(manifest: &Manifest) -> String {
-    let mut counts: IndexMap<&str, usize> = IndexMap::new();
+    let mut counts: IndexMap<&str, usize> = IndexMap::default();
     for node in manifest.nodes.values() {
         let kind = match node.kind {
             Kind::UnitTest(_) => "unit test",

@@ -129,7 +129,7 @@ pub fn sum(
 pub fn unique(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     let by = kwargs.get::<Value>("attribute").ok();
     let case_sensitive = kwargs.get::<bool>("case_sensitive").unwrap_or(false);
-    let mut seen = indexmap::IndexSet::new();
+    let mut seen = crate::map::IndexSet::default();
     let mut kept = Vec::new();
     for item in items(value)? {
         let key = key_of(&item, by.as_ref(), case_sensitive);

@@ -335,7 +335,7 @@ pub fn find_strategy(shared: &Shared, package: &str, strategy: &str) -> Result<u
 
 /// `standardize_grants_dict(table)`: the grantees of each privilege.
 fn grants(args: &Arguments) -> Result<Value, Error> {
-    let mut grants: indexmap::IndexMap<Value, Vec<Value>> = indexmap::IndexMap::new();
+    let mut grants: indexmap::IndexMap<Value, Vec<Value>> = indexmap::IndexMap::default();
     for row in args.value(0, "grants_table")?.try_iter()? {
         grants.entry(row.get_attr("privilege_type")?).or_default().push(row.get_attr("grantee")?);
     }

@@ -99,7 +99,7 @@ pub fn diff_of_two_dicts(_state: &mut State, args: Arguments) -> Result<Value, E
         methods::pairs(&value)?.into_iter().map(|(key, list)| Ok((key, items(&list)?))).collect()
     };
     let (ours, theirs) = (pairs(args.value(0, "dict_a")?)?, pairs(args.value(1, "dict_b")?)?);
-    let mut out = Entries::new();
+    let mut out = Entries::default();
     for (key, list) in ours {
         let known: Vec<Value> = theirs
             .iter()
@@ -116,7 +116,7 @@ pub fn diff_of_two_dicts(_state: &mut State, args: Arguments) -> Result<Value, E
 
 /// `dict(…)`.
 pub fn dict(_state: &mut State, args: Arguments) -> Result<Value, Error> {
-    let mut entries = Entries::new();
+    let mut entries = Entries::default();
     if let Some(value) = args.positional.first() {
         entries.extend(methods::pairs(value)?);
     }

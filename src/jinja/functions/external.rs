@@ -2,7 +2,7 @@
 //!
 //! Source of the rules: <https://github.com/duckdb/dbt-duckdb#writing-to-external-files>.
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use minijinja::{Error, Value};
 
 use crate::jinja::collections::{Dict, Entries};

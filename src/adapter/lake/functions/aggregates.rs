@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::map::IndexMap;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::{concat, sort};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type};
@@ -13,7 +14,6 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, Signature, Volatility};
 use datafusion::physical_expr::expressions::Literal;
-use indexmap::IndexMap;
 
 use crate::adapter::lake::functions::casts::convert;
 use crate::adapter::lake::functions::scalar::{failure, no_such_types};
@@ -278,7 +278,7 @@ impl<F: Fn(&Values) -> Result<ScalarValue> + Send + Sync> Accumulator for Collec
 
 fn most_frequent(values: &Values) -> Result<ScalarValue> {
     let all = values.all()?;
-    let mut counts: IndexMap<ScalarValue, usize> = IndexMap::new();
+    let mut counts: IndexMap<ScalarValue, usize> = IndexMap::default();
     for row in (0..all.len()).filter(|row| all.is_valid(*row)) {
         *counts.entry(ScalarValue::try_from_array(&all, row)?).or_default() += 1;
     }

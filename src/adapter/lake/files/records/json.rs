@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead, Bytes, Cursor, Read};
 
-use indexmap::IndexMap;
+use crate::map::IndexMap;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
 
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members = IndexMap::new();
+        let mut members = IndexMap::default();
         while let Some((name, value)) = map.next_entry::<String, Json>()? {
             members.entry(name).or_insert(value);
         }
