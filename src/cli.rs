@@ -51,7 +51,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::artifact::Invocation;
 use crate::artifact::manifest::Sql;
 use crate::cli::arguments::global::{GlobalOptions, LogFormat, LogLevel};
-use crate::cli::arguments::selection::{IndirectOptions, IndirectSelection, KindOptions, SelectOptions};
+use crate::cli::arguments::selection::{ChoiceOptions, IndirectSelection, SelectOptions};
 use crate::cli::arguments::{Arguments, Command, SourceCommand};
 use crate::cli::report::logfile::LogOptions;
 use crate::cli::report::{Format, ReportOptions, Reporter};
@@ -332,12 +332,8 @@ fn explain(code: Option<&str>) -> Exit {
 }
 
 /// The selection that the options of a command describe.
-pub fn selection(
-    context: &Context,
-    select: &SelectOptions,
-    kinds: Option<&KindOptions>,
-    indirect: Option<&IndirectOptions>,
-) -> Result<Selection, Exit> {
+pub fn choice(context: &Context, options: &ChoiceOptions) -> Result<Selection, Exit> {
+    let ChoiceOptions { selection: select, kinds, indirect } = options;
     let selected: Vec<String> = select.select.iter().chain(&select.models).cloned().collect();
     if select.selector.is_some() && !(selected.is_empty() && select.exclude.is_empty()) {
         let message = "`--selector` says what to select, so `--select` and `--exclude` are left out";
@@ -347,13 +343,18 @@ pub fn selection(
         select: selected,
         exclude: select.exclude.clone(),
         selector: select.selector.clone(),
-        resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.resource_type.clone()),
-        exclude_resource_types: kinds.map_or_else(Vec::new, |kinds| kinds.exclude_resource_type.clone()),
-        indirect: match indirect.map_or(IndirectSelection::Eager, |options| options.indirect_selection) {
+        resource_types: kinds.resource_type.clone(),
+        exclude_resource_types: kinds.exclude_resource_type.clone(),
+        indirect: match indirect.indirect_selection {
             IndirectSelection::Eager => Indirect::Eager,
             IndirectSelection::Cautious => Indirect::Cautious,
             IndirectSelection::Buildable => Indirect::Buildable,
             IndirectSelection::Empty => Indirect::Empty,
         },
     })
+}
+
+/// The same for a command that is about its kinds of nodes, whatever the tests.
+pub fn selection(context: &Context, options: &SelectOptions) -> Result<Selection, Exit> {
+    choice(context, &ChoiceOptions { selection: options.clone(), ..ChoiceOptions::default() })
 }

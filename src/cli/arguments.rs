@@ -32,7 +32,7 @@ use crate::cli::arguments::lakehouse::{HistoryOptions, OptimizeOptions, VacuumOp
 use crate::cli::arguments::publish::{
     DiffOptions, HoldOptions, QuarantineCommand, RollbackOptions, RunsCommand, SchemaCommand, StatusOptions,
 };
-use crate::cli::arguments::selection::{IndirectOptions, KindOptions, SelectOptions};
+use crate::cli::arguments::selection::{ChoiceOptions, SelectOptions};
 
 /// Turn a project of SQL `select`s into a tested warehouse
 #[derive(Debug, Parser)]
@@ -282,11 +282,7 @@ pub enum Output {
 #[derive(Debug, Default, Args)]
 pub struct NodesOptions {
     #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
+    pub choice: ChoiceOptions,
     #[command(flatten)]
     pub refresh: RefreshOptions,
 }
@@ -318,11 +314,7 @@ pub enum ListOutput {
 #[derive(Debug, Args)]
 pub struct ListOptions {
     #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
+    pub choice: ChoiceOptions,
     /// Print each node as this
     #[arg(long, value_enum, default_value = "selector", ignore_case = true, value_name = "FORM")]
     pub output: ListOutput,

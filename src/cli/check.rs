@@ -10,10 +10,10 @@ use crate::adapter::binder::Shadow;
 use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Look, Request, Unknown, check};
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
+use crate::cli::choice;
 use crate::cli::noted;
 use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
-use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::session::Silence;
 use crate::diagnostic::Severity;
@@ -32,8 +32,7 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
     context.flag("FULL_REFRESH", options.nodes.refresh.full_refresh);
     let mut shadow = None;
     let workspace = workspace::open_with(context, |project, notes| shadow = ahead(project, notes))?;
-    let selection =
-        selection(context, &options.nodes.selection, Some(&options.nodes.kinds), Some(&options.nodes.indirect))?;
+    let selection = choice(context, &options.nodes.choice)?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     let checked = check_nodes(context, &workspace, selected, Before::Nothing, shadow)?;
     let (problems, failed) = sorted(context, &checked);

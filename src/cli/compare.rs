@@ -56,7 +56,7 @@ pub fn compare(context: &mut Context, options: &CompareOptions) -> Result<Exit, 
 /// Builds the selection on the target that the context has now.
 fn side(context: &Context, options: &CompareOptions) -> Result<Side, Exit> {
     let workspace = workspace::open(context)?;
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     if !options.no_build {
         let built = workspace::select(context, &workspace, &selection, BUILD.types)?;
         // A test that fails says nothing of whether the rows are the same.

@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::artifact;
 use crate::artifact::manifest::Sql;
 use crate::cli::arguments::{CompileOptions, Output};
+use crate::cli::choice;
 use crate::cli::execute;
 use crate::cli::remembered;
 use crate::cli::report::problem::plural;
 use crate::cli::report::told::EventName;
-use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::{self, CompiledNode};
 use crate::diagnostic::Diagnostics;
@@ -33,8 +33,7 @@ pub fn compile(context: &mut Context, options: &CompileOptions) -> Result<Exit, 
         print(context, None, &compiled.sql, options.output);
         return Ok(Exit::Fine);
     }
-    let selection =
-        selection(context, &options.nodes.selection, Some(&options.nodes.kinds), Some(&options.nodes.indirect))?;
+    let selection = choice(context, &options.nodes.choice)?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     let nodes = selected.iter().filter_map(|id| workspace.manifest.node(id)).filter(|node| node.is_compiled());
     let nodes: Vec<&Node> = nodes.collect();

@@ -35,7 +35,7 @@ impl<'c> Desk<'c> {
     /// The same for everything of these types that the ledger tells of.
     pub fn open_for(context: &'c Context, options: &SelectOptions, types: &[&str]) -> Result<Desk<'c>, Exit> {
         let workspace = workspace::open(context)?;
-        let selection = selection(context, options, None, None)?;
+        let selection = selection(context, options)?;
         let selected = workspace::select(context, &workspace, &selection, types)?;
         let layers = &workspace.project.layers;
         let ids: Vec<String> =

@@ -30,7 +30,7 @@ const KINDS: [&str; 6] = ["model", "snapshot", "seed", "test", "analysis", "sour
 /// As dbt, it writes no catalog of a project that cannot be compiled. Unlike dbt, it leaves the results of the last
 /// run as they are.
 fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> {
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     let workspace = workspace::open(context)?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
     context.reporter.found(&workspace.manifest, &workspace.project);

@@ -13,11 +13,12 @@ use crate::cli::arguments::build::{
 use crate::cli::arguments::check::CheckFirstOptions;
 use crate::cli::arguments::publish::PublishOptions;
 use crate::cli::arguments::sample::Sample;
+use crate::cli::arguments::selection::ChoiceOptions;
 use crate::cli::check::{CheckFirst, check_first};
 use crate::cli::events;
 use crate::cli::remembered;
-use crate::cli::selection;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
+use crate::cli::{choice, selection};
 use crate::compile::context;
 use crate::compile::session::{Session, Warehouse};
 use crate::compile::{CompiledNode, compile};
@@ -72,7 +73,7 @@ impl Mode {
 /// `medal seed`.
 pub fn seed(context: &mut Context, options: &SeedOptions) -> Result<Exit, Exit> {
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     execute(context, SEED, &selection)
 }
 
@@ -83,21 +84,21 @@ pub fn run_models(context: &mut Context, options: &build::RunOptions) -> Result<
     set_window(context, &options.window)?;
     set_sample(context, options.sample.sample);
     set_publishing(context, &options.publish);
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     execute(context, RUN.checking(&options.check_first), &selection)
 }
 
 /// `medal snapshot`.
 pub fn snapshot(context: &mut Context, options: &SnapshotOptions) -> Result<Exit, Exit> {
     context.flag("EMPTY", options.empty.empty);
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     execute(context, SNAPSHOT, &selection)
 }
 
 /// `medal test`.
 pub fn test(context: &mut Context, options: &TestOptions) -> Result<Exit, Exit> {
     context.flag("STORE_FAILURES", options.store.store_failures);
-    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    let selection = choice(context, &options.choice)?;
     execute(context, TEST, &selection)
 }
 
@@ -109,7 +110,7 @@ pub fn build(context: &mut Context, options: &BuildOptions) -> Result<Exit, Exit
     set_window(context, &options.window)?;
     set_sample(context, options.sample.sample);
     set_publishing(context, &options.publish);
-    let selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
+    let selection = choice(context, &options.choice)?;
     execute(context, BUILD.checking(&options.check_first), &selection)
 }
 
@@ -162,7 +163,8 @@ pub fn clone(context: &mut Context, options: &CloneOptions) -> Result<Exit, Exit
     context.flag("FULL_REFRESH", options.refresh.full_refresh);
     // A clone always reads another run's manifest.
     context.state.defer = true;
-    let selection = selection(context, &options.selection, Some(&options.kinds), None)?;
+    let (selection, kinds) = (options.selection.clone(), options.kinds.clone());
+    let selection = choice(context, &ChoiceOptions { selection, kinds, ..ChoiceOptions::default() })?;
     execute(context, CLONE, &selection)
 }
 

@@ -21,7 +21,7 @@ use crate::run::hooks;
 
 /// Checks the selected sources that have a `freshness`.
 pub fn freshness(context: &mut Context, options: &FreshnessOptions) -> Result<Exit, Exit> {
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     let workspace = workspace::open(context)?;
     let selected = workspace::select(context, &workspace, &selection, &["source"])?;
     let Workspace { project, manifest, .. } = &workspace;

@@ -74,7 +74,7 @@ fn each(
     work: impl Fn(&mut dyn Connection, &str) -> Result<Rows, AdapterError>,
 ) -> Result<Exit, Exit> {
     let workspace = workspace::open(context)?;
-    let selection = selection(context, &options.selection(), None, None)?;
+    let selection = selection(context, &options.selection())?;
     let selected = workspace::select(context, &workspace, &selection, &["model", "seed", "snapshot"])?;
     let adapter = workspace::connect(context, &workspace)?;
     refuse_others(context, adapter.as_ref())?;

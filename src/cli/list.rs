@@ -8,7 +8,7 @@ use crate::artifact::manifest::Sql;
 use crate::artifact::node::{Nodes, tests_by_node};
 use crate::artifact::{declared, unit_test};
 use crate::cli::arguments::{ListOptions, ListOutput};
-use crate::cli::selection;
+use crate::cli::choice;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::diagnostic::code::Code;
 use crate::manifest::Manifest;
@@ -36,9 +36,9 @@ const KEYS: [&str; 11] = [
 /// Lists the selected nodes, one a line, in the order of their unique ids.
 pub fn list(context: &Context, options: &ListOptions) -> Result<Exit, Exit> {
     let workspace = workspace::open(context)?;
-    let mut selection = selection(context, &options.selection, Some(&options.kinds), Some(&options.indirect))?;
-    if !options.selection.models.is_empty() {
-        if !options.kinds.resource_type.is_empty() {
+    let mut selection = choice(context, &options.choice)?;
+    if !options.choice.selection.models.is_empty() {
+        if !options.choice.kinds.resource_type.is_empty() {
             let message = "`--models` lists models only, so that `--resource-type` cannot be given with it";
             context.error(Code::InvalidSelector, message, Some("use `--select`"));
             return Err(Exit::Unusable);

@@ -43,7 +43,7 @@ pub fn retry(context: &mut Context, options: &RetryOptions) -> Result<Exit, Exit
             let mut options = CompileOptions::default();
             options.nodes.refresh.full_refresh = full_refresh;
             options.empty.empty = was_set("empty");
-            options.nodes.selection.select = past.unfinished.iter().map(|id| name_of(id)).collect();
+            options.nodes.choice.selection.select = past.unfinished.iter().map(|id| name_of(id)).collect();
             compile::compile(context, &options)
         }
         "run-operation" => {

@@ -29,7 +29,7 @@ pub fn show(context: &mut Context, options: &ShowOptions) -> Result<Exit, Exit> 
         let session = workspace::session(context, &workspace, &NodeSet::default());
         return print(context, &session, &warehouse, &node, &compiled, options);
     }
-    let selection = selection(context, &options.selection, None, None)?;
+    let selection = selection(context, &options.selection)?;
     let kinds = ["model", "seed", "snapshot", "analysis", "test"];
     let selected = workspace::select(context, &workspace, &selection, &kinds)?;
     let candidates: Vec<&Node> = selected.iter().filter_map(|id| workspace.manifest.node(id)).collect();

@@ -7,7 +7,7 @@ use clap::builder::FalseyValueParser;
 use crate::cli::arguments::check::CheckFirstOptions;
 use crate::cli::arguments::publish::PublishOptions;
 use crate::cli::arguments::sample::SampleOptions;
-use crate::cli::arguments::selection::{IndirectOptions, KindOptions, SelectOptions};
+use crate::cli::arguments::selection::{ChoiceOptions, KindOptions, SelectOptions};
 use crate::manifest::microbatch::moment;
 
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -89,11 +89,7 @@ pub struct SnapshotOptions {
 #[derive(Debug, Args)]
 pub struct TestOptions {
     #[command(flatten)]
-    pub selection: SelectOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
+    pub choice: ChoiceOptions,
     #[command(flatten)]
     pub store: StoreOptions,
 }
@@ -101,13 +97,9 @@ pub struct TestOptions {
 #[derive(Debug, Args)]
 pub struct BuildOptions {
     #[command(flatten)]
-    pub selection: SelectOptions,
+    pub choice: ChoiceOptions,
     #[command(flatten)]
     pub check_first: CheckFirstOptions,
-    #[command(flatten)]
-    pub kinds: KindOptions,
-    #[command(flatten)]
-    pub indirect: IndirectOptions,
     #[command(flatten)]
     pub refresh: RefreshOptions,
     #[command(flatten)]

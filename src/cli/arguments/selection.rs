@@ -72,3 +72,14 @@ pub struct IndirectOptions {
     #[arg(value_name = "HOW", hide_env = true)]
     pub indirect_selection: IndirectSelection,
 }
+
+/// What the commands have that are about any nodes, and about the tests of those.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChoiceOptions {
+    #[command(flatten)]
+    pub selection: SelectOptions,
+    #[command(flatten)]
+    pub kinds: KindOptions,
+    #[command(flatten)]
+    pub indirect: IndirectOptions,
+}

@@ -67,10 +67,10 @@ fn a_misspelt_option_or_command_gets_a_suggestion() {
 fn lists_have_forms_kinds_and_keys() {
     let line = "medal list --resource-type model --resource-type seed --output JSON --output-keys name config.tags";
     let Command::List(list) = parse(line).command else { panic!("list is ls") };
-    assert_eq!(list.kinds.resource_type, ["model", "seed"]);
+    assert_eq!(list.choice.kinds.resource_type, ["model", "seed"]);
     assert_eq!(list.output, ListOutput::Json);
     assert_eq!(list.output_keys, ["name", "config.tags"]);
-    assert_eq!(list.indirect.indirect_selection, IndirectSelection::Eager);
+    assert_eq!(list.choice.indirect.indirect_selection, IndirectSelection::Eager);
 }
 
 #[test]
