@@ -14,7 +14,7 @@ pub mod told;
 pub mod types;
 pub mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::map::IndexMap;
@@ -134,9 +134,10 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     let plain = PlainTests::of(request);
     let (plain, queries): (Vec<&Node>, Vec<&Node>) = nodes.iter().partition(|node| plain.has(node));
     checker.declare_sources(&nodes, &mut checked)?;
-    let rendered = checker.render_all(&queries)?;
+    let mut rendered = checker.render_all(&queries)?;
     for level in levels(manifest, &queries) {
-        checker.check_level(&level, &rendered, &mut checked)?;
+        let level = level.into_iter().map(|node| (node, rendered.swap_remove(node.id.as_str()))).collect();
+        checker.check_level(level, &mut checked)?;
     }
     for test in plain {
         let why = bind::above(test, &checked).unwrap_or(Unknown::Data);
@@ -192,18 +193,17 @@ impl Checker<'_> {
     /// Types nodes that do not depend on each other.
     fn check_level(
         &self,
-        level: &[&Node],
-        rendered: &BTreeMap<String, Rendered>,
+        mut level: Vec<(&Node, Option<Rendered>)>,
         checked: &mut Checked,
     ) -> Result<(), AdapterError> {
         let known: &Checked = checked;
-        let typed = parallel::map(level, |node| {
+        let typed = parallel::map_mut(&mut level, |(node, rendered)| {
             let mut binder = self.binder()?;
-            let typed = bind::node(self, binder.as_mut(), node, rendered, known);
+            let typed = bind::node(self, binder.as_mut(), node, rendered.take(), known);
             self.give_back(binder);
             Ok(typed)
         });
-        for (node, typed) in level.iter().zip(typed) {
+        for ((node, _), typed) in level.iter().zip(typed) {
             let Typed { schema, compiled, problems } = typed?;
             // An ephemeral model is nothing but a part of what reads it.
             let is_told = match node.is_ephemeral() {

@@ -63,6 +63,7 @@ use crate::diagnostic::warnings::Warnings;
 use crate::files::ProjectFiles;
 use crate::jinja::JsonMap;
 use crate::manifest::selector::{Indirect, Selection};
+use crate::parallel;
 use crate::project::profile::ProfileRequest;
 use crate::project::render::Environment;
 use crate::project::settings::DBT_FILE;
@@ -82,6 +83,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
+    parallel::take_part();
     let read = arguments::read(std::env::args_os(), &[]).and_then(|arguments| {
         match flags::of_project(&project_dir(&arguments.global, &working_dir())) {
             flags if flags.is_empty() => Ok(arguments),

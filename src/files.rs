@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -95,6 +97,9 @@ pub enum ReadError {
 /// The largest project file (model, macro, YAML) that is read into memory. Seeds are streamed, not read.
 pub const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Room behind a text, so that one look finds its end.
+const ROOM: usize = 64;
+
 /// All texts that medal has read in one invocation. Files are only added, never changed.
 #[derive(Default)]
 pub struct ProjectFiles {
@@ -163,11 +168,17 @@ impl fmt::Debug for ProjectFiles {
 
 fn read_text(path: &Path, shown: &str) -> Result<String, ReadError> {
     let io = |source| ReadError::Io { path: shown.to_string(), source };
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
+    let mut file = File::open(path).map_err(io)?;
+    let bytes = file.metadata().map_err(io)?.len();
+    let mut read = Vec::with_capacity(usize::try_from(bytes.min(MAX_TEXT_BYTES)).unwrap_or_default() + ROOM);
+    if bytes <= MAX_TEXT_BYTES {
+        file.by_ref().take(MAX_TEXT_BYTES + 1).read_to_end(&mut read).map_err(io)?;
+    }
+    let bytes = bytes.max(read.len() as u64);
     if bytes > MAX_TEXT_BYTES {
         return Err(ReadError::TooLarge { path: shown.to_string(), bytes, limit: MAX_TEXT_BYTES });
     }
-    String::from_utf8(std::fs::read(path).map_err(io)?)
+    String::from_utf8(read)
         .map_err(|error| ReadError::NotUtf8 { path: shown.to_string(), offset: error.utf8_error().valid_up_to() })
 }
 

@@ -21,6 +21,7 @@ mod operators;
 mod overrides;
 mod proxy;
 mod python;
+mod reading;
 mod recall;
 mod render;
 mod template;
@@ -41,6 +42,7 @@ use crate::jinja::trace::Recorder;
 pub use crate::jinja::front::blocks::BlockKind;
 pub use crate::jinja::modules::yaml::dump as python_yaml;
 pub use crate::jinja::python::dump_json as python_json;
+pub use crate::jinja::reading::{ReadFile, read};
 pub use crate::jinja::recall::Noted;
 pub use crate::jinja::template::{Facts, RefCall, SourceCall, Template};
 
@@ -317,6 +319,11 @@ pub struct Library {
 impl Library {
     /// Indexes macro files. Whatever cannot be read is reported; the rest can be used.
     pub fn new(files: &[MacroFile], options: LibraryOptions) -> (Library, Vec<RenderError>) {
+        Library::of(read(files), options)
+    }
+
+    /// The same of files that have been read.
+    pub fn of(files: Vec<ReadFile>, options: LibraryOptions) -> (Library, Vec<RenderError>) {
         let (shared, errors) = library::build(files, options);
         (Library { shared: Arc::new(shared) }, errors)
     }

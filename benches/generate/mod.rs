@@ -65,6 +65,7 @@ bench:
   target: dev
   outputs:
     dev: {type: duckdb, path: bench.duckdb, threads: 2}
+    lake: {type: datafusion, path: lake, threads: 2}
 ";
 
 /// Where each model stands in the graph.

@@ -1,6 +1,5 @@
 //! Turns one node into its Schema and findings: the engine binds its query over the relations above it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::binder::{Binder, Refusal, Refused};
@@ -40,7 +39,7 @@ pub fn node(
     checker: &Checker<'_>,
     binder: &mut dyn Binder,
     node: &Node,
-    rendered: &BTreeMap<String, Rendered>,
+    rendered: Option<Rendered>,
     known: &Checked,
 ) -> Typed {
     let stays = !node.is_test() && !node.is_ephemeral() && !checker.is_built(node);
@@ -50,13 +49,13 @@ pub fn node(
     if matches!(node.kind, Kind::Seed { .. }) {
         return Typed { schema: checker.seed(node, binder), compiled: None, problems: Vec::new() };
     }
-    let (compiled, asks) = match rendered.get(&node.id) {
+    let (compiled, asks) = match rendered {
         Some(Rendered::Sql(compiled)) => {
-            let asked = checker.asked(node, Some(compiled));
-            ((**compiled).clone(), checker.depends_on_data(node, &asked))
+            let asked = checker.asked(node, Some(&compiled));
+            (*compiled, checker.depends_on_data(node, &asked))
         }
         Some(Rendered::Wrong(problem)) => {
-            return Typed { schema: Err(Unknown::Broken), compiled: None, problems: vec![(**problem).clone()] };
+            return Typed { schema: Err(Unknown::Broken), compiled: None, problems: vec![*problem] };
         }
         Some(Rendered::Later) | None => match late(checker, node, known) {
             Ok(rendered) => rendered,

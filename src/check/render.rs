@@ -1,6 +1,5 @@
 //! Turns nodes into the SQL that a run would send, as far as it can be known before the run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::AdapterError;
@@ -10,6 +9,7 @@ use crate::compile::session::{Asked, Warehouse};
 use crate::compile::{CompiledNode, compile};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Node;
+use crate::map::IndexMap;
 use crate::parallel;
 
 /// The SQL of a node, or why there is none.
@@ -24,11 +24,11 @@ pub enum Rendered {
 
 impl Checker<'_> {
     /// Renders every node at once; what asks for something has to wait.
-    pub fn render_all(&self, nodes: &[&Node]) -> Result<BTreeMap<String, Rendered>, AdapterError> {
+    pub fn render_all<'n>(&self, nodes: &[&'n Node]) -> Result<IndexMap<&'n str, Rendered>, AdapterError> {
         let warehouse = Arc::new(self.witness()?);
         let nodes: Vec<&Node> = nodes.iter().copied().filter(|node| node.is_compiled()).collect();
         let rendered = parallel::map(&nodes, |node| self.render(node, &warehouse));
-        Ok(nodes.iter().map(|node| node.id.clone()).zip(rendered).collect())
+        Ok(nodes.iter().map(|node| node.id.as_str()).zip(rendered).collect())
     }
 
     fn render(&self, node: &Node, warehouse: &Arc<Warehouse>) -> Rendered {

@@ -1,5 +1,6 @@
 //! `medal check`: types every model before anything runs, and tells of what the engine would refuse.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -34,7 +35,10 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
     let workspace = workspace::open_with(context, |project, notes| shadow = ahead(project, notes))?;
     let selection = choice(context, &options.nodes.choice)?;
     let selected = workspace::select(context, &workspace, &selection, &KINDS)?;
-    let checked = check_nodes(context, &workspace, selected, Before::Nothing, shadow)?;
+    let checked = check_nodes(context, &workspace, selected, Before::Nothing, shadow.clone())?;
+    shadow.iter().for_each(|shadow| shadow.leave());
+    // The same holds for what was found out.
+    let checked = ManuallyDrop::new(checked);
     let (problems, failed) = sorted(context, &checked);
     let manifest = &workspace.manifest;
     let changes = match &context.state.state {

@@ -29,6 +29,7 @@ use crate::jinja::JsonMap;
 use crate::layer::classification::{self, Classified};
 use crate::layer::reads::Reading;
 use crate::layer::{self, pii, waivers};
+use crate::manifest::builtin;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::selection::{self, Scope};
 use crate::manifest::selector::Selection;
@@ -123,6 +124,7 @@ pub fn open(context: &Context) -> Result<Workspace, Exit> {
 
 /// The same, with something to do when the project is read and not yet bound.
 pub fn open_with(context: &Context, prepare: impl FnOnce(&Project, &Notes)) -> Result<Workspace, Exit> {
+    builtin::read_ahead();
     let mut sink = Diagnostics::default();
     let request = LoadRequest { flags: context.flags.clone(), ..context.request.clone() };
     let Some(project) = load(&context.files, &request, &mut sink) else {

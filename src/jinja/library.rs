@@ -1,7 +1,6 @@
 //! Turns macro files into one index of macros, found by name in dbt's order.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::map::{IndexMap, IndexSet};
@@ -12,16 +11,15 @@ use crate::adapter;
 use crate::files::{FileId, Span};
 use crate::jinja::error;
 use crate::jinja::front::SyntaxError;
-use crate::jinja::front::blocks::{self, BlockKind, MacroTemplate, RawBlock};
+use crate::jinja::front::blocks::MacroTemplate;
 use crate::jinja::front::edits::EditMap;
 use crate::jinja::front::expression::Call;
-use crate::jinja::front::lexer::{self, Lexed};
 use crate::jinja::proxy::Proxy;
+use crate::jinja::reading::ReadFile;
 use crate::jinja::render::{CALL, PRELUDE};
-use crate::jinja::{ErrorKind, LibraryOptions, MacroFile, MacroInfo, MacroKind, RenderError};
+use crate::jinja::{ErrorKind, LibraryOptions, MacroInfo, RenderError};
 use crate::jinja::{checks, filters, functions, limits, methods};
 use crate::notes;
-use crate::parallel;
 
 /// The package of the macros that medal brings along.
 pub const INTERNAL: &str = "dbt";
@@ -47,10 +45,10 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// Reads all macro files; what cannot be read is reported, and the rest can be used.
-pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<RenderError>) {
+/// Puts macro files together; what could not be read is reported, and the rest can be used.
+pub fn build(files: Vec<ReadFile>, options: LibraryOptions) -> (Shared, Vec<RenderError>) {
     let mut shared = Shared {
-        digest: digest(files, &options),
+        digest: digest(&files, &options),
         options,
         macros: Vec::new(),
         maps: Vec::new(),
@@ -63,8 +61,8 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
     let mut errors = Vec::new();
     let mut texts: IndexMap<String, String> = IndexMap::default();
     let mut calls = Vec::new();
-    for (file, read) in files.iter().zip(parallel::map(files, read_file)) {
-        match read {
+    for ReadFile { file, macros } in files {
+        match macros {
             Ok(macros) => macros.into_iter().for_each(|read| match read {
                 Ok((info, template)) => add(&mut shared, info, template, &mut texts, &mut calls, &mut errors),
                 Err(error) => errors.push(syntax_error(file.file, error)),
@@ -79,9 +77,9 @@ pub fn build(files: &[MacroFile], options: LibraryOptions) -> (Shared, Vec<Rende
     (shared, errors)
 }
 
-fn digest(files: &[MacroFile], options: &LibraryOptions) -> String {
+fn digest(files: &[ReadFile], options: &LibraryOptions) -> String {
     let mut text = format!("{options:?}");
-    for file in files {
+    for ReadFile { file, .. } in files {
         text.extend(["\0", &file.package, "\0", &file.path, "\0", &file.text]);
     }
     notes::digest(&text)
@@ -94,25 +92,6 @@ pub fn syntax_error(file: FileId, error: SyntaxError) -> RenderError {
         help: error.help,
         frames: vec![Span::new(file, error.range)],
     }
-}
-
-type Read = Result<(MacroInfo, MacroTemplate), SyntaxError>;
-
-/// The macros of a file, and what is wrong with those that cannot be read.
-fn read_file(file: &MacroFile) -> Result<Vec<Read>, SyntaxError> {
-    let lexed = lexer::lex(&file.text)?;
-    let mut taken = file.text.len() - file.text.trim_start().len();
-    let mut macros = Vec::new();
-    for block in blocks::find(&file.text, &lexed)? {
-        let text = with_trimmed(&file.text, &lexed, &block, taken);
-        taken = text.end;
-        if matches!(block.kind, BlockKind::Snapshot | BlockKind::Docs) {
-            continue;
-        }
-        let template = blocks::macro_template(&file.text, &lexed, &block);
-        macros.push(template.map(|template| (info(file, &block, &template, text), template)));
-    }
-    Ok(macros)
 }
 
 fn add(
@@ -154,47 +133,6 @@ fn template_name(id: usize) -> String {
 /// The macro that a template of the engine holds.
 pub fn macro_of(template: &str) -> Option<usize> {
     template.strip_prefix('m')?.parse().ok()
-}
-
-/// A block with the white space that its outer tags trim: dbt counts it among the text of a macro.
-fn with_trimmed(text: &str, lexed: &Lexed, block: &RawBlock, taken: usize) -> Range<usize> {
-    let tags = &lexed.segments[block.segments.clone()];
-    let (before, after) = (&text[taken..block.range.start], &text[block.range.end..]);
-    let start = match tags.first() {
-        Some(first) if first.trims_before => taken + before.trim_end().len(),
-        _ => block.range.start,
-    };
-    let end = match tags.last() {
-        Some(last) if last.trims_after && after.trim().is_empty() => block.range.end,
-        Some(last) if last.trims_after => text.len() - after.trim_start().len(),
-        _ => block.range.end,
-    };
-    start..end
-}
-
-fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate, text: Range<usize>) -> MacroInfo {
-    let (name, kind) = match block.kind {
-        BlockKind::Test => (format!("test_{}", block.name), MacroKind::Test),
-        BlockKind::Materialization => {
-            let adapter = template.adapter.clone();
-            let name = format!("materialization_{}_{}", block.name, adapter.as_deref().unwrap_or("default"));
-            (name, MacroKind::Materialization { adapter })
-        }
-        _ => (block.name.clone(), MacroKind::Macro),
-    };
-    MacroInfo {
-        unique_id: format!("macro.{}.{name}", file.package),
-        package: file.package.clone(),
-        name,
-        file: file.file,
-        path: file.path.clone(),
-        span: Span::new(file.file, block.range.clone()),
-        name_span: Span::new(file.file, block.name_range.clone()),
-        text: Arc::from(&file.text[text]),
-        kind,
-        arguments: template.parameters.iter().map(|(name, _)| name.clone()).collect(),
-        calls: Vec::new(),
-    }
 }
 
 /// The names of the macros that calls lead to; of a dispatch, the implementation.

@@ -1,6 +1,5 @@
 //! Binds refs and sources to the nodes that they name, and closes the graph.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::map::{IndexMap, IndexSet};
@@ -99,21 +98,19 @@ fn macro_properties(project: &Project) -> IndexMap<String, crate::project::prope
 #[expect(clippy::vec_box, reason = "boxes keep ten thousands of nodes from being moved about")]
 fn unique(drafts: Vec<Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) -> IndexMap<String, Box<Node>> {
     let mut nodes: IndexMap<String, Box<Node>> = IndexMap::with_capacity_and_hasher(drafts.len(), Default::default());
-    let mut names: BTreeMap<(String, String), String> = BTreeMap::new();
+    // By package and name, the place of the node that has it.
+    let mut names: IndexMap<(String, String), usize> = IndexMap::default();
     for node in drafts {
-        let taken = nodes.get(&node.id).or_else(|| {
-            let key = (node.package.clone(), node.search_name().into_owned());
-            node.is_refable().then(|| names.get(&key)).flatten().and_then(|id| nodes.get(id))
-        });
+        let name = node.is_refable().then(|| (node.package.clone(), node.search_name().into_owned()));
+        let of_name = || names.get(name.as_ref()?).and_then(|at| nodes.get_index(*at)).map(|(_, node)| node);
+        let taken = nodes.get(&node.id).or_else(of_name);
         if let Some(other) = taken {
             if !node.is_test() {
                 sink.push(same_name(&node, other, files));
             }
             continue;
         }
-        if node.is_refable() {
-            names.insert((node.package.clone(), node.search_name().into_owned()), node.id.clone());
-        }
+        names.extend(name.map(|name| (name, nodes.len())));
         nodes.insert(node.id.clone(), node);
     }
     nodes
@@ -131,7 +128,7 @@ fn hidden_letters(node: &Node) -> Option<Diagnostic> {
     let hides = |letter: char| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let names =
         [&node.name, &node.original_path].into_iter().chain(&node.relation.identifier).chain(node.columns.keys());
-    let mut names = names.filter(|name| name.contains(hides));
+    let mut names = names.filter(|name| !name.is_ascii() && name.contains(hides));
     let shown: String = names
         .next()?
         .chars()
@@ -172,7 +169,7 @@ fn with_other(problem: Diagnostic, other: Option<Span>) -> Diagnostic {
 
 /// Refuses two nodes that would build the same table or view. Names that differ only in case are the same to DuckDB.
 fn refuse_shared_relations(nodes: &IndexMap<String, Box<Node>>, files: &ProjectFiles, sink: &mut Diagnostics) {
-    let mut taken: BTreeMap<String, &Node> = BTreeMap::new();
+    let mut taken: IndexMap<String, &Node> = IndexMap::default();
     for node in nodes.values().filter(|node| names::has_relation(node)) {
         let key = node.relation.render().to_lowercase();
         if let Some(other) = taken.insert(key, node) {

@@ -1,13 +1,14 @@
 //! Collects the macros of all packages, medal's own among them, into the Library.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use include_dir::{Dir, include_dir};
 use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::files::ProjectFiles;
-use crate::jinja::{ErrorKind, Library, LibraryOptions, MacroFile, RenderError};
+use crate::files::{FileId, ProjectFiles};
+use crate::jinja::{self, ErrorKind, Library, LibraryOptions, MacroFile, ReadFile, RenderError};
+use crate::parallel;
 use crate::project::Project;
 use crate::project::package::Package;
 use crate::project::render::code_of;
@@ -25,7 +26,8 @@ static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// Every macro that the project can call.
 pub fn library(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) -> Library {
     let mut macros = internal(files, project.layers.enforced);
-    macros.extend(project.packages.values().flat_map(|package| package.macros.iter().cloned()));
+    let own = project.packages.values().flat_map(|package| package.macros.iter().cloned());
+    macros.extend(jinja::read(&own.collect::<Vec<_>>()));
     let settings = &project.root().settings;
     let options = LibraryOptions {
         root_package: settings.name.clone(),
@@ -35,7 +37,7 @@ pub fn library(project: &Project, files: &ProjectFiles, sink: &mut Diagnostics) 
         project: Arc::new(runtime_config(project)),
         packages_override: project.packages_override(),
     };
-    let (library, errors) = Library::new(&macros, options);
+    let (library, errors) = Library::of(macros, options);
     sink.extend(errors.iter().map(diagnostic));
     library
 }
@@ -72,25 +74,36 @@ fn runtime_config(project: &Project) -> Json {
     config
 }
 
-fn internal(files: &ProjectFiles, has_layers: bool) -> Vec<MacroFile> {
+/// The macros that come with medal, which are the same in every project. Read by one thread, beside others.
+static READ: LazyLock<Vec<ReadFile>> = LazyLock::new(|| {
     let mut macros = Vec::new();
-    for folder in ["macros", "materializations", "tests", "medal"] {
-        let package = if folder == "medal" { MEDAL_PACKAGE } else { INTERNAL_PACKAGE };
-        if let Some(dir) = TEMPLATES.get_dir(folder).filter(|_| has_layers || package == INTERNAL_PACKAGE) {
-            collect(dir, package, files, &mut macros);
-        }
+    for folder in ["macros", "materializations", "tests", MEDAL_PACKAGE] {
+        let package = if folder == MEDAL_PACKAGE { MEDAL_PACKAGE } else { INTERNAL_PACKAGE };
+        TEMPLATES.get_dir(folder).into_iter().for_each(|dir| collect(dir, package, &mut macros));
     }
-    macros
+    macros.iter().map(ReadFile::of).collect()
+});
+
+/// Begins to read what comes with medal, beside other work.
+pub fn read_ahead() {
+    parallel::begin(|| {
+        LazyLock::force(&READ);
+    });
 }
 
-fn collect(dir: &Dir<'static>, package: &str, files: &ProjectFiles, macros: &mut Vec<MacroFile>) {
+/// The macros that come with medal. Those of layers are there only where there are layers.
+fn internal(files: &ProjectFiles, has_layers: bool) -> Vec<ReadFile> {
+    let known = READ.iter().filter(|read| has_layers || read.package() == INTERNAL_PACKAGE);
+    known.map(|read| read.numbered(files.add_shared(read.path(), read.text().clone()))).collect()
+}
+
+fn collect(dir: &Dir<'static>, package: &str, macros: &mut Vec<MacroFile>) {
     for file in dir.files() {
         let path = format!("medal/{}", file.path().to_string_lossy().replace('\\', "/"));
-        let text = file.contents_utf8().expect("the templates are UTF-8");
-        let id = files.add(&path, text);
-        macros.push(MacroFile { package: package.to_string(), file: id, path: path.into(), text: text.into() });
+        let text = file.contents_utf8().expect("the templates are UTF-8").into();
+        macros.push(MacroFile { package: package.to_string(), file: FileId(0), path: path.into(), text });
     }
-    dir.dirs().for_each(|dir| collect(dir, package, files, macros));
+    dir.dirs().for_each(|dir| collect(dir, package, macros));
 }
 
 /// A failed render as a diagnostic: the innermost place, and every place that led to it.

@@ -8,7 +8,7 @@ use crate::adapter::relation::Relation;
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::jinja::JsonMap;
-use crate::manifest::{Manifest, Source};
+use crate::manifest::{Kind, Manifest, Source};
 use crate::project::config::Config;
 use crate::project::properties::{SourceProperties, SourceTable};
 
@@ -159,7 +159,8 @@ pub fn plugins(manifest: &Manifest, sink: &mut Diagnostics) {
             sink.push(refused(Some(source.span), who, &plugin));
         }
     }
-    for node in manifest.nodes.values().filter(|node| node.materialized() == "external") {
+    let models = manifest.nodes.values().filter(|node| matches!(node.kind, Kind::Model));
+    for node in models.filter(|node| node.materialized() == "external") {
         let who = format!("the external model `{}`", node.name);
         if let Some(plugin) = node.config.text("plugin") {
             sink.push(refused(node.config_place("plugin"), who, plugin));

@@ -3,7 +3,6 @@
 //! Names and unique ids are those that dbt makes, because selections, artifacts and other tools use them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
 
 use crate::map::IndexMap;
 use serde_json::{Value as Json, json};
@@ -11,13 +10,13 @@ use serde_json::{Value as Json, json};
 use crate::adapter::relation::{Relation, identifier};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::files::{FileId, Span};
-use crate::jinja::{JsonMap, Library, Template};
+use crate::files::Span;
+use crate::jinja::{JsonMap, Library};
 use crate::manifest::builtin::{self, INTERNAL_PACKAGE};
 use crate::manifest::nodes::{self, Drafts, fqn, macro_ids, merge_trees};
 use crate::manifest::parse::{self, Listener, Said};
 use crate::manifest::test_entry::{self, Parts, id_hash, synthesize};
-use crate::manifest::{GenericTest, Kind, Node, Source, test_code};
+use crate::manifest::{GenericTest, Kind, Node, RefArguments, Source, test_code};
 use crate::parallel;
 use crate::project::config::{self, Config, Defaults};
 use crate::project::properties::{NodeProperties, Properties, TestProperties};
@@ -35,15 +34,8 @@ struct Subject<'a> {
     id: Option<String>,
     properties: &'a NodeProperties,
     tags: Vec<String>,
-    /// What `call` refers to, once a test has asked for it.
-    said: OnceLock<Option<Said>>,
-}
-
-impl Subject<'_> {
-    fn said(&self) -> Option<Said> {
-        let call = || Template::new(FileId(0), format!("{{{{ {} }}}}", self.call).into()).ok();
-        self.said.get_or_init(|| call().map(|call| test_code::arguments_of(&call))).clone()
-    }
+    /// What `call` refers to.
+    said: Said,
 }
 
 struct Task<'a> {
@@ -127,6 +119,8 @@ fn subjects<'a>(
                     continue;
                 }
                 let version = properties.version.as_ref();
+                let asked = version.map(|version| Json::String(versions::text(&version.v)));
+                let reference = RefArguments { package: None, name: properties.name.clone(), version: asked };
                 let subject = Subject {
                     call: match version {
                         Some(version) => {
@@ -134,12 +128,12 @@ fn subjects<'a>(
                         }
                         None => format!("ref('{}')", properties.name),
                     },
+                    said: Said { refs: vec![reference], ..Said::default() },
                     name: version.map_or(properties.name.clone(), |version| format!("{}_{version}", properties.name)),
                     is_source: false,
                     id: found,
                     tags: Vec::new(),
                     properties,
-                    said: OnceLock::new(),
                 };
                 subjects.push((name, file, subject));
             }
@@ -152,7 +146,7 @@ fn subjects<'a>(
                     tags: [source.tags.as_slice(), &table.tags].concat(),
                     id: Some(id).filter(|id| sources.contains_key(id)),
                     properties: &table.node,
-                    said: OnceLock::new(),
+                    said: Said { sources: vec![[source.name.clone(), table.node.name.clone()]], ..Said::default() },
                 };
                 subjects.push((name, file, subject));
             }
@@ -236,9 +230,9 @@ impl Drafting<'_> {
         let from_medal = found.package == INTERNAL_PACKAGE;
         let mut node = self.blank(task, &parts);
         let is_bare = from_medal && parts.arguments.keys().all(|name| name == "model" || name == "column_name");
-        let said = match is_bare.then(|| task.subject.said()).flatten() {
-            Some(said) => said,
-            None => match self.said(task, &node, from_medal, &mut problems) {
+        let said = match is_bare {
+            true => task.subject.said.clone(),
+            false => match self.said(task, &node, from_medal, &mut problems) {
                 Ok(said) => said,
                 Err(problem) => return (None, vec![problem]),
             },

@@ -29,6 +29,9 @@ impl Graph {
                 graph.update_edge(parent, *child, ());
             }
         }
+        if let Ok(order) = toposort(&graph, None) {
+            return (Graph::ordered(&graph, &order), Vec::new());
+        }
         let cycles = cycles(&graph);
         for cycle in &cycles {
             // The first depends on the second, and so on: cut the edge that comes into the first.

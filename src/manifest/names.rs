@@ -16,11 +16,12 @@ use crate::project::Project;
 /// Settles the names of all nodes. Source: <https://docs.getdbt.com/docs/build/custom-schemas>.
 pub fn settle(project: &Project, library: &Library, nodes: &mut [Box<Node>], sink: &mut Diagnostics) {
     let naming = Naming::new(project, library);
-    let relations = parallel::map(nodes, |node| naming.relation(node));
-    for (node, (relation, problems)) in nodes.iter_mut().zip(relations) {
+    let problems = parallel::map_mut(nodes, |node| {
+        let (relation, problems) = naming.relation(node);
         node.relation = relation;
-        problems.into_iter().for_each(|error| sink.push(builtin::diagnostic(&error)));
-    }
+        problems
+    });
+    problems.iter().flatten().for_each(|error| sink.push(builtin::diagnostic(error)));
 }
 
 struct Naming<'a> {

@@ -26,14 +26,21 @@ pub fn repr(value: &Json) -> String {
     }
 }
 
-/// Single quotes, unless only they occur in the text.
-pub fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != quote as u8 || byte == b' ') {
-        return format!("{quote}{text}{quote}");
-    }
+/// `repr(text)`.
+fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
+    write_quoted(text, &mut out);
+    out
+}
+
+/// Writes `repr(text)`: single quotes, unless only they occur in the text.
+pub fn write_quoted(text: &str, out: &mut String) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != quote as u8 || byte == b' ') {
+        out.extend([text, quote.encode_utf8(&mut [0])]);
+        return;
+    }
     for letter in text.chars() {
         match letter {
             '\\' => out.push_str("\\\\"),
@@ -46,7 +53,6 @@ pub fn quoted(text: &str) -> String {
         }
     }
     out.push(quote);
-    out
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Finds the nodes and sources that refs and sources name, and explains why one cannot be found.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::map::IndexMap;
 
@@ -25,7 +24,7 @@ pub struct Binder<'a> {
     sources: &'a IndexMap<String, Source>,
     disabled: &'a [Disabled],
     /// Names that a `ref` can use, with the ids of each.
-    refable: BTreeMap<Cow<'a, str>, Vec<&'a str>>,
+    refable: IndexMap<Cow<'a, str>, Vec<&'a Node>>,
 }
 
 /// Why a `ref` could not be bound.
@@ -42,13 +41,13 @@ impl<'a> Binder<'a> {
         sources: &'a IndexMap<String, Source>,
         disabled: &'a [Disabled],
     ) -> Binder<'a> {
-        let mut refable: BTreeMap<Cow<'_, str>, Vec<&str>> = BTreeMap::new();
-        for node in nodes.values().filter(|node| node.is_refable()) {
+        let mut refable: IndexMap<Cow<'_, str>, Vec<&Node>> = IndexMap::default();
+        for node in nodes.values().map(Box::as_ref).filter(|node| node.is_refable()) {
             if node.is_unversioned_or_latest() {
-                refable.entry(node.name.as_str().into()).or_default().push(&node.id);
+                refable.entry(node.name.as_str().into()).or_default().push(node);
             }
             if node.version.is_some() {
-                refable.entry(node.search_name()).or_default().push(&node.id);
+                refable.entry(node.search_name()).or_default().push(node);
             }
         }
         Binder { project, nodes, sources, disabled, refable }
@@ -86,18 +85,18 @@ impl<'a> Binder<'a> {
 
     /// The node that a `ref` names: of the named package, else of the root project, the node's own package, any.
     pub fn find(&self, call: &RefArguments, from: &str) -> Result<&'a str, Unbound<'a>> {
-        let ids = self.refable.get(&*call.search_name()).map_or(&[][..], Vec::as_slice);
-        let of = |package: &str| ids.iter().copied().find(|id| self.nodes[*id].package == package);
-        let found = match &call.package {
+        let found = self.refable.get(&*call.search_name()).map_or(&[][..], Vec::as_slice);
+        let of = |package: &str| found.iter().find(|node| node.package == package);
+        let first = match &call.package {
             Some(package) => of(package),
             None => self.project.search_order(from).into_iter().find_map(of),
         };
-        if let Some(id) = found {
-            return Ok(id);
+        if let Some(node) = first {
+            return Ok(&node.id);
         }
-        match (ids, &call.package) {
-            ([only], None) => Ok(only),
-            ([_, ..], None) => Err(Unbound::Ambiguous(ids.to_vec())),
+        match (found, &call.package) {
+            ([only], None) => Ok(&only.id),
+            ([_, ..], None) => Err(Unbound::Ambiguous(found.iter().map(|node| node.id.as_str()).collect())),
             _ => {
                 let off = |other: &&Disabled| {
                     other.name == call.name
@@ -198,8 +197,8 @@ impl<'a> Binder<'a> {
     }
 
     fn path_of(&self, name: &str) -> &str {
-        let id = self.refable.get(name).and_then(|ids| ids.first());
-        id.map_or("", |id| self.nodes[*id].original_path.as_str())
+        let first = self.refable.get(name).and_then(|found| found.first());
+        first.map_or("", |node| node.original_path.as_str())
     }
 
     fn unknown_source(&self, node: &Node, [source, table]: &[String; 2]) -> Diagnostic {

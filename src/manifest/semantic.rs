@@ -156,6 +156,9 @@ fn list<'a>(written: &'a JsonMap, key: &str) -> impl Iterator<Item = &'a Json> {
 /// Finds what each of them reads: a semantic model its model, a metric its measures and metrics, a saved query its
 /// metrics.
 pub fn bind(project: &Project, manifest: &Manifest, mut semantics: Semantics, sink: &mut Diagnostics) -> Semantics {
+    if semantics.is_empty() {
+        return semantics;
+    }
     let binder = Binder::new(project, &manifest.nodes, &manifest.sources, &manifest.disabled);
     for item in semantics.values_mut().filter(|item| item.kind == SemanticKind::Model) {
         let text = item.written.get("model").and_then(Json::as_str).unwrap_or_default();

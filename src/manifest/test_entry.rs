@@ -1,8 +1,5 @@
 //! Turns the entry of a generic test in YAML into its arguments and configuration, and into the names that dbt makes.
 
-use std::sync::LazyLock;
-
-use fancy_regex::Regex;
 use serde_json::{Value as Json, json};
 
 use crate::hash;
@@ -70,7 +67,6 @@ pub fn parts(test: &TestProperties, column: Option<&str>, subject: &str) -> Part
 
 /// The short name (for the file and the alias) and the full one.
 pub fn synthesize(prefix: &str, subject: &str, arguments: &JsonMap) -> (String, String) {
-    static UNCLEAN: LazyLock<Regex> = LazyLock::new(|| Regex::new("[^0-9a-zA-Z_]+").expect("the pattern is valid"));
     let mut sorted: Vec<(&String, &Json)> = arguments.iter().filter(|(name, _)| *name != "model").collect();
     sorted.sort_by_key(|(name, _)| *name);
     let flat = sorted.into_iter().flat_map(|(_, value)| match value {
@@ -78,7 +74,7 @@ pub fn synthesize(prefix: &str, subject: &str, arguments: &JsonMap) -> (String, 
         Json::Object(map) => map.values().map(python::str).collect(),
         one => vec![python::str(one)],
     });
-    let clean: Vec<String> = flat.map(|text| UNCLEAN.replace_all(&text, "_").into_owned()).collect();
+    let clean: Vec<String> = flat.map(|text| clean(&text)).collect();
     let start = format!("{prefix}_{subject}");
     let full = format!("{start}_{}", clean.join("__"));
     if full.chars().count() < 64 {
@@ -88,12 +84,31 @@ pub fn synthesize(prefix: &str, subject: &str, arguments: &JsonMap) -> (String, 
     (short, full)
 }
 
+/// With an underscore for what a name cannot have: `[^0-9a-zA-Z_]+`.
+fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut in_name = true;
+    for letter in text.chars() {
+        let fits = letter.is_ascii_alphanumeric() || letter == '_';
+        match (fits, in_name) {
+            (true, _) => clean.push(letter),
+            (false, true) => clean.push('_'),
+            (false, false) => {}
+        }
+        in_name = fits;
+    }
+    clean
+}
+
 /// The last part of a test's unique id: ten digits over its name and arguments.
 pub fn id_hash(name: &str, parts: &Parts) -> String {
-    let namespace = python::quoted(parts.namespace.as_deref().unwrap_or("None"));
     let mut text = format!("{name}{{'kwargs': ");
     write_map(&parts.arguments, &mut text);
-    text.extend([", 'name': ", &python::quoted(&parts.name), ", 'namespace': ", &namespace, "}"]);
+    text.push_str(", 'name': ");
+    python::write_quoted(&parts.name, &mut text);
+    text.push_str(", 'namespace': ");
+    python::write_quoted(parts.namespace.as_deref().unwrap_or("None"), &mut text);
+    text.push('}');
     let digest = hash::md5(&text);
     digest[digest.len() - 10..].to_string()
 }
@@ -110,7 +125,8 @@ fn write_value(value: &Json, out: &mut String) {
             }
             out.push(']');
         }
-        scalar => out.push_str(&python::quoted(&python::str(scalar))),
+        Json::String(text) => python::write_quoted(text, out),
+        scalar => python::write_quoted(&python::repr(scalar), out),
     }
 }
 
@@ -119,7 +135,9 @@ fn write_map(map: &JsonMap, out: &mut String) {
     entries.sort_by_key(|(key, _)| *key);
     out.push('{');
     for (at, (key, value)) in entries.into_iter().enumerate() {
-        out.extend([if at == 0 { "" } else { ", " }, &python::quoted(key), ": "]);
+        out.push_str(if at == 0 { "" } else { ", " });
+        python::write_quoted(key, out);
+        out.push_str(": ");
         write_value(value, out);
     }
     out.push('}');
@@ -145,8 +163,14 @@ pub fn raw_code(parts: &Parts, alias: Option<&String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::synthesize;
+    use super::{clean, synthesize};
     use serde_json::json;
+
+    #[test]
+    fn what_a_name_cannot_have_becomes_one_underscore() {
+        let cleaned = ["a - b", "(é)", "_", "", "x.y", "a _ b"].map(clean);
+        assert_eq!(cleaned, ["a_b", "_", "_", "", "x_y", "a___b"]);
+    }
 
     #[test]
     fn a_long_name_is_shortened_with_a_hash() {

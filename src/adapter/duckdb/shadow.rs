@@ -18,14 +18,14 @@ use crate::adapter::{Adapter, AdapterError, Connection, SeedFile, Target};
 pub struct DuckDbShadow(Arc<Shared>);
 
 struct Shared {
-    profile: Profile,
+    profile: Arc<Profile>,
     /// The databases that are attached.
     databases: OnceLock<BTreeSet<String>>,
     /// The database that names without one belong to.
     database: String,
     /// What is being opened beside other work.
     opening: Mutex<Option<JoinHandle<Opened>>>,
-    engine: OnceLock<Result<Engine, String>>,
+    engine: OnceLock<Opened>,
     /// The schemas that are there. Two sessions cannot create schemas at once.
     schemas: Mutex<BTreeSet<(String, String)>>,
 }
@@ -33,10 +33,12 @@ struct Shared {
 struct Engine {
     /// Before the database, which its connections must not outlive.
     duckdb: DuckDb,
+    /// For the first session.
+    reader: Mutex<Option<Reader>>,
     database: Arc<Database>,
 }
 
-type Opened = Result<Database, String>;
+type Opened = Result<Engine, String>;
 
 /// A query is only bound: how fast it would run is of no interest.
 const BIND_ONLY: &str = "pragma disable_optimizer";
@@ -51,52 +53,76 @@ pub fn of(target: &Target) -> Result<DuckDbShadow, AdapterError> {
     profile.settings.retain(|(name, _)| name != "threads" && name != "temp_directory");
     let database = if target.database.is_empty() { "memory" } else { target.database.as_str() }.to_string();
     let (databases, opening, engine, schemas) = (OnceLock::new(), Mutex::default(), OnceLock::new(), Mutex::default());
+    let profile = Arc::new(profile);
     Ok(DuckDbShadow(Arc::new(Shared { profile, databases, database, opening, engine, schemas })))
 }
 
-fn open(options: &[(String, String)]) -> Opened {
-    let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Database::open(&[OFFLINE].into_iter().chain(options).collect::<Vec<_>>())
+impl Engine {
+    /// DuckDB with one database, in which names are looked for.
+    fn open(profile: &Profile, home: &str) -> Result<Engine, AdapterError> {
+        let options = profile.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let database = Database::open(&[OFFLINE].into_iter().chain(options).collect::<Vec<_>>());
+        let database = Arc::new(database.map_err(AdapterError::Connect)?);
+        let root = database.connection().map_err(|error| AdapterError::Connect(error.to_string()))?;
+        let engine = Engine { duckdb: set_up(root, profile)?, reader: Mutex::default(), database };
+        engine.attach([home].into_iter())?;
+        let reader = engine.reader(home)?;
+        *lock(&engine.reader) = Some(reader);
+        Ok(engine)
+    }
+
+    fn attach<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<(), AdapterError> {
+        let reserved = |name: &str| ["", "memory", "temp", "system"].contains(&name.to_lowercase().as_str());
+        let names: Vec<&str> = names.filter(|name| !reserved(name)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.duckdb.connect()?;
+        for name in names {
+            connection.execute(&format!("attach if not exists ':memory:' as {}", identifier(name)))?;
+        }
+        Ok(())
+    }
+
+    /// A connection that looks for names in a database.
+    fn reader(&self, home: &str) -> Result<Reader, AdapterError> {
+        if let Some(reader) = lock(&self.reader).take() {
+            return Ok(reader);
+        }
+        let mut setup = vec![ERRORS.to_string(), BIND_ONLY.to_string(), use_database(home)];
+        setup.extend_from_slice(&self.duckdb.local_settings);
+        let failed = || AdapterError::Connect("DuckDB could not connect to its database in memory".to_string());
+        Reader::new(self.database.clone(), &setup).ok_or_else(failed)
+    }
+}
+
+fn use_database(name: &str) -> String {
+    format!("use {}", identifier(name))
 }
 
 impl Shared {
     fn engine(&self) -> Result<&Engine, AdapterError> {
-        let engine = self.engine.get_or_init(|| self.open().map_err(|error| error.to_string()));
+        let engine = self.engine.get_or_init(|| self.open());
         engine.as_ref().map_err(|said| AdapterError::Connect(said.clone()))
-    }
-
-    fn use_database(&self) -> String {
-        format!("use {}", identifier(&self.database))
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, AdapterError> {
         let mut connection = self.engine()?.duckdb.connect()?;
-        connection.execute(&self.use_database())?;
+        connection.execute(&use_database(&self.database))?;
         Ok(connection)
     }
 
-    fn reader(&self) -> Result<Reader, AdapterError> {
-        let engine = self.engine()?;
-        let mut setup = vec![ERRORS.to_string(), BIND_ONLY.to_string(), self.use_database()];
-        setup.extend_from_slice(&engine.duckdb.local_settings);
-        let failed = || AdapterError::Connect("DuckDB could not connect to its database in memory".to_string());
-        Reader::new(engine.database.clone(), &setup).ok_or_else(failed)
-    }
-
-    fn open(&self) -> Result<Engine, AdapterError> {
+    fn open(&self) -> Opened {
         let ahead = lock(&self.opening).take().and_then(|opening| opening.join().ok());
-        let database = ahead.unwrap_or_else(|| open(&self.profile.options)).map_err(AdapterError::Connect)?;
-        let database = Arc::new(database);
-        let root = database.connection().map_err(|error| AdapterError::Connect(error.to_string()))?;
-        let duckdb = set_up(root, &self.profile)?;
-        let mut connection = duckdb.connect()?;
-        let reserved = |name: &&String| ["", "memory", "temp", "system"].contains(&name.to_lowercase().as_str());
-        let databases = self.databases.get().into_iter().flatten().chain([&self.database]);
-        for database in databases.filter(|name| !reserved(name)) {
-            connection.execute(&format!("attach if not exists ':memory:' as {}", identifier(database)))?;
-        }
-        Ok(Engine { duckdb, database })
+        let engine = ahead.unwrap_or_else(|| open(&self.profile, &self.database))?;
+        let others = self.databases.get().into_iter().flatten().filter(|name| **name != self.database);
+        engine.attach(others.map(String::as_str)).map_err(|error| error.to_string())?;
+        Ok(engine)
     }
+}
+
+fn open(profile: &Profile, home: &str) -> Opened {
+    Engine::open(profile, home).map_err(|error| error.to_string())
 }
 
 impl Drop for Shared {
@@ -116,11 +142,16 @@ impl Shadow for DuckDbShadow {
         Ok(Box::new(Session { connection: None, reader: None, shared: self.0.clone() }))
     }
 
+    fn leave(&self) {
+        let opening = lock(&self.0.opening).take();
+        std::mem::forget((opening.map(JoinHandle::join), self.0.clone()));
+    }
+
     fn open(&self) {
         let mut opening = lock(&self.0.opening);
         if opening.is_none() && self.0.engine.get().is_none() {
-            let options = self.0.profile.options.clone();
-            *opening = Some(std::thread::spawn(move || open(&options)));
+            let (profile, home) = (self.0.profile.clone(), self.0.database.clone());
+            *opening = Some(std::thread::spawn(move || open(&profile, &home)));
         }
     }
 }
@@ -143,7 +174,7 @@ impl Session {
     fn reader(&mut self) -> Result<&mut Reader, AdapterError> {
         let open = match self.reader.take() {
             Some(open) => open,
-            None => self.shared.reader()?,
+            None => self.shared.engine()?.reader(&self.shared.database)?,
         };
         Ok(self.reader.insert(open))
     }

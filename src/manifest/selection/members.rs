@@ -1,5 +1,7 @@
 //! Turns a Manifest into Members: what a selection may ask of a node, source or exposure, and who is next to whom.
 
+use std::borrow::Cow;
+
 use crate::manifest::graph::Graph;
 use crate::manifest::selection::Places;
 use crate::manifest::{Exposure, Manifest, Node, Source};
@@ -33,8 +35,8 @@ pub struct Members<'a> {
     /// The project's own package.
     pub package: &'a str,
     pub all: Vec<Member<'a>>,
-    parents: Vec<Vec<usize>>,
-    children: Vec<Vec<usize>>,
+    parents: Cow<'a, [Vec<usize>]>,
+    children: Cow<'a, [Vec<usize>]>,
 }
 
 impl<'a> Members<'a> {
@@ -53,12 +55,16 @@ impl<'a> Members<'a> {
                 in_graph[at] = Some(member);
             }
         }
+        if in_graph.iter().all(Option::is_some) {
+            let [parents, children] = [graph.parent_places(), graph.child_places()].map(Cow::Borrowed);
+            return Members { package, parents, children, all: in_graph.into_iter().flatten().collect() };
+        }
         let mut count = 0..;
         let places: Vec<Option<usize>> =
             in_graph.iter().map(|member| member.as_ref().and_then(|_| count.next())).collect();
-        let beside = |side: &[Vec<usize>]| -> Vec<Vec<usize>> {
+        let beside = |side: &[Vec<usize>]| {
             let present = places.iter().zip(side).filter(|(place, _)| place.is_some());
-            present.map(|(_, others)| others.iter().filter_map(|at| places[*at]).collect()).collect()
+            Cow::Owned(present.map(|(_, others)| others.iter().filter_map(|at| places[*at]).collect()).collect())
         };
         Members {
             package,
