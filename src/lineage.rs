@@ -69,11 +69,17 @@ fn grows(node: &Node) -> bool {
 
 /// The lineage of relations that are given parents before children.
 pub fn of(made: &[Made<'_>], database: &str) -> Lineage {
-    let known = Known {
+    let mut known = Known {
         // A seed that stands for a source is the source to those that read it: the later name wins.
         relations: made.iter().filter(|it| it.relation.database.is_some()).map(|it| (it.relation.key(), it)).collect(),
+        named: BTreeMap::new(),
         database,
     };
+    // What could not be typed has the columns that its query names.
+    for untyped in made.iter().filter(|it| it.columns.is_none()) {
+        let names = columns(untyped, &known).map(|columns| columns.into_iter().map(|column| column.name).collect());
+        known.named.extend(names.map(|names| (untyped.id, names)));
+    }
     let columns = parallel::map(made, |it| columns(it, &known));
     Lineage { nodes: made.iter().map(|it| it.id.to_string()).zip(columns).collect() }
 }
@@ -116,6 +122,8 @@ impl From<Origin> for ColumnRef {
 /// Relations by name.
 struct Known<'a> {
     relations: BTreeMap<String, &'a Made<'a>>,
+    /// The columns of what is not typed, by unique id.
+    named: BTreeMap<&'a str, Vec<String>>,
     /// The database of names that have none.
     database: &'a str,
 }
@@ -131,7 +139,7 @@ impl Relations for Known<'_> {
         match self.relations.get(&relation.key()) {
             Some(made) => {
                 let names = |columns: &[adapter::relation::Column]| columns.iter().map(|it| it.name.clone()).collect();
-                (made.id.to_string(), made.columns.map(names))
+                (made.id.to_string(), made.columns.map(names).or_else(|| self.named.get(made.id).cloned()))
             }
             None => (name.join("."), None),
         }

@@ -9,8 +9,9 @@ mod rewrite;
 mod scope;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use sqlparser::ast::{Query, Statement};
+use sqlparser::ast::{Expr, Query, Statement, visit_expressions};
 use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::Parser;
 
@@ -40,6 +41,11 @@ impl Uses {
         self.indirect.extend(other.indirect.iter().cloned());
     }
 
+    /// Leaves out what has no name.
+    fn forget_rest(&mut self) {
+        [&mut self.direct, &mut self.indirect].into_iter().for_each(|uses| uses.retain(|origin| origin.column != REST));
+    }
+
     /// Takes over everything as something that only decides rows.
     pub fn add_indirectly(&mut self, other: &Uses) {
         self.indirect.extend(other.direct.iter().cloned());
@@ -57,7 +63,24 @@ pub struct Output {
     pub null: Null,
 }
 
+/// What stands in the place of the columns that a relation has and nobody knows.
+const REST: &str = "*";
+
 impl Output {
+    /// All columns of a relation of which none is known. A name that nothing else has is one of them.
+    fn rest(relation: &str) -> Output {
+        let origin = Origin { relation: relation.to_string(), column: REST.to_string() };
+        Output {
+            name: REST.to_string(),
+            uses: Uses { direct: [origin].into(), ..Uses::default() },
+            ..Output::default()
+        }
+    }
+
+    fn is_rest(&self) -> bool {
+        self.name == REST
+    }
+
     /// Takes back that it may be what an outer join has not found.
     pub fn may_be_found(&mut self) {
         if self.null == Null::Joined {
@@ -89,12 +112,25 @@ pub trait Relations {
 pub fn lineage(sql: &str, relations: &(dyn Relations + Sync), names: Option<&[String]>) -> Option<Vec<Output>> {
     let follow = |sql: &str| {
         let resolver = Resolver { names, ..Resolver::new(relations) };
-        resolver.query(parse(sql)?.as_ref(), &scope::Scope::default()).map(scope::Table::outputs)
+        let query = parse(sql).filter(|query| !names_first(query))?;
+        let mut outputs = resolver.query(query.as_ref(), &scope::Scope::default())?.outputs();
+        outputs.iter_mut().for_each(|output| output.uses.forget_rest());
+        outputs.iter().all(|output| !output.is_rest()).then_some(outputs)
     };
     // Nothing is known of the places of a query that the parser does not read as it is written.
     let elsewhere = |outputs: Vec<Output>| outputs.into_iter().map(|output| Output { at: None, ..output }).collect();
     on_enough_stack(sql, || follow(sql))
         .or_else(|| on_enough_stack(sql, || follow(&rewrite::plainer(sql)?).map(elsewhere)))
+}
+
+/// Whether a query has `name: expression`, which the parser takes for a way into JSON, and DuckDB for a column's name.
+/// Source: <https://duckdb.org/docs/stable/sql/query_syntax/select>.
+fn names_first(query: &Query) -> bool {
+    let is_name = |expr: &Expr| match expr {
+        Expr::JsonAccess { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    visit_expressions(query, is_name).is_break()
 }
 
 /// The part of a `union` (or another set operation) that has more or fewer columns than the part before it.

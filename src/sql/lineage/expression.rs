@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgOperator, FunctionArguments, Ident, NamedWindowDefinition,
-    NamedWindowExpr, OneOrManyWithParens, Query, Visit, Visitor, WindowSpec, WindowType,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments, Ident,
+    LambdaFunction, NamedWindowDefinition, NamedWindowExpr, OneOrManyWithParens, Query, Visit, Visitor, WindowSpec,
+    WindowType,
 };
 
 use crate::sql::lineage::Uses;
@@ -24,6 +25,7 @@ impl Resolver<'_> {
             indirect: 0,
             indirectly: Vec::new(),
             fields: Vec::new(),
+            lambdas: Vec::new(),
             parameters: Vec::new(),
         };
         match expr.visit(&mut walk) {
@@ -46,9 +48,28 @@ struct Walk<'a> {
     indirectly: Vec<*const Expr>,
     /// Names of fields, by address, which are no columns.
     fields: Vec<*const Expr>,
+    /// Lambdas, by address. The parser takes any `name -> expression` for one.
+    lambdas: Vec<*const Expr>,
     /// Parameters of lambdas.
     parameters: Vec<String>,
 }
+
+/// Functions that take a lambda. Anywhere else an arrow takes a value out of JSON.
+/// Source: <https://duckdb.org/docs/stable/sql/functions/lambda>.
+const TAKE_LAMBDAS: [&str; 12] = [
+    "apply",
+    "array_apply",
+    "array_filter",
+    "array_reduce",
+    "array_transform",
+    "columns",
+    "filter",
+    "list_apply",
+    "list_filter",
+    "list_reduce",
+    "list_transform",
+    "reduce",
+];
 
 impl Visitor for Walk<'_> {
     type Break = ();
@@ -85,12 +106,10 @@ impl Visitor for Walk<'_> {
             Expr::CompoundIdentifier(parts) if !self.is_field(expr) => self.name(parts),
             Expr::CompoundFieldAccess { root, access_chain } => self.fields_of(root, access_chain),
             Expr::Function(function) => return self.function(function),
-            Expr::Lambda(lambda) => match &lambda.params {
-                OneOrManyWithParens::One(name) => self.parameters.push(name.value.to_lowercase()),
-                OneOrManyWithParens::Many(names) => {
-                    self.parameters.extend(names.iter().map(|name| name.value.to_lowercase()));
-                }
-            },
+            Expr::Lambda(lambda) if self.lambdas.contains(&std::ptr::from_ref(expr)) => {
+                self.parameters.extend(names(lambda).iter().map(|name| name.value.to_lowercase()));
+            }
+            Expr::Lambda(arrow) => names(arrow).iter().for_each(|name| self.name(std::slice::from_ref(name))),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -103,14 +122,20 @@ impl Visitor for Walk<'_> {
         if self.indirectly.contains(&std::ptr::from_ref(expr)) {
             self.indirect -= 1;
         }
-        if let Expr::Lambda(lambda) = expr {
-            let count = match &lambda.params {
-                OneOrManyWithParens::One(_) => 1,
-                OneOrManyWithParens::Many(names) => names.len(),
-            };
-            self.parameters.truncate(self.parameters.len() - count);
+        if let Expr::Lambda(lambda) = expr
+            && self.lambdas.contains(&std::ptr::from_ref(expr))
+        {
+            self.parameters.truncate(self.parameters.len() - names(lambda).len());
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// What stands before the arrow.
+fn names(lambda: &LambdaFunction) -> &[Ident] {
+    match &lambda.params {
+        OneOrManyWithParens::One(name) => std::slice::from_ref(name),
+        OneOrManyWithParens::Many(names) => names,
     }
 }
 
@@ -164,7 +189,14 @@ impl Walk<'_> {
             self.indirectly.push(std::ptr::from_ref(&**filter));
         }
         if let FunctionArguments::List(list) = &function.args {
+            let name = function.name.0.last().map(ToString::to_string).unwrap_or_default().to_lowercase();
+            let takes_lambdas = TAKE_LAMBDAS.contains(&name.as_str());
             for arg in &list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(lambda)) = arg
+                    && takes_lambdas
+                {
+                    self.lambdas.push(std::ptr::from_ref(lambda));
+                }
                 // The parser takes `f(a = 1)` for a named argument, but it is a comparison.
                 if let FunctionArg::Named { name, operator: FunctionArgOperator::Equals, .. } = arg {
                     self.name(std::slice::from_ref(name));

@@ -36,9 +36,10 @@ impl Resolver<'_> {
             let at = Location::of(start_of(expr).start);
             return Some(vec![Output { name, uses, at, null: null_of(expr, scope) }]);
         };
-        let chosen = match chosen(&function, self.every(scope)?) {
+        let every = self.every(scope).filter(|all| !all.iter().any(Output::is_rest))?;
+        let chosen = match chosen(&function, every.clone()) {
             Some(chosen) => chosen,
-            None => self.named(self.every(scope)?)?,
+            None => self.named(every)?,
         };
         let with_rest = |mut column: Output| {
             column.uses.add(&uses);
@@ -102,7 +103,11 @@ impl Resolver<'_> {
         };
         let is_left = |column: &Output| !excluded.iter().any(|name| name.value.eq_ignore_ascii_case(&column.name));
         let mut columns: Vec<Output> = columns.into_iter().filter(is_left).collect();
+        let is_there = |columns: &[Output], name: &str| columns.iter().any(|it| it.name.eq_ignore_ascii_case(name));
         for replaced in options.opt_replace.iter().flat_map(|replace| &replace.items) {
+            if !is_there(&columns, &replaced.column_name.value) {
+                return None;
+            }
             let uses = self.expression(&replaced.expr, scope, &select.named_window)?;
             let same = |column: &&mut Output| column.name.eq_ignore_ascii_case(&replaced.column_name.value);
             let null = null_of(&replaced.expr, scope);
@@ -117,6 +122,9 @@ impl Resolver<'_> {
             None => Vec::new(),
         };
         for pair in renamed {
+            if !is_there(&columns, &pair.ident.value) {
+                return None;
+            }
             let same = |column: &&mut Output| column.name.eq_ignore_ascii_case(&pair.ident.value);
             columns.iter_mut().filter(same).for_each(|column| column.name.clone_from(&pair.alias.value));
         }
@@ -130,7 +138,8 @@ impl Resolver<'_> {
 fn known(source: &Source) -> Option<Vec<Output>> {
     match &source.columns {
         Columns::Known(columns) => Some(columns.clone()),
-        Columns::Unknown(_) | Columns::Made(_) => None,
+        Columns::Unknown(relation) => Some(vec![Output::rest(relation)]),
+        Columns::Made(_) => None,
     }
 }
 

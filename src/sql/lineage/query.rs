@@ -108,6 +108,9 @@ impl<'a> Resolver<'a> {
             SetExpr::SetOperation { op, set_quantifier, left, right } => {
                 let place = Location::of(start_of_body(right).start);
                 let (left, right) = (self.body(left, scope)?.0, self.body(right, scope)?.0);
+                if [&left, &right].iter().any(|part| part.columns.iter().any(Output::is_rest)) {
+                    return None;
+                }
                 if !is_by_name(*set_quantifier) && left.columns.len() != right.columns.len() {
                     self.uneven.set(self.uneven.get().or(place));
                     return None;
@@ -139,6 +142,10 @@ impl<'a> Resolver<'a> {
                 scope.aliases.extend(outputs.iter().cloned());
             }
             columns.extend(outputs);
+        }
+        // Of two such, a name could belong to either.
+        if columns.iter().filter(|column| column.is_rest()).count() > 1 {
+            return None;
         }
         let windows = &select.named_window;
         for filter in [&select.prewhere, &select.selection, &select.having, &select.qualify].into_iter().flatten() {

@@ -95,6 +95,9 @@ impl Resolver<'_> {
                 let PivotValueSource::List(values) = value_source else { return None };
                 let used: Vec<Origin> = aggregates.iter().chain([&kind]).flat_map(|uses| uses.direct.clone()).collect();
                 let [Source { columns: Columns::Known(columns), .. }] = &inner.sources[..] else { return None };
+                if columns.iter().any(Output::is_rest) {
+                    return None;
+                }
                 let is_left = |column: &&Output| !column.uses.direct.iter().any(|origin| used.contains(origin));
                 let mut pivoted: Vec<Output> = columns.iter().filter(is_left).cloned().collect();
                 for value in values {
@@ -169,6 +172,7 @@ fn push(scope: &mut Scope, name: &str, alias: Option<&TableAlias>, columns: Colu
     let names =
         alias.map_or_else(Vec::new, |alias| alias.columns.iter().map(|it| it.name.value.clone()).collect::<Vec<_>>());
     let columns = match columns {
+        Columns::Known(columns) if !names.is_empty() && columns.iter().any(Output::is_rest) => return None,
         Columns::Known(mut columns) => {
             columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
             Columns::Known(columns)
@@ -225,17 +229,10 @@ fn mark_nulls(operator: &JoinOperator, scope: &mut Scope, before: usize) {
 fn merge(name: &str, operator: &JoinOperator, scope: &mut Scope) -> Option<Uses> {
     let (right, left) = scope.sources.split_last()?;
     let before = scope.merged.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map(|it| it.uses.clone());
-    let assumed = |source: &Source| match &source.columns {
-        Columns::Unknown(relation) => {
-            let origin = Origin { relation: relation.clone(), column: name.to_string() };
-            Some(Uses { direct: [origin].into(), ..Uses::default() })
-        }
-        Columns::Made(uses) => Some(uses.clone()),
-        Columns::Known(_) => None,
-    };
-    let left_uses =
-        before.or_else(|| left.iter().find_map(|it| it.column(name))).or_else(|| left.iter().find_map(assumed))?;
-    let right_uses = right.column(name).or_else(|| assumed(right))?;
+    let left_uses = before
+        .or_else(|| left.iter().find_map(|it| it.column(name)))
+        .or_else(|| left.iter().find_map(|it| it.assumed(name)))?;
+    let right_uses = right.column(name).or_else(|| right.assumed(name))?;
     let mut both = left_uses.clone();
     both.add(&right_uses);
     let uses = match operator {
@@ -250,7 +247,7 @@ fn merge(name: &str, operator: &JoinOperator, scope: &mut Scope) -> Option<Uses>
 
 /// The columns that the last source has in common with those before it.
 fn shared_columns(scope: &Scope) -> Option<Vec<String>> {
-    let (right, left) = scope.sources.split_last()?;
+    let (right, left) = scope.sources.split_last().filter(|_| !scope.sources.iter().any(Source::has_rest))?;
     let Columns::Known(columns) = &right.columns else { return None };
     let shared = columns.iter().filter(|column| left.iter().any(|source| source.column(&column.name).is_some()));
     Some(shared.map(|column| column.name.clone()).collect())

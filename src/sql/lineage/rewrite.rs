@@ -25,7 +25,8 @@ fn tree<'t>(tokens: &mut impl Iterator<Item = &'t Token>) -> Vec<Piece> {
         match token {
             Token::LParen => pieces.push(Piece::Group('(', tree(tokens))),
             Token::LBracket => pieces.push(Piece::Group('[', tree(tokens))),
-            Token::RParen | Token::RBracket => break,
+            Token::LBrace => pieces.push(Piece::Group('{', tree(tokens))),
+            Token::RParen | Token::RBracket | Token::RBrace => break,
             other => pieces.push(Piece::Word(other.to_string())),
         }
     }
@@ -36,6 +37,7 @@ fn text(pieces: &[Piece]) -> String {
     let shown = pieces.iter().map(|piece| match piece {
         Piece::Word(word) => word.clone(),
         Piece::Group('[', inner) => format!("[{}]", text(inner)),
+        Piece::Group('{', inner) => format!("{{{}}}", text(inner)),
         Piece::Group(_, inner) => format!("({})", text(inner)),
     });
     // A dot binds the names on both of its sides.
@@ -61,6 +63,7 @@ fn rewritten(pieces: Vec<Piece>) -> Vec<Piece> {
     };
     let pieces: Vec<Piece> = pieces.into_iter().map(inner).collect();
     let pieces = simpler(&pieces);
+    let pieces = if place(&pieces, "select").is_some() { names_last(&pieces) } else { pieces };
     let pieces = pivot_statement(&pieces).unwrap_or(pieces);
     let mut pieces = pivot_of_relation(&pieces).unwrap_or(pieces);
     if let (None, Some(from)) = (place(&pieces, "select"), place(&pieces, "from").filter(|_| is_query(&pieces))) {
@@ -109,6 +112,30 @@ fn simpler(pieces: &[Piece]) -> Vec<Piece> {
                 1
             }
         };
+    }
+    out
+}
+
+/// `name: expression` in a list as `expression as name`.
+fn names_last(pieces: &[Piece]) -> Vec<Piece> {
+    let mut out: Vec<Piece> = Vec::new();
+    let mut name: Option<&Piece> = None;
+    let ends = |piece: &Piece| [",", "from", "where", "union"].iter().any(|word| is(Some(piece), word));
+    for (at, piece) in pieces.iter().enumerate() {
+        let begins = at == 0 || ["select", "distinct", ","].iter().any(|word| is(pieces.get(at - 1), word));
+        match piece {
+            Piece::Word(_) if begins && is(pieces.get(at + 1), ":") => name = Some(piece),
+            _ if is(Some(piece), ":") && name.is_some() => {}
+            _ => {
+                if let Some(name) = name.take_if(|_| ends(piece)) {
+                    out.extend([Piece::Word("as".to_string()), name.clone()]);
+                }
+                out.push(piece.clone());
+            }
+        }
+    }
+    if let Some(name) = name {
+        out.extend([Piece::Word("as".to_string()), name.clone()]);
     }
     out
 }

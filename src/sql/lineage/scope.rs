@@ -62,15 +62,21 @@ impl Source {
     }
 
     /// A column that is there only if nothing else has it.
-    fn assumed(&self, name: &str) -> Option<Uses> {
+    pub fn assumed(&self, name: &str) -> Option<Uses> {
+        let of = |relation: &String| Origin { relation: relation.clone(), column: name.to_string() };
         match &self.columns {
-            Columns::Known(_) => None,
+            Columns::Known(columns) => columns.iter().find(|column| column.is_rest()).map(|rest| {
+                let direct = rest.uses.direct.iter().map(|origin| of(&origin.relation)).collect();
+                Uses { direct, ..rest.uses.clone() }
+            }),
             Columns::Made(uses) => Some(uses.clone()),
-            Columns::Unknown(relation) => {
-                let origin = Origin { relation: relation.clone(), column: name.to_string() };
-                Some(Uses { direct: [origin].into(), ..Uses::default() })
-            }
+            Columns::Unknown(relation) => Some(Uses { direct: [of(relation)].into(), ..Uses::default() }),
         }
+    }
+
+    /// Whether it has columns that nobody knows.
+    pub fn has_rest(&self) -> bool {
+        matches!(&self.columns, Columns::Known(columns) if columns.iter().any(Output::is_rest))
     }
 
     fn is_called(&self, parts: &[String]) -> bool {

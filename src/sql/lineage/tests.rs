@@ -142,6 +142,34 @@ fn what_cannot_be_followed_is_unknown() {
 }
 
 #[test]
+fn a_relation_whose_columns_nobody_knows_is_followed_by_name() {
+    for sql in [
+        "with source as (select * from elsewhere), renamed as (select a as x, b + 1 as y from source where c) select * from renamed",
+        "select s.a as x, s.b + 1 as y from (select *, 1 as one from (from elsewhere)) s where c",
+        "select a as x, b + 1 as y from (select * exclude (d) from elsewhere) where exists (select * from elsewhere where c)",
+    ] {
+        let shown = shown(sql);
+        assert!(shown.starts_with("x: elsewhere.a"), "{sql}: {shown}");
+        assert!(shown.contains("\ny: elsewhere.b") && shown.contains("elsewhere.c"), "{sql}: {shown}");
+        assert!(!shown.contains('*'), "{sql}: {shown}");
+    }
+    assert_eq!(
+        shown("select o.*, e.a from (select * from elsewhere) e join orders o using (id)"),
+        "id: orders.id | elsewhere.id orders.id\ncustomer_id: orders.customer_id | elsewhere.id orders.id\n\
+         amount: orders.amount | elsewhere.id orders.id\nat: orders.at | elsewhere.id orders.id\n\
+         a: elsewhere.a | elsewhere.id orders.id"
+    );
+    for sql in [
+        "select a from (select * from elsewhere, another)",
+        "select a from (select * from elsewhere union all select * from another)",
+        "select * from (select * replace (1 as a) from elsewhere)",
+        "select a from (select * from elsewhere) e(a)",
+    ] {
+        assert_eq!(shown(sql), "unknown", "{sql}");
+    }
+}
+
+#[test]
 fn unpivoted_columns_become_one() {
     let expected = "id: months.id\nmonth:\nsold: months.feb months.jan months.mar";
     for sql in [
@@ -197,4 +225,28 @@ fn the_names_of_the_result_say_what_a_condition_on_names_has_chosen() {
     let files = "select * from read_csv('orders.csv')";
     assert_eq!(shown_with(files, Some(&names)), "amount:\nat:");
     assert_eq!(shown_with("from elsewhere", Some(&names)), "amount: elsewhere.amount\nat: elsewhere.at");
+}
+
+#[test]
+fn an_arrow_takes_a_value_out_of_json_where_no_lambda_is_asked_for() {
+    assert_eq!(
+        shown(
+            "select info -> '$.a' ->> '$.b' as b, customers.info -> 'c' as c, upper(info ->> 'd') as d from customers where info -> 'e' is not null"
+        ),
+        "b: customers.info | customers.info\nc: customers.info | customers.info\nd: customers.info | customers.info"
+    );
+    assert_eq!(
+        shown("select list_transform([amount], id -> id + customer_id) as list from orders"),
+        "list: orders.amount orders.customer_id"
+    );
+}
+
+#[test]
+fn a_name_may_stand_before_its_expression() {
+    assert_eq!(shown("select k: id, twice: amount * 2 from orders"), "k: orders.id\ntwice: orders.amount");
+    assert_eq!(
+        shown("select s: {'a': id, 'b': at}, amount from orders"),
+        "s: orders.at orders.id\namount: orders.amount"
+    );
+    assert_eq!(shown("select {'a': id} as s, [id][1:2] as part from orders"), "s: orders.id\npart: orders.id");
 }

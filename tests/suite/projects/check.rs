@@ -46,6 +46,30 @@ fn what_an_incremental_model_reads_of_itself_is_no_mistake() {
 }
 
 #[test]
+fn columns_that_a_configuration_names_are_looked_for() {
+    let snapshots = "snapshots:\n  - name: kept\n    relation: ref('a')\n    config:\n      strategy: timestamp\n      \
+                     unique_key: id\n      updated_at: changed\n";
+    let project = dbt(&[
+        ("models/a.sql", "select 1 as id, now() as changed_at"),
+        (
+            "models/b.sql",
+            "{{ config(materialized='incremental', unique_key=['id', 'idd']) }}select id from {{ ref('a') }}",
+        ),
+        ("snapshots/kept.yml", snapshots),
+        (
+            "models/units.yml",
+            "unit_tests:\n  - name: one\n    model: b\n    given:\n      - input: ref('aa')\n        rows: [{id: 1}]\n    \
+             expect: {rows: [{id: 1}]}\n",
+        ),
+    ]);
+    insta::assert_snapshot!(project.ends(1, &["check", "--output", "github"]).stdout, @r"
+    ::warning file=models/b.sql,line=1,col=50,endColumn=63,title=unknown-column::the `unique_key` of `b` names the column `idd`, which it does not have%0Adid you mean `id`?
+    ::error file=models/units.yml,line=5,col=16,endColumn=25,title=unknown-ref::the unit test `one` gives rows for `ref('aa')`, which does not exist%0Adid you mean `ref('a')`?
+    ::error file=snapshots/kept.yml,line=7,col=19,endColumn=26,title=unknown-column::the `updated_at` of `kept` names the column `changed`, which it does not have%0Adid you mean `changed_at`?
+    ");
+}
+
+#[test]
 fn annotations_stand_at_the_line_of_the_model() {
     let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/b.sql", "select\n  idd\nfrom {{ ref('a') }}")]);
     let annotations = project.ends(1, &["check", "--output", "github"]).stdout;
@@ -180,6 +204,25 @@ fn nodes_are_selected_by_the_lineage_of_a_column() {
     let wrong = project.ends(1, &["list", "--select", "column:orders.totl+"]).stderr;
     assert!(wrong.contains("did you mean `orders.total`?"), "{wrong}");
     project.ends(2, &["list", "--select", "2+column:orders.total"]);
+}
+
+#[test]
+fn columns_are_followed_by_name_where_nobody_knows_those_of_a_source() {
+    let project = dbt(&[
+        ("models/sources.yml", "sources:\n  - name: raw\n    tables:\n      - name: orders\n"),
+        (
+            "models/stg.sql",
+            "with source as (select * from {{ source('raw', 'orders') }}), renamed as (select id as order_id, paid / 100 as amount from source) select * from renamed",
+        ),
+        ("models/orders.sql", "select order_id, sum(amount) as total from {{ ref('stg') }} group by 1"),
+        ("models/all.sql", "select * from {{ source('raw', 'orders') }}"),
+    ]);
+    let told = project.ends(0, &["lineage", "orders.total"]).stdout;
+    assert_eq!(
+        told.trim_end(),
+        "orders.total (?)\n  <- stg.amount\n    <- raw.orders.paid\n  ~ rows decided by stg.order_id"
+    );
+    project.ends(1, &["lineage", "all"]);
 }
 
 #[test]
