@@ -2,6 +2,7 @@
 //! relations. What it refuses is a finding; what cannot be known without data stays unknown, and nothing fails for it.
 
 pub mod bind;
+pub mod configured;
 pub mod contract;
 pub mod finding;
 pub mod inputs;

@@ -7,7 +7,8 @@ use crate::map::{IndexMap, IndexSet};
 use crate::adapter::AdapterError;
 use crate::adapter::binder::Binder;
 use crate::check::finding::way_out;
-use crate::check::{Checked, Checker, Request, Schema, contract, types};
+use crate::check::{Checked, Checker, Request, Schema, configured, contract, types};
+use crate::compile::unit::unknown_input;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::code::Code;
 use crate::files::Span;
@@ -55,21 +56,27 @@ impl Checker<'_> {
     }
 
     fn judge_node(&self, node: &Node, plain: &PlainTests, known: &Checked, binder: &mut dyn Binder) -> Vec<Diagnostic> {
+        let manifest = &self.request.session.manifest;
         if let Some(test) = node.unit_test() {
-            return unit_test_columns(node, test, known, binder);
+            let unbound = test.given.iter().filter(|given| given.bound.is_none());
+            let mut found: Vec<Diagnostic> = unbound.map(|given| unknown_input(manifest, node, given)).collect();
+            found.extend(unit_test_columns(node, test, known, binder));
+            return found;
         }
         if let Some(test) = node.generic_test() {
             return if plain.has(node) { test_columns(node, test, known) } else { Vec::new() };
         }
         let Some(schema) = known.schemas.get(&node.id).filter(|_| node.is_refable()) else { return Vec::new() };
         let span = node.patch_span.unwrap_or(Span::start_of(node.file));
-        match contract::is_enforced(node) {
+        let mut found = match contract::is_enforced(node) {
             true => {
                 let breaches = contract::breaches(self.request, node, schema, known, binder);
                 [breaches, types::unknown(node, &self.outside, binder)].concat()
             }
             false => absent_columns(&node.name, &node.columns, span, schema),
-        }
+        };
+        found.extend(configured::absent(&self.request.session.project, node, schema, known));
+        found
     }
 }
 

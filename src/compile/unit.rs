@@ -64,7 +64,8 @@ fn test_scope(session: &Arc<Session>, node: &Node, test: &UnitTest, this: Option
     scope
 }
 
-fn unknown_input(manifest: &Manifest, node: &Node, given: &Given) -> Diagnostic {
+/// An input of a unit test that stands for nothing in the project.
+pub fn unknown_input(manifest: &Manifest, node: &Node, given: &Given) -> Diagnostic {
     let message = format!("the unit test `{}` gives rows for `{}`, which does not exist", node.name, given.input);
     let problem = Diagnostic::error(Code::UnknownRef, given.span, message);
     let nodes = manifest.nodes.values().filter(|node| node.is_refable()).map(|node| ref_to(node));
