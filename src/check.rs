@@ -50,6 +50,8 @@ pub struct Request {
     pub memory: Memory,
     /// The engine that is asked, if it is being opened already.
     pub shadow: Option<Arc<dyn Shadow>>,
+    /// Of the run after the first one, when incremental models are there; none if that is of no interest.
+    pub next: Option<Arc<Session>>,
 }
 
 /// What the check comes before.
@@ -223,7 +225,25 @@ impl Checker<'_> {
                 Err(unknown) => drop(checked.unknown.insert(node.id.clone(), unknown)),
             }
         }
-        Ok(())
+        let adds = level.iter().map(|(node, _)| *node).filter(|node| self.adds_next_time(node, checked));
+        let known: &Checked = checked;
+        let told = parallel::map(&adds.collect::<Vec<_>>(), |node| {
+            let mut binder = self.binder()?;
+            let told = bind::next_time(self, binder.as_mut(), node, known);
+            self.give_back(binder);
+            Ok(told)
+        });
+        told.into_iter().try_for_each(|told| told.map(|told| checked.problems.extend(told)))
+    }
+
+    /// Whether the query of a model may be another when its table is there, and nothing is wrong with the first one.
+    fn adds_next_time(&self, node: &Node, checked: &Checked) -> bool {
+        let asks = |id: &String| id.ends_with(".is_incremental");
+        self.request.next.is_some()
+            && node.materialized() == "incremental"
+            && node.depends_on_macros.iter().any(asks)
+            && self.request.selected.contains(&node.id)
+            && checked.schemas.get(&node.id).is_some_and(|schema| schema.certain)
     }
 }
 

@@ -68,8 +68,26 @@ pub fn node(
     }
     match above(node, known).or_else(|| own_materialization(checker, node)) {
         Some(why) => Typed::unknown(why, Some(compiled)),
-        None => bind(checker, binder, node, compiled, asks, known),
+        None => {
+            let inputs = memory::inputs(&checker.request.session.manifest, node, known);
+            bind(checker, binder, node, compiled, asks, inputs, known)
+        }
     }
+}
+
+/// What the engine has against the query of an incremental model when its table is there, as the next run will find it.
+/// Nothing if that is the query that was bound already, or if it cannot be known.
+pub fn next_time(checker: &Checker<'_>, binder: &mut dyn Binder, node: &Node, known: &Checked) -> Vec<Diagnostic> {
+    let (Some(session), Some(schema)) = (&checker.request.next, known.schemas.get(&node.id)) else { return Vec::new() };
+    let Ok(warehouse) = checker.witness() else { return Vec::new() };
+    let Ok(compiled) = compile(session, &Arc::new(warehouse), node) else { return Vec::new() };
+    if known.compiled.get(&node.id).is_some_and(|first| first.sql == compiled.sql) {
+        return Vec::new();
+    }
+    let asks = checker.depends_on_data(node, &session.asked(&node.id));
+    let mut inputs = memory::inputs(&session.manifest, node, known);
+    inputs.push((&node.relation, schema));
+    bind(checker, binder, node, compiled, asks, inputs, known).problems
 }
 
 /// A node that is not built now: as it stands in the warehouse.
@@ -139,10 +157,10 @@ fn bind(
     node: &Node,
     compiled: CompiledNode,
     asks: bool,
+    inputs: Vec<(&Relation, &Schema)>,
     known: &Checked,
 ) -> Typed {
     let certain = node.depends_on.iter().all(|id| known.schemas.get(id).is_none_or(|schema| schema.certain));
-    let inputs = memory::inputs(&checker.request.session.manifest, node, known);
     let memory = &checker.request.memory;
     let question = (!asks).then(|| memory.question(&compiled.sql, &inputs));
     if let Some(columns) = question.as_ref().and_then(|question| memory.find(question)) {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::adapter;
 use crate::adapter::binder::Shadow;
+use crate::adapter::relation::{Relation, RelationKind};
 use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Look, Request, Unknown, check};
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
@@ -16,7 +17,7 @@ use crate::cli::noted;
 use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
 use crate::cli::workspace::{self, Context, Exit, Workspace};
-use crate::compile::session::Silence;
+use crate::compile::session::{Existing, Session, Silence};
 use crate::diagnostic::Severity;
 use crate::diagnostic::code::Code;
 use crate::impact::past::past;
@@ -124,13 +125,29 @@ pub fn check_nodes(
     }
     let memory = Memory::new(notes.clone(), format!("{} {} {}", target.kind, target.database, engine.join(" ")));
     let warehouse = Arc::new(look(context, workspace));
-    let request = Request { session, warehouse, selected, before, memory, shadow };
+    let next = (before == Before::Nothing).then(|| next_run(context, workspace, &selected)).flatten();
+    let request = Request { session, warehouse, selected, before, memory, shadow, next };
     let checked = check(&request).map_err(|error| {
         context.error(Code::ConnectionFailed, &error.to_string(), None);
         Exit::Unusable
     })?;
     noted::write(context, &workspace.project, &workspace.target_dir, &notes);
     Ok(checked)
+}
+
+/// A session of the run after the first one, which finds the tables of incremental models; none if there are no such models,
+/// or if they are built from nothing.
+fn next_run(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Option<Arc<Session>> {
+    let nodes = workspace.manifest.nodes.values().filter(|node| node.materialized() == "incremental");
+    let tables: Vec<Relation> = nodes.map(|node| node.relation.clone().with_kind(RelationKind::Table)).collect();
+    if tables.is_empty() || context.flags.get("FULL_REFRESH") == Some(&json!(true)) {
+        return None;
+    }
+    let mut session = workspace::session(context, workspace, selected);
+    let own = Arc::get_mut(&mut session)?;
+    own.existing = Existing::of(tables);
+    own.messages = Arc::new(Silence);
+    Some(session)
 }
 
 /// Whether a command checks what it is going to build.

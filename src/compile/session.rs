@@ -304,7 +304,13 @@ pub struct Existing {
 impl Existing {
     /// A warehouse in which nothing exists.
     pub fn nothing() -> Existing {
-        Existing { relations: Mutex::new(Some(BTreeMap::new())) }
+        Existing::of([])
+    }
+
+    /// A warehouse in which these exist, and nothing else.
+    pub fn of(relations: impl IntoIterator<Item = Relation>) -> Existing {
+        let known = relations.into_iter().map(|relation| (relation.key(), relation)).collect();
+        Existing { relations: Mutex::new(Some(known)) }
     }
 
     pub fn find(&self, warehouse: &Warehouse, wanted: &Relation) -> Result<Option<Relation>, AdapterError> {

@@ -46,6 +46,30 @@ fn what_an_incremental_model_reads_of_itself_is_no_mistake() {
 }
 
 #[test]
+fn the_next_run_of_an_incremental_model_is_checked_before_the_first_one() {
+    let log = |filter: &str| {
+        format!(
+            "{{{{ config(materialized='incremental') }}}}\nselect id from {{{{ ref('a') }}}}\n{{% if is_incremental() %}}\n{filter}\n{{% endif %}}"
+        )
+    };
+    let fine = log("where id > (select max(id) from {{ this }})");
+    let project = dbt(&[("models/a.sql", "select 1 as id"), ("models/log.sql", fine.as_str())]);
+    project.ends(0, &["check"]);
+    project.write(
+        "models/log.sql",
+        &log("where idd > (select max(id) from {{ this }}) and id > (select max(no) from {{ this }})"),
+    );
+    let told = project.ends(1, &["check", "--output", "github"]).stdout;
+    insta::assert_snapshot!(told, @r"
+    ::error file=models/log.sql,line=4,col=7,endColumn=10,title=unknown-column::the column `idd` does not exist%0Adid you mean `id`?
+    ::error file=models/log.sql,line=4,col=67,endColumn=69,title=unknown-column::the column `no` does not exist%0Athere is `id`
+    ");
+    assert_eq!(project.ends(1, &["check", "--output", "github"]).stdout, told);
+    project.ends(0, &["check", "--full-refresh"]);
+    project.ends(0, &["build"]);
+}
+
+#[test]
 fn columns_that_a_configuration_names_are_looked_for() {
     let snapshots = "snapshots:\n  - name: kept\n    relation: ref('a')\n    config:\n      strategy: timestamp\n      \
                      unique_key: id\n      updated_at: changed\n";
