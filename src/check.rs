@@ -7,6 +7,7 @@ pub mod contract;
 pub mod finding;
 pub mod inputs;
 pub mod memory;
+pub mod once;
 pub mod outside;
 pub mod patch;
 pub mod received;
@@ -25,6 +26,7 @@ use crate::adapter::relation::{Column, Relation};
 use crate::adapter::{Adapter, AdapterError};
 use crate::check::bind::Typed;
 use crate::check::memory::Memory;
+use crate::check::once::once;
 use crate::check::outside::Outside;
 use crate::check::render::Rendered;
 use crate::check::told::PlainTests;
@@ -148,6 +150,7 @@ pub fn check(request: &Request) -> Result<Checked, AdapterError> {
     }
     let told = checker.judge(&checked)?;
     checked.problems.extend(told);
+    checked.problems = once(checked.problems);
     Ok(checked)
 }
 

@@ -13,6 +13,7 @@ pub mod semantic;
 pub mod session;
 pub mod stage;
 pub mod unit;
+pub mod written;
 
 use std::sync::Arc;
 

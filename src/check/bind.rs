@@ -1,5 +1,6 @@
 //! Turns one node into its Schema and findings: the engine binds its query over the relations above it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapter::binder::{Binder, Refusal, Refused};
@@ -178,6 +179,8 @@ fn bind(
     let mut problems = Vec::new();
     let mut looked_for: Vec<Relation> = Vec::new();
     let mut corrected: Vec<usize> = Vec::new();
+    // Columns by another name, and what was put in the place of them.
+    let mut meant: BTreeMap<String, String> = BTreeMap::new();
     let mut is_blanked = false;
     for _ in 0..ATTEMPTS {
         let refusal = match binder.columns(&patched.text) {
@@ -219,7 +222,7 @@ fn bind(
                 return Typed { problems, ..Typed::unknown(why, Some(compiled)) };
             }
         }
-        let refusal = with_candidates(refusal, node, known);
+        let refusal = with_candidates(refusal, node, known, &meant);
         let place = refusal.at.map(|at| patched.origin(at));
         if place.is_some_and(|place| corrected.contains(&place)) {
             break;
@@ -233,6 +236,9 @@ fn bind(
             return Typed { problems, ..Typed::unknown(why, Some(compiled)) };
         };
         problems.push(problem);
+        if let Some((name, column)) = column_meant(&refusal.kind) {
+            meant.insert(name.to_lowercase(), column.to_string());
+        }
         if !correct(&mut patched, &refusal) {
             if !blank(&mut patched, &refusal) {
                 break;
@@ -243,26 +249,36 @@ fn bind(
     Typed { schema: Err(Unknown::Broken), compiled: Some(compiled), problems }
 }
 
-/// Where the engine names no column that could be meant: those of all that the node reads.
-fn with_candidates(mut refusal: Refusal, node: &Node, known: &Checked) -> Refusal {
+/// Where the engine names no column that could be meant: what was meant by this name before, else those of all that
+/// the node reads.
+fn with_candidates(mut refusal: Refusal, node: &Node, known: &Checked, meant: &BTreeMap<String, String>) -> Refusal {
     if let Refused::UnknownColumn { name, candidates } = &mut refusal.kind {
         let lower = name.to_lowercase();
+        candidates.retain(|candidate| candidate.to_lowercase() != lower);
+        // A relation that has this very column has no other that is meant by its name.
         let schemas = node.depends_on.iter().filter_map(|id| known.schemas.get(id));
-        let columns = schemas.flat_map(|schema| &schema.columns).map(|column| column.name.as_str());
+        let others = schemas.filter(|schema| schema.column(name).is_none()).flat_map(|schema| &schema.columns);
         if nearest(&lower, candidates.iter().map(String::as_str)).is_none() {
-            candidates.extend(nearest(&lower, columns).map(str::to_string));
+            let before = meant.get(&lower).map(String::as_str);
+            let near = before.or_else(|| nearest(&lower, others.map(|column| column.name.as_str())));
+            candidates.extend(near.map(str::to_string));
         }
     }
     refusal
+}
+
+/// An unknown column, and the one that was meant.
+fn column_meant(kind: &Refused) -> Option<(&str, &str)> {
+    let Refused::UnknownColumn { name, candidates } = kind else { return None };
+    Some((name, nearest(&name.to_lowercase(), candidates.iter().map(String::as_str))?))
 }
 
 /// Puts the name that was meant in the place of a misspelt one, so that the engine goes on.
 fn correct(patched: &mut Patched, refusal: &Refusal) -> bool {
     let Some(at) = refusal.at else { return false };
     match &refusal.kind {
-        Refused::UnknownColumn { name, candidates } => {
-            let meant = nearest(&name.to_lowercase(), candidates.iter().map(String::as_str));
-            meant.is_some_and(|meant| patched.replace(at, name, &identifier(meant)))
+        kind @ Refused::UnknownColumn { .. } => {
+            column_meant(kind).is_some_and(|(name, meant)| patched.replace(at, name, &identifier(meant)))
         }
         Refused::UnknownFunction { name, nearest: Some(meant) }
         | Refused::UnknownType { name, nearest: Some(meant) } => patched.replace(at, name, meant),

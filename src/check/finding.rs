@@ -3,10 +3,12 @@
 use crate::adapter::binder::{Refusal, Refused, signature};
 use crate::adapter::relation::Relation;
 use crate::check::inputs::Inputs;
+use crate::check::once::CALLED;
 use crate::check::patch::{find_word, only_word};
 use crate::check::{Checker, Schema};
 use crate::compile::CompiledNode;
 use crate::compile::place::{offset_of, source_of};
+use crate::compile::written::{Written, written_by_macro};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::files::Span;
@@ -60,6 +62,7 @@ pub fn problem(basis: &Basis<'_>, refusal: &Refusal, at: Option<usize>) -> Optio
         (None, None) => message_words(&refusal.message).find_map(|word| only_word(sql, word)),
     };
     let (code, message, label, help) = words(refusal);
+    let help = owner(basis, refusal).or(help);
     let severity = if certain { Severity::Error } else { Severity::Warning };
     let problem = Diagnostic { severity, ..Diagnostic::error(code, None, message) };
     Some(Diagnostic { help, ..place(basis, at, problem, label) })
@@ -79,9 +82,17 @@ fn place(basis: &Basis<'_>, at: Option<usize>, problem: Diagnostic, label: &str)
         return Diagnostic { span: Some(test.span), ..problem }.label("in the query of this test");
     }
     let place = at.and_then(|at| source_of(&basis.checker.request.session, basis.compiled, at));
-    match place {
-        Some(span) => Diagnostic { span: Some(span), ..problem }.label(label),
-        None => Diagnostic { span: Some(Span::start_of(basis.node.file)), ..problem },
+    let session = &basis.checker.request.session;
+    let written = at.and_then(|at| written_by_macro(session, basis.node, basis.compiled, at));
+    match (place, written) {
+        (Some(call), Some(Written { span, is_own: true })) => {
+            Diagnostic { span: Some(span), ..problem }.label(label).related(call, CALLED)
+        }
+        (Some(call), Some(Written { span, .. })) => {
+            Diagnostic { span: Some(call), ..problem }.label(label).related(span, "the macro writes it here")
+        }
+        (Some(span), None) => Diagnostic { span: Some(span), ..problem }.label(label),
+        (None, _) => Diagnostic { span: Some(Span::start_of(basis.node.file)), ..problem },
     }
 }
 
@@ -141,14 +152,42 @@ fn likely_forms<'a>(call: Option<(&str, Vec<&str>)>, mut forms: Vec<&'a str>) ->
     forms
 }
 
+/// So many columns are named where none was meant.
+const NAMED: usize = 6;
+
 /// The column that was meant, else those that are there.
 pub fn way_out(name: &str, candidates: &[String]) -> Option<String> {
     let lower = name.to_lowercase();
-    match nearest(&lower, candidates.iter().map(String::as_str)) {
+    let others = candidates.iter().map(String::as_str).filter(|candidate| candidate.to_lowercase() != lower);
+    match nearest(&lower, others) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if candidates.is_empty() => None,
-        None => Some(format!("there is {}", listed(&candidates[..candidates.len().min(6)], ", "))),
+        None if candidates.len() <= NAMED => Some(format!("there is {}", listed(candidates, ", "))),
+        None => {
+            let more = candidates.len() - NAMED;
+            Some(format!("there is {} and {more} more", listed(&candidates[..NAMED], ", ")))
+        }
     }
+}
+
+/// Who has a column that is not found; none if something else was meant.
+fn owner(basis: &Basis<'_>, refusal: &Refusal) -> Option<String> {
+    let Refused::UnknownColumn { name, candidates } = &refusal.kind else { return None };
+    if nearest(&name.to_lowercase(), candidates.iter().map(String::as_str)).is_some() {
+        return None;
+    }
+    let has_it = basis.inputs.iter().filter(|(_, schema)| schema.column(name).is_some());
+    let owners: Vec<String> = has_it.filter_map(|(relation, _)| relation.identifier.clone()).collect();
+    let (owners, does) = match owners.as_slice() {
+        [] => return None,
+        [owner] => (format!("`{owner}`"), ["has", "does"]),
+        owners => (listed(owners, " and "), ["have", "do"]),
+    };
+    let part = ["Table \"", "Values list \""].iter().find_map(|start| refusal.message.split_once(start));
+    Some(match part.and_then(|(_, rest)| rest.split_once('"')) {
+        Some((part, _)) => format!("`{part}` does not have this column; {owners} {}", does[1]),
+        None => format!("{owners} {} this column, but it does not come to this place", does[0]),
+    })
 }
 
 fn listed(names: &[String], between: &str) -> String {

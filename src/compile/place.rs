@@ -1,5 +1,7 @@
 //! From a place in SQL that the engine complains of, back to the place in the user's file.
 
+use std::ops::Range;
+
 use crate::adapter::{AdapterError, SqlPosition};
 use crate::compile::session::Session;
 use crate::compile::{CompiledNode, Inlined};
@@ -20,12 +22,26 @@ impl From<Location> for SqlPosition {
 impl CompiledNode {
     /// The place in the template that a byte of `sql` came from.
     pub fn place(&self, offset: usize) -> Option<Span> {
-        let offset = match self.inlined {
-            Some(Inlined { at, length }) if offset >= at + length => offset - length,
-            Some(Inlined { at, .. }) if offset >= at => return None,
-            _ => offset,
-        };
-        place_of_byte(&self.map, offset)
+        place_of_byte(&self.map, self.before_inlining(offset)?)
+    }
+
+    fn before_inlining(&self, offset: usize) -> Option<usize> {
+        match self.inlined {
+            Some(Inlined { at, length }) if offset >= at + length => Some(offset - length),
+            Some(Inlined { at, .. }) if offset >= at => None,
+            _ => Some(offset),
+        }
+    }
+
+    /// The range of `sql` around a byte that one expression of the template has put out; none in the template's own text.
+    pub fn piece(&self, offset: usize) -> Option<Range<usize>> {
+        let own = self.before_inlining(offset)?;
+        let shift = offset - own;
+        let after = self.map.segments.partition_point(|(start, ..)| *start as usize <= own);
+        let (start, _, is_verbatim) = self.map.segments.get(after.checked_sub(1)?)?;
+        let end = self.map.segments.get(after).map_or(self.sql.len(), |(end, ..)| *end as usize + shift);
+        let piece = *start as usize + shift..end.min(self.sql.len());
+        (!is_verbatim && self.sql.get(piece.clone()).is_some()).then_some(piece)
     }
 
     /// The place of a line and column, both from 1, of `sql`.

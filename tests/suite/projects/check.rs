@@ -276,6 +276,91 @@ fn names_that_nobody_knows_do_not_hide_others() {
 }
 
 #[test]
+fn a_column_that_does_not_come_so_far_is_no_misspelt_one() {
+    let project = dbt(&[
+        ("models/a.sql", "select 1 as id, 2 as customer_id, 3 as amount"),
+        (
+            "models/b.sql",
+            "with p as (select id, sum(amount) as total from {{ ref('a') }} group by 1)\nselect p.customer_id from p",
+        ),
+        ("models/c.sql", "select 1 as c1, 2 as c2, 3 as c3, 4 as c4, 5 as c5, 6 as c6, 7 as c7"),
+        ("models/d.sql", "select * from {{ ref('c') }}"),
+        ("models/d.yml", "models: [{name: d, columns: [{name: nobody_knows}]}]"),
+    ]);
+    let annotations = project.ends(1, &["check", "--output", "github"]).stdout;
+    let helps: Vec<&str> =
+        annotations.lines().filter_map(|line| line.split_once("%0A")).map(|(_, help)| help).collect();
+    assert_eq!(
+        helps,
+        ["`p` does not have this column; `a` does", "there is `c1`, `c2`, `c3`, `c4`, `c5`, `c6` and 1 more"]
+    );
+}
+
+#[test]
+fn a_mistake_in_a_macro_is_told_once_and_where_it_is() {
+    let macros = "{% macro cents(x) %}\n  {{ return(adapter.dispatch('cents')(x)) }}\n{% endmacro %}\n\n\
+                  {% macro default__cents(x) -%}\n  round({{ x }}_x / 100)::numerc(16, 2)\n{%- endmacro %}";
+    let project = dbt(&[
+        ("macros/cents.sql", macros),
+        ("models/a.sql", "select 1 as price, 2 as tax"),
+        ("models/b.sql", "select\n  {{ cents('price') }} as price,\n  {{ cents('tax') }} as tax\nfrom {{ ref('a') }}"),
+        (
+            "models/c.sql",
+            "with p as (select price as price_x, 1 as tax_x from {{ ref('a') }})\nselect {{ cents('price') }} as price, {{ cents('nothing') }} as n from p",
+        ),
+    ]);
+    insta::assert_snapshot!(project.ends(1, &["check", "--quiet"]).stderr, @r"
+    error[unknown-column]: the column `nothing_x` does not exist
+     --> macros/cents.sql:6:16
+      |
+    6 |   round({{ x }}_x / 100)::numerc(16, 2)
+      |                ^^ no relation that is read here has this column
+      |
+     ::: models/c.sql:2:39
+      |
+    2 | select {{ cents('price') }} as price, {{ cents('nothing') }} as n from p
+      |                                       ---------------------- called here
+      |
+     ::: models/b.sql:2:3
+      |
+    2 |   {{ cents('price') }} as price,
+      |   -------------------- the column `price_x` does not exist
+    3 |   {{ cents('tax') }} as tax
+      |   ------------------ the column `tax_x` does not exist
+      |
+      = help: there is `price_x`
+
+    error[unknown-type]: the type `numerc` does not exist
+     --> macros/cents.sql:6:27
+      |
+    6 |   round({{ x }}_x / 100)::numerc(16, 2)
+      |                           ^^^^^^ the engine has no such type
+      |
+     ::: models/c.sql:2:8
+      |
+    2 | select {{ cents('price') }} as price, {{ cents('nothing') }} as n from p
+      |        --------------------           ---------------------- called here
+      |        |
+      |        called here
+      |
+     ::: models/b.sql:2:3
+      |
+    2 |   {{ cents('price') }} as price,
+      |   -------------------- called here
+    3 |   {{ cents('tax') }} as tax
+      |   ------------------ called here
+      |
+      = help: did you mean `numeric`?
+
+    2 errors
+    ");
+    project.write("macros/cents.sql", &macros.replace("_x", "").replace("numerc", "numeric"));
+    project.write("models/c.sql", "select {{ cents('prise') }} as price from {{ ref('a') }}");
+    let told = project.ends(1, &["check", "--output", "github"]).stdout;
+    assert!(told.starts_with("::error file=models/c.sql,line=1,col=8,"), "{told}");
+}
+
+#[test]
 fn models_that_receive_files_and_events_are_typed_from_what_is_known_of_them() {
     let project = Project::of(&[
         ("medal.yml", "name: shop\ntarget: dev\ntargets: {dev: {type: duckdb, path: shop.duckdb}}\n"),
