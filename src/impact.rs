@@ -1,27 +1,31 @@
 //! Turns an earlier and the present state of a project into what changed, and what that means to what is downstream.
 
+pub mod names;
 pub mod past;
 
 use std::collections::BTreeSet;
 
 use crate::adapter::relation::Column;
 use crate::check::Checked;
+use crate::impact::names::Names;
 use crate::impact::past::{Past, PastNode};
 use crate::lineage::{ColumnRef, Lineage};
+use crate::manifest::state::{Change as Modified, Changes};
 use crate::manifest::{Manifest, Node};
+use crate::sql::meaning;
 
 /// What a change means to those who read the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Columns are gone, or have another type.
     Breaking,
-    /// The columns are the same, but come from elsewhere or have other rows.
+    /// The columns are the same; their values or rows may not be.
     Values,
     /// There are columns more, and nothing else.
     Additive,
-    /// The columns, their types and where they come from are the same.
+    /// The query means the same.
     Invisible,
-    /// The columns before or now are not known.
+    /// The columns or the query, before or now, are not known.
     Unknown,
 }
 
@@ -40,16 +44,29 @@ pub struct Change {
     pub retyped: Vec<(String, String, String)>,
     /// Columns that come from elsewhere.
     pub moved: Vec<String>,
+    /// Whether the query means something else; none if it is not known.
+    pub is_another: Option<bool>,
     /// Columns downstream that what is gone or changed leads to.
     pub hit: BTreeSet<ColumnRef>,
     /// Unique ids of exposures downstream.
     pub exposures: BTreeSet<String>,
 }
 
+/// What the present state of a project is compared by.
+pub struct Present<'a> {
+    pub manifest: &'a Manifest,
+    pub checked: &'a Checked,
+    pub lineage: &'a Lineage,
+    /// How nodes differ by dbt's rules.
+    pub modified: &'a Changes,
+}
+
 /// Compares every model with what it was.
-pub fn impact(manifest: &Manifest, checked: &Checked, lineage: &Lineage, past: &Past) -> Vec<Change> {
+pub fn impact(present: &Present<'_>, past: &Past) -> Vec<Change> {
+    let Present { manifest, checked, lineage, .. } = *present;
     let mut changes = Vec::new();
     let mut changed: BTreeSet<&str> = BTreeSet::new();
+    let names = Names::of_project(manifest);
     for id in manifest.graph.ids() {
         let Some(node) =
             manifest.node(id).filter(|node| node.is_refable() && node.is_compiled() && !node.is_ephemeral())
@@ -60,17 +77,21 @@ pub fn impact(manifest: &Manifest, checked: &Checked, lineage: &Lineage, past: &
             continue;
         }
         let before = past.nodes.get(id);
-        let now = checked.schemas.get(id).map(|schema| schema.columns.as_slice());
-        let mut change = compare(node, before, now, lineage, past);
-        let is_own = before.is_none_or(|before| before.checksum.as_ref() != Some(&node.checksum));
+        let is_another = before.map_or(Some(true), |before| is_another(present, node, &names, before, past));
+        let mut change = Change { is_another, ..empty(id, &node.name, Effect::Unknown) };
+        compare(&mut change, before, checked.schemas.get(id).map(|schema| schema.columns.as_slice()), lineage, past);
         let follows = manifest.graph.parents(id).any(|parent| changed.contains(parent));
-        // A macro may have changed: then the model's own file has not.
-        let is_seen = matches!(change.effect, Effect::Breaking | Effect::Additive | Effect::Values) && !follows;
+        let is_own = before.is_none_or(|before| before.checksum.as_ref() != Some(&node.checksum))
+            || is_another == Some(true)
+            || !has_same_parts(manifest, present.modified, node);
+        let is_seen = is_another.is_none()
+            && matches!(change.effect, Effect::Breaking | Effect::Additive | Effect::Values)
+            && !follows;
         if follows || is_own || is_seen {
             changed.insert(id);
         }
         if is_own || is_seen {
-            find_hits(manifest, lineage, past, &mut change);
+            find_hits(present, past, &mut change);
             changes.push(change);
         }
     }
@@ -78,7 +99,7 @@ pub fn impact(manifest: &Manifest, checked: &Checked, lineage: &Lineage, past: &
         let mut change = empty(id, &before.name, Effect::Breaking);
         change.exists = false;
         change.removed = before.columns.iter().flatten().map(|column| column.name.clone()).collect();
-        find_hits(manifest, lineage, past, &mut change);
+        find_hits(present, past, &mut change);
         changes.push(change);
     }
     changes
@@ -94,30 +115,55 @@ fn empty(id: &str, name: &str, effect: Effect) -> Change {
         removed: Vec::new(),
         retyped: Vec::new(),
         moved: Vec::new(),
+        is_another: None,
         hit: BTreeSet::new(),
         exposures: BTreeSet::new(),
     }
 }
 
-fn compare(node: &Node, before: Option<&PastNode>, now: Option<&[Column]>, lineage: &Lineage, past: &Past) -> Change {
-    let mut change = empty(&node.id, &node.name, Effect::Unknown);
+/// Whether what a model is made of besides its own text is what it was: macros, and the ephemeral models in it.
+pub fn has_same_parts(manifest: &Manifest, modified: &Changes, node: &Node) -> bool {
+    let has = |id: &str, kind| modified.get(id).is_some_and(|kinds| kinds.contains(&kind));
+    let parents = node.depends_on.iter().filter_map(|id| manifest.node(id));
+    !has(&node.id, Modified::Macros)
+        && parents
+            .filter(|parent| parent.is_ephemeral())
+            .all(|parent| !has(&parent.id, Modified::Body) && has_same_parts(manifest, modified, parent))
+}
+
+/// Whether the query of a model means something else than it did; none if it is not known.
+fn is_another(present: &Present<'_>, node: &Node, names: &Names, before: &PastNode, past: &Past) -> Option<bool> {
+    let is_as_written = has_same_parts(present.manifest, present.modified, node) && before.is_written_as(node);
+    // What is another in each run, or in each target, says nothing about the model.
+    if is_as_written && (before.varies || before.sql.is_none()) {
+        return Some(false);
+    }
+    let (old, new) = (before.sql.as_ref()?, &present.checked.compiled.get(&node.id)?.sql);
+    Some(old != new && !meaning::same(&past.names.put_into(old), &names.put_into(new)))
+}
+
+fn compare(change: &mut Change, before: Option<&PastNode>, now: Option<&[Column]>, lineage: &Lineage, past: &Past) {
     let Some(before) = before else {
         change.effect = Effect::Additive;
         change.added = now.iter().flat_map(|columns| columns.iter()).map(|column| column.name.clone()).collect();
-        return change;
+        return;
     };
-    let (Some(old), Some(new)) = (before.columns.as_deref(), now) else { return change };
+    let (Some(old), Some(new)) = (before.columns.as_deref(), now) else {
+        change.effect = if change.is_another == Some(false) { Effect::Invisible } else { Effect::Unknown };
+        return;
+    };
     let find = |columns: &[Column], name: &str| columns.iter().find(|it| it.name.eq_ignore_ascii_case(name)).cloned();
     change.added = new.iter().filter(|it| find(old, &it.name).is_none()).map(|it| it.name.clone()).collect();
     change.removed = old.iter().filter(|it| find(new, &it.name).is_none()).map(|it| it.name.clone()).collect();
     for column in new {
-        if let Some(was) = find(old, &column.name).filter(|was| was.data_type != column.data_type) {
+        let Some(was) = find(old, &column.name) else { continue };
+        if was.data_type != column.data_type {
             change.retyped.push((column.name.clone(), was.data_type, column.data_type.clone()));
         }
-        let at = ColumnRef { node: node.id.clone(), column: column.name.clone() };
+        let at = ColumnRef { node: change.node.clone(), column: column.name.clone() };
         let uses = |lineage: &Lineage| lineage.column(&at).map(|it| (lower(&it.direct), lower(&it.indirect)));
         let (was, is) = (uses(&past.lineage), uses(lineage));
-        if find(old, &column.name).is_some() && was.is_some() && was != is {
+        if change.is_another == Some(true) && was.is_some() && was != is {
             change.moved.push(column.name.clone());
         }
     }
@@ -125,9 +171,10 @@ fn compare(node: &Node, before: Option<&PastNode>, now: Option<&[Column]>, linea
         Change { removed, retyped, .. } if !removed.is_empty() || !retyped.is_empty() => Effect::Breaking,
         Change { moved, .. } if !moved.is_empty() => Effect::Values,
         Change { added, .. } if !added.is_empty() => Effect::Additive,
-        _ => Effect::Invisible,
+        Change { is_another: Some(true), .. } => Effect::Values,
+        Change { is_another: Some(false), .. } => Effect::Invisible,
+        Change { is_another: None, .. } => Effect::Unknown,
     };
-    change
 }
 
 fn lower(columns: &BTreeSet<ColumnRef>) -> BTreeSet<ColumnRef> {
@@ -135,10 +182,17 @@ fn lower(columns: &BTreeSet<ColumnRef>) -> BTreeSet<ColumnRef> {
 }
 
 /// What is downstream of the columns that are gone or not what they were, in either state.
-fn find_hits(manifest: &Manifest, lineage: &Lineage, past: &Past, change: &mut Change) {
+fn find_hits(present: &Present<'_>, past: &Past, change: &mut Change) {
+    let Present { manifest, checked, lineage, .. } = *present;
     let names = change.removed.iter().chain(change.retyped.iter().map(|(name, _, _)| name)).chain(&change.moved);
+    let mut names: Vec<String> = names.cloned().collect();
+    if change.effect == Effect::Values && names.is_empty() {
+        // Nobody knows which.
+        let columns = checked.schemas.get(&change.node).into_iter().flat_map(|schema| &schema.columns);
+        names.extend(columns.map(|column| column.name.clone()));
+    }
     let start: BTreeSet<ColumnRef> =
-        names.map(|column| ColumnRef { node: change.node.clone(), column: column.clone() }).collect();
+        names.into_iter().map(|column| ColumnRef { node: change.node.clone(), column }).collect();
     let edges = past.lineage.downstream(&start).into_iter().chain(lineage.downstream(&start));
     change.hit = edges.map(|edge| edge.to).filter(|to| to.node != change.node).collect();
     if start.is_empty() {

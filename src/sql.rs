@@ -6,6 +6,7 @@
 mod aggregates;
 pub mod flow;
 pub mod lineage;
+pub mod meaning;
 mod reader;
 pub mod texts;
 

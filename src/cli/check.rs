@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 
-use crate::adapter;
 use crate::adapter::binder::Shadow;
 use crate::adapter::relation::{Relation, RelationKind};
+use crate::adapter::{self, AdapterError};
 use crate::check::memory::Memory;
 use crate::check::{Before, Checked, Look, Request, Unknown, check};
 use crate::cli::arguments::check::{CheckFirstOptions, CheckOptions, CheckOutput};
@@ -16,14 +16,18 @@ use crate::cli::choice;
 use crate::cli::noted;
 use crate::cli::report::problem::plural;
 use crate::cli::report::{findings, impact};
+use crate::cli::state;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
-use crate::compile::session::{Existing, Session, Silence};
-use crate::diagnostic::Severity;
+use crate::compile::compile;
+use crate::compile::session::{Existing, Session, Silence, Warehouse};
 use crate::diagnostic::code::Code;
-use crate::impact::past::past;
-use crate::impact::{Change, impact as compare};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::impact::past::{Reading, past};
+use crate::impact::{Change, Present, impact as compare};
+use crate::jinja::Template;
 use crate::lineage::lineage;
 use crate::manifest::selection::NodeSet;
+use crate::manifest::{Manifest, Node};
 use crate::notes::Notes;
 use crate::project::Project;
 
@@ -52,8 +56,11 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
             say_unknown(context, &workspace, &checked);
             let typed = checked.schemas.keys().filter(|id| manifest.node(id).is_some()).count();
             context.reporter.note(&format!("Checked {}", plural(typed, "relation")));
-            let picture = if options.output == CheckOutput::Text { impact::text } else { impact::markdown };
-            changes.iter().for_each(|changes| context.reporter.data(picture(manifest, changes).trim_end()));
+            if options.output == CheckOutput::Text {
+                changes.iter().for_each(|changes| context.reporter.data(impact::text(manifest, changes).trim_end()));
+            } else {
+                context.reporter.data(markdown(context, manifest, &problems, changes.as_deref(), typed).trim_end());
+            }
         }
         CheckOutput::Json => {
             let columns = checked.schemas.iter().map(|(id, schema)| {
@@ -78,6 +85,23 @@ pub fn run_check(context: &mut Context, options: &CheckOptions) -> Result<Exit, 
     Ok(if failed { Exit::Failed } else { Exit::Fine })
 }
 
+/// All that was found, to be pasted into a pull request.
+fn markdown(
+    context: &Context,
+    manifest: &Manifest,
+    problems: &[Diagnostic],
+    changes: Option<&[Change]>,
+    typed: usize,
+) -> String {
+    let found = match (problems.is_empty(), changes) {
+        (true, None) => format!("Nothing was found in {}.", plural(typed, "relation")),
+        _ => findings::markdown(problems, &context.files),
+    };
+    let changes = changes.map(|changes| impact::markdown(manifest, changes));
+    let parts = [Some(found), changes].into_iter().flatten().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n")
+}
+
 /// What is not what it was in an earlier state.
 fn changes(context: &Context, workspace: &Workspace, checked: &Checked, folder: &Path) -> Result<Vec<Change>, Exit> {
     let path = folder.join("manifest.json");
@@ -88,11 +112,24 @@ fn changes(context: &Context, workspace: &Workspace, checked: &Checked, folder: 
         Exit::Unusable
     };
     let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
-    let manifest: serde_json::Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-    let target = &workspace.project.target;
-    let past = past(&manifest, target, checked).map_err(|error| unreadable(error.to_string()))?;
-    let lineage = lineage(&workspace.manifest, checked, &target.database);
-    Ok(compare(&workspace.manifest, checked, &lineage, &past))
+    let before: serde_json::Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let (manifest, target) = (&*workspace.manifest, &workspace.project.target);
+    let modified = state::changes(context, workspace, &before);
+    let compile = |node: &Node, text: &str| compile_text(context, workspace, node, text);
+    let reading = Reading { manifest, checked, target, modified: &modified, compile: &compile };
+    let past = past(&before, &reading).map_err(|error| unreadable(error.to_string()))?;
+    let lineage = lineage(manifest, checked, &target.database);
+    Ok(compare(&Present { manifest, checked, lineage: &lineage, modified: &modified }, &past))
+}
+
+/// The SQL of a node if it had another text; none if that asks the warehouse, or is wrong.
+fn compile_text(context: &Context, workspace: &Workspace, node: &Node, text: &str) -> Option<String> {
+    let mut session = workspace::session(context, workspace, &NodeSet::default());
+    Arc::get_mut(&mut session)?.messages = Arc::new(Silence);
+    let nowhere = || Err(AdapterError::Connect("nothing is asked here".to_string()));
+    let template = Template::new(node.file, text.into()).ok()?;
+    let node = Node { template: Some(Arc::new(template)), ..node.clone() };
+    Some(compile(&session, &Arc::new(Warehouse::lazy(nowhere)), &node).ok()?.sql)
 }
 
 /// The engine that will be asked, which takes a while to open: it begins to when something new is found.
@@ -208,7 +245,7 @@ fn look(context: &Context, workspace: &Workspace) -> Look {
 }
 
 /// The findings in the order of their places, and whether they are too bad to go on.
-fn sorted(context: &Context, checked: &Checked) -> (Vec<crate::diagnostic::Diagnostic>, bool) {
+fn sorted(context: &Context, checked: &Checked) -> (Vec<Diagnostic>, bool) {
     let problems = context.warnings.clone().with_own().judge_all(checked.problems.clone());
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     (problems, failed)

@@ -11,7 +11,7 @@ use crate::diagnostic::code::Code;
 use crate::manifest::selection::selector_of;
 use crate::manifest::selector::Selection;
 use crate::manifest::selector::method::Method;
-use crate::manifest::state::State;
+use crate::manifest::state::{Changes, State};
 use crate::manifest::{Manifest, Node};
 
 /// What `--state` tells, as far as the selection asks for it. A file that is there and cannot be read ends the command.
@@ -57,7 +57,8 @@ pub fn artifact(context: &Context, folder: &Path, name: &str) -> Result<Option<J
     serde_json::from_str(&text).map(Some).map_err(|error| unreadable(error.to_string()))
 }
 
-fn changes(context: &Context, workspace: &Workspace, old: &Json) -> crate::manifest::state::Changes {
+/// How the nodes of the project differ from those of another manifest, by dbt's rules.
+pub fn changes(context: &Context, workspace: &Workspace, old: &Json) -> Changes {
     let Workspace { manifest, project, .. } = workspace;
     let sql = artifact::manifest::Sql::default();
     let now = artifact::manifest::manifest_json(manifest, project, &context.files, &context.invocation, sql);

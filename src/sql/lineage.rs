@@ -142,7 +142,8 @@ pub fn uneven_part(sql: &str, relations: &(dyn Relations + Sync)) -> Option<Loca
     })
 }
 
-fn parse(sql: &str) -> Option<Box<Query>> {
+/// The query that SQL is, if it is one and can be read.
+pub fn parse(sql: &str) -> Option<Box<Query>> {
     let mut statements = Parser::parse_sql(&DuckDbDialect {}, sql).ok()?;
     match (statements.pop(), statements.is_empty()) {
         (Some(Statement::Query(query)), true) => Some(query),

@@ -1,10 +1,13 @@
-//! Turns diagnostics into data: a list of JSON objects, or annotations of GitHub.
+//! Turns diagnostics into data: a list of JSON objects, annotations of GitHub, or Markdown for a pull request.
+
+use std::fmt::Write;
 
 use serde_json::Value as Json;
 
+use crate::cli::report::problem::count;
 use crate::cli::report::told;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::files::ProjectFiles;
+use crate::files::{ProjectFiles, Span};
 
 /// One object for each diagnostic.
 pub fn json(problems: &[Diagnostic], files: &ProjectFiles) -> Json {
@@ -24,10 +27,46 @@ pub fn github(problems: &[Diagnostic], files: &ProjectFiles) -> String {
             format!("file={},line={},col={}{end_column},", property(&file.path), start.0, start.1)
         });
         let help = problem.help.as_ref().map_or(String::new(), |help| format!("\n{help}"));
-        let text = data(&format!("{}{help}", problem.message));
+        let related = problem.related.iter().map(|related| {
+            let file = files.get(related.span.file);
+            let (line, _) = file.line_column(related.span.range().start);
+            format!("\n{}:{line}: {}", file.path, related.label)
+        });
+        let text = data(&format!("{}{help}{}", problem.message, related.collect::<String>()));
         format!("::{level} {place}title={}::{text}", property(problem.code.name()))
     };
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A table with a line for each; nothing if there are none.
+pub fn markdown(problems: &[Diagnostic], files: &ProjectFiles) -> String {
+    if problems.is_empty() {
+        return String::new();
+    }
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let mut out = format!("### {}\n\n", count(errors, problems.len() - errors));
+    out.push_str("| severity | place | finding | help |\n|---|---|---|---|\n");
+    for problem in problems {
+        let severity = if problem.severity == Severity::Error { "error" } else { "warning" };
+        let related = problem.related.iter().map(|related| related.span);
+        let places: Vec<String> = problem.span.into_iter().chain(related).map(|span| place(span, files)).collect();
+        let (message, help) = (cell(&[&problem.message]), cell(problem.help.as_slice()));
+        let _ = writeln!(out, "| {severity} | {} | {message} | {help} |", cell(&places));
+    }
+    out
+}
+
+/// `file:line:column`.
+fn place(span: Span, files: &ProjectFiles) -> String {
+    let file = files.get(span.file);
+    let (line, column) = file.line_column(span.range().start);
+    format!("`{}:{line}:{column}`", file.path)
+}
+
+/// Texts as a cell of a table in Markdown.
+pub fn cell(texts: &[impl AsRef<str>]) -> String {
+    let plain = |text: &str| text.trim().replace('|', "\\|").replace('<', "&lt;").replace('\n', "<br>");
+    texts.iter().map(|text| plain(text.as_ref())).collect::<Vec<_>>().join("<br>")
 }
 
 fn data(text: &str) -> String {

@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
+use crate::cli::report::findings::cell;
 use crate::cli::report::lineage::name;
-use crate::cli::report::problem::plural;
+use crate::cli::report::problem::{first, plural};
 use crate::impact::{Change, Effect};
 use crate::manifest::Manifest;
+use crate::map::IndexMap;
 
 fn word(effect: Effect) -> &'static str {
     match effect {
@@ -35,6 +37,9 @@ fn facts(change: &Change) -> Vec<String> {
     if !change.moved.is_empty() {
         facts.push(format!("from elsewhere, or other rows: {}", list(&change.moved)));
     }
+    if change.effect == Effect::Values && change.moved.is_empty() {
+        facts.push("the query is another: values or rows may be, too".to_string());
+    }
     if !change.added.is_empty() {
         facts.push(format!("new: {}", list(&change.added)));
     }
@@ -43,6 +48,28 @@ fn facts(change: &Change) -> Vec<String> {
 
 fn hits(manifest: &Manifest, change: &Change) -> Vec<String> {
     change.hit.iter().map(|column| format!("{}.{}", name(manifest, &column.node), column.column)).collect()
+}
+
+/// So many columns are told by themselves; more of them by their models.
+const FEW: usize = 6;
+const MOST_MODELS: usize = 12;
+
+/// The columns that are hit, a line for each model if they are many.
+fn hit_lines(manifest: &Manifest, change: &Change) -> Vec<String> {
+    let all = hits(manifest, change);
+    if all.len() <= FEW {
+        return (!all.is_empty()).then(|| all.join(", ")).into_iter().collect();
+    }
+    let mut models: IndexMap<&str, Vec<String>> = IndexMap::default();
+    for column in &change.hit {
+        models.entry(&column.node).or_default().push(column.column.clone());
+    }
+    let line = |(node, columns): (&&str, &Vec<String>)| format!("{}: {}", name(manifest, node), first(columns, FEW));
+    let mut lines: Vec<String> = models.iter().take(MOST_MODELS).map(line).collect();
+    if models.len() > MOST_MODELS {
+        lines.push(plural(models.len() - MOST_MODELS, "more model"));
+    }
+    lines
 }
 
 fn exposures(manifest: &Manifest, change: &Change) -> Vec<String> {
@@ -60,10 +87,10 @@ pub fn text(manifest: &Manifest, changes: &[Change]) -> String {
         for fact in facts(change) {
             let _ = writeln!(out, "             {fact}");
         }
-        let (hits, exposures) = (hits(manifest, change), exposures(manifest, change));
-        if !hits.is_empty() {
-            let _ = writeln!(out, "             hits {}", hits.join(", "));
+        for hit in hit_lines(manifest, change) {
+            let _ = writeln!(out, "             hits {hit}");
         }
+        let exposures = exposures(manifest, change);
         if !exposures.is_empty() {
             let _ = writeln!(out, "             hits the exposures {}", exposures.join(", "));
         }
@@ -90,8 +117,7 @@ pub fn github(manifest: &Manifest, changes: &[Change]) -> String {
         let level = if change.effect == Effect::Breaking { "warning" } else { "notice" };
         let file =
             manifest.node(&change.node).map_or(String::new(), |node| format!("file={},line=1,", node.original_path));
-        let hits = hits(manifest, change);
-        let hits = if hits.is_empty() { String::new() } else { format!("; hits {}", hits.join(", ")) };
+        let hits: String = hit_lines(manifest, change).iter().map(|line| format!("; hits {line}")).collect();
         format!(
             "::{level} {file}title={} change::`{}`: {}{hits}",
             word(change.effect),
@@ -106,11 +132,11 @@ pub fn markdown(manifest: &Manifest, changes: &[Change]) -> String {
     if changes.is_empty() {
         return "No model has changed.".to_string();
     }
-    let mut out = String::from("| model | change | columns | hits downstream | exposures |\n|---|---|---|---|---|\n");
-    let cell = |texts: Vec<String>| texts.join("<br>").replace('|', "\\|");
+    let mut out = format!("### {} changed\n\n", plural(changes.len(), "model"));
+    out.push_str("| model | change | columns | hits downstream | exposures |\n|---|---|---|---|---|\n");
     for change in changes {
-        let (hits, exposures) = (hits(manifest, change), exposures(manifest, change));
-        let (facts, hits, exposures) = (cell(facts(change)), cell(hits), cell(exposures));
+        let (facts, hits) = (cell(&facts(change)), cell(&hit_lines(manifest, change)));
+        let exposures = cell(&exposures(manifest, change));
         let _ = writeln!(out, "| `{}` | {} | {facts} | {hits} | {exposures} |", change.name, word(change.effect));
     }
     out

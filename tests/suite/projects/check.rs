@@ -143,6 +143,116 @@ fn a_change_is_breaking_additive_or_invisible() {
         "1 model changed\nvalues     stg_orders\n             from elsewhere, or other rows: `twice`\n             hits orders.total\n             \
          hits the exposures board\n"
     );
+    for sql in [format!("{} {rest}", before.replace("* 2", "* 3")), format!("{before} {rest} limit 10")] {
+        assert_eq!(
+            effect(&sql),
+            "1 model changed\nvalues     stg_orders\n             the query is another: values or rows may be, too\n             \
+             hits orders.order_id, orders.total\n             hits the exposures board\n"
+        );
+    }
+}
+
+/// A macro, a variable and a target in a model, and the state of it in `before`.
+fn with_macro() -> Project {
+    let project = dbt(&[
+        (
+            "profiles.yml",
+            "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, schema: dev}\n    \
+             prod: {type: duckdb, path: prod.duckdb, schema: prod}\n",
+        ),
+        ("macros/euros.sql", "{% macro euros(x) %}({{ x }} / 100){% endmacro %}"),
+        ("models/a.sql", "select 100 as cents, 'x' as name, '{{ run_started_at }}' as at"),
+        (
+            "models/b.sql",
+            "with parts as (select * from {{ ref('a') }}) select {{ euros('cents') }} as price from parts",
+        ),
+        ("models/c.sql", "select name, {{ var('rate', 1) }} as rate from {{ ref('a') }}"),
+        ("models/d.sql", "select name from {{ ref('a') }} where '{{ target.name }}' = 'prod'"),
+    ]);
+    project.ends(0, &["compile", "--target", "prod", "--target-path", "before"]);
+    project
+}
+
+#[test]
+fn a_model_has_changed_if_its_macros_or_variables_have() {
+    let project = with_macro();
+    let check = |options: &[&str]| {
+        let said = project.ends(0, &[&["check", "--state", "before"], options].concat()).stdout;
+        said.lines().take(3).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(check(&[]), "No model has changed");
+    let another = "the query is another: values or rows may be, too";
+    assert_eq!(check(&["--vars", "rate: 2"]), format!("1 model changed\nvalues     c\n             {another}"));
+    project.write("macros/euros.sql", "{% macro euros(x) %}({{ x }} / 1000){% endmacro %}");
+    assert_eq!(check(&[]), format!("1 model changed\nvalues     b\n             {another}"));
+    project.write("macros/euros.sql", "{% macro euros(x) %}{# cents #}\n( {{ x }} / 100 ){% endmacro %}");
+    assert_eq!(check(&[]), "1 model changed\ninvisible  b");
+}
+
+#[test]
+fn a_change_of_an_ephemeral_model_is_one_of_its_readers() {
+    let part = "{{ config(materialized='ephemeral') }}select 1 as id";
+    let project = dbt(&[
+        ("models/part.sql", part),
+        (
+            "models/log.sql",
+            "{{ config(materialized='incremental') }}select id from {{ ref('part') }}{% if is_incremental() %} where id > 1{% endif %}",
+        ),
+    ]);
+    project.ends(0, &["build", "--target-path", "before"]);
+    project.ends(0, &["compile", "--target-path", "before"]);
+    let check = || project.ends(0, &["check", "--state", "before"]).stdout;
+    assert_eq!(check(), "No model has changed\n");
+    project.write("models/part.sql", &part.replace('1', "2"));
+    let another = "the query is another: values or rows may be, too";
+    assert_eq!(check(), format!("1 model changed\nvalues     log\n             {another}\n"));
+}
+
+#[test]
+fn a_state_without_sql_is_compiled_as_far_as_that_goes() {
+    let project = with_macro();
+    let mut manifest = project.json("before/manifest.json");
+    for node in manifest["nodes"].as_object_mut().unwrap().values_mut() {
+        node.as_object_mut().unwrap().remove("compiled_code");
+    }
+    project.write("before/manifest.json", &manifest.to_string());
+    let check = || project.ends(0, &["check", "--state", "before"]).stdout;
+    assert_eq!(check(), "No model has changed\n");
+    project.write("models/c.sql", "select name as called, {{ var('rate', 1) }} as rate from {{ ref('a') }}");
+    assert_eq!(check(), "1 model changed\nbreaking   c\n             gone: `name`\n             new: `called`\n");
+    project.write("macros/euros.sql", "{% macro euros(x) %}({{ x }} / 1000){% endmacro %}");
+    assert!(check().contains("unknown    b\n"), "{}", check());
+}
+
+#[test]
+fn findings_and_changes_can_be_pasted_into_a_pull_request() {
+    let project = dbt(&[
+        ("models/a.sql", "select 1 as id, 2 as one, 3 as two, 4 as three, 5 as four, 6 as five, 7 as six"),
+        ("models/b.sql", "select * from {{ ref('a') }}"),
+    ]);
+    let markdown = |code: i32, options: &[&str]| {
+        project.ends(code, &[&["check", "--output", "markdown"], options].concat()).stdout
+    };
+    assert_eq!(markdown(0, &[]), "Nothing was found in 2 relations.\n");
+    project.ends(0, &["compile", "--target-path", "before"]);
+    assert_eq!(markdown(0, &["--state", "before"]), "No model has changed.\n");
+    project.write("models/a.sql", "select 1 as id, 2 as one, 3 as two, 4 as three, 5 as four, 6 as five, 8 as six");
+    project.write("models/c.sql", "select idd, one | far from {{ ref('a') }}");
+    insta::assert_snapshot!(markdown(1, &["--state", "before"]), @r"
+    ### 2 errors
+
+    | severity | place | finding | help |
+    |---|---|---|---|
+    | error | `models/c.sql:1:8` | the column `idd` does not exist | did you mean `id`? |
+    | error | `models/c.sql:1:19` | the column `far` does not exist | there is `four`, `five`, `three` |
+
+    ### 2 models changed
+
+    | model | change | columns | hits downstream | exposures |
+    |---|---|---|---|---|
+    | `a` | values | the query is another: values or rows may be, too | b: five, four, id, one, six, three and 1 more<br>c: one \| far |  |
+    | `c` | additive |  |  |  |
+    ");
 }
 
 /// A native project with a mistake in the second of its models.
