@@ -106,3 +106,31 @@ pub enum Refused {
     /// Not the query's fault for certain: a file, the network, an extension, something that only data can tell.
     World,
 }
+
+/// The names of types as they are written; what the engine itself suggests for one is any entry of its catalog.
+pub const TYPES: [&str; 24] = [
+    "bigint",
+    "blob",
+    "boolean",
+    "date",
+    "decimal",
+    "double",
+    "float",
+    "hugeint",
+    "int",
+    "integer",
+    "interval",
+    "json",
+    "numeric",
+    "real",
+    "smallint",
+    "string",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "tinyint",
+    "uuid",
+    "varchar",
+    "ubigint",
+];

@@ -21,6 +21,7 @@ mod nullable;
 mod overlay;
 mod planner;
 mod profile;
+mod refusal;
 mod rules;
 mod seed;
 mod session;

@@ -1,6 +1,6 @@
 //! Turns what DuckDB says against a query into a Refusal: what it is about, and where.
 
-use crate::adapter::binder::{Refusal, Refused};
+use crate::adapter::binder::{Refusal, Refused, TYPES};
 use crate::adapter::{AdapterError, SqlPosition};
 use crate::diagnostic::nearest;
 
@@ -22,34 +22,6 @@ fn kind(message: &str) -> Refused {
         _ => Refused::World,
     }
 }
-
-/// The names of types as they are written; what the engine itself suggests for one is any entry of its catalog.
-const TYPES: [&str; 24] = [
-    "bigint",
-    "blob",
-    "boolean",
-    "date",
-    "decimal",
-    "double",
-    "float",
-    "hugeint",
-    "int",
-    "integer",
-    "interval",
-    "json",
-    "numeric",
-    "real",
-    "smallint",
-    "string",
-    "text",
-    "time",
-    "timestamp",
-    "timestamptz",
-    "tinyint",
-    "uuid",
-    "varchar",
-    "ubigint",
-];
 
 fn catalog(said: &str) -> Refused {
     let missing = |what: &str| {

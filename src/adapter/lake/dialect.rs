@@ -14,6 +14,7 @@ mod inserts;
 mod literals;
 mod members;
 mod names;
+pub mod parts;
 mod queries;
 mod refusal;
 mod unnests;

@@ -50,6 +50,9 @@ const SAMPLE: usize = 20_480;
 /// What a session is when a table is asked for; none once it is gone.
 type State = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
 
+/// What errors about files say they are about.
+pub const READING: &str = "reading files";
+
 /// So many files are looked into at once.
 const AT_ONCE: usize = 16;
 
@@ -124,33 +127,7 @@ impl SchemaProvider for Form {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let spec: Json = serde_json::from_str(name).map_err(|error| plan_datafusion_err!("{error}"))?;
-        let files = spec["files"].as_array().into_iter().flatten().filter_map(Json::as_str);
-        let given = spec["options"].as_object().cloned().unwrap_or_default();
-        let threads = self.state.config().target_partitions();
-        match self.name.as_str() {
-            "heads" => return records::heads(&self.sources(files)?).await.map(Some),
-            "fields" => return records::names(self.sources(files)?, &given).map(Some),
-            "records" => return records::table(self.sources(files)?, &given, threads).await.map(Some),
-            _ => {}
-        }
-        let options = Options { form: &self.name, given };
-        options.check()?;
-        let mut places = Vec::new();
-        for file in files {
-            places.push(self.place(file)?);
-        }
-        if self.name == "delta" {
-            return self.delta(&places).await.map(Some);
-        }
-        let mut found = Vec::new();
-        for place in &places {
-            found.extend(self.list(place).await?);
-        }
-        if self.name == "blob" {
-            return Ok(Some(Arc::new(blob::Blobs(found))));
-        }
-        self.read(found, &options).await.map(Some)
+        self.provide(name).await.map_err(|error| error.context(READING))
     }
 
     fn table_exist(&self, _: &str) -> bool {
@@ -191,6 +168,36 @@ impl File {
 }
 
 impl Form {
+    async fn provide(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let spec: Json = serde_json::from_str(name).map_err(|error| plan_datafusion_err!("{error}"))?;
+        let files = spec["files"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let given = spec["options"].as_object().cloned().unwrap_or_default();
+        let threads = self.state.config().target_partitions();
+        match self.name.as_str() {
+            "heads" => return records::heads(&self.sources(files)?).await.map(Some),
+            "fields" => return records::names(self.sources(files)?, &given).map(Some),
+            "records" => return records::table(self.sources(files)?, &given, threads).await.map(Some),
+            _ => {}
+        }
+        let options = Options { form: &self.name, given };
+        options.check()?;
+        let mut places = Vec::new();
+        for file in files {
+            places.push(self.place(file)?);
+        }
+        if self.name == "delta" {
+            return self.delta(&places).await.map(Some);
+        }
+        let mut found = Vec::new();
+        for place in &places {
+            found.extend(self.list(place).await?);
+        }
+        if self.name == "blob" {
+            return Ok(Some(Arc::new(blob::Blobs(found))));
+        }
+        self.read(found, &options).await.map(Some)
+    }
+
     /// A path, relative or not, or an address in an object store.
     fn place(&self, written: &str) -> Result<Place> {
         let wrong = |why: &str| plan_datafusion_err!("`{written}` {why}");

@@ -8,7 +8,6 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
     SchemaProvider,
 };
-use datafusion::common::SchemaError;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -18,18 +17,20 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use sqlparser::ast::Statement;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::adapter::binder::{Binder, Refusal, Refused, Shadow};
+use crate::adapter::binder::{Binder, Refusal, Shadow};
 use crate::adapter::duckdb::seed;
 use crate::adapter::lake::dialect::files::DATABASE;
+use crate::adapter::lake::dialect::parts::Part;
 use crate::adapter::lake::error::{refused, sql_error};
 use crate::adapter::lake::files::Files;
 use crate::adapter::lake::kind::{stored, type_name};
 use crate::adapter::lake::profile::Profile;
+use crate::adapter::lake::refusal::{byte, is_placeless, of_dialect, of_planner};
 use crate::adapter::lake::statement::columns;
 use crate::adapter::lake::{dialect, session, statement, value};
 use crate::adapter::relation::{Column, Relation};
 use crate::adapter::rows::Rows;
-use crate::adapter::{AdapterError, SeedFile, SqlPosition, Target};
+use crate::adapter::{AdapterError, SeedFile, Target};
 
 /// DataFusion without data.
 pub struct LakeShadow(Arc<Shared>);
@@ -49,6 +50,9 @@ struct Shared {
     database: String,
     schema: String,
 }
+
+/// So many parts of a query are left out in turn to find out which is to blame.
+const MOST_PARTS: usize = 200;
 
 /// Opens a shadow of a target.
 pub fn open(target: &Target) -> Result<LakeShadow, AdapterError> {
@@ -83,9 +87,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     fn statement(&self, sql: &str) -> Result<Statement, Refusal> {
-        let said = |error: AdapterError| refusal(Refused::Syntax, &error, sql);
+        let said = |error: AdapterError| of_dialect(&error, sql);
         let statement = dialect::statements(sql).map_err(said)?.into_iter().next();
-        let mut statement = statement.ok_or_else(|| refusal(Refused::Syntax, &refused("there is no query"), sql))?;
+        let mut statement = statement.ok_or_else(|| said(refused("there is no query")))?;
         dialect::versions::forget(&mut statement);
         Ok(statement)
     }
@@ -99,8 +103,32 @@ impl Shared {
         let statement = self.statement(sql)?;
         match self.runtime.block_on(statement::planned_at_once(&self.placeless, statement)) {
             Some(plan) => Ok(columns(&plan)),
-            None => Ok(columns(&self.plan(&self.state, sql)?)),
+            None => match self.plan(&self.state, sql) {
+                Ok(plan) => Ok(columns(&plan)),
+                Err(refusal) if is_placeless(&refusal) => Err(Refusal { at: self.place(sql, &refusal), ..refusal }),
+                Err(refusal) => Err(refusal),
+            },
         }
+    }
+
+    /// The place of a mistake of which the planner tells none: the smallest part without which it says something else,
+    /// else the first call of the function that it names.
+    fn place(&self, sql: &str, refusal: &Refusal) -> Option<usize> {
+        let function = refusal.call().map(|(name, _)| name.to_lowercase());
+        let all = dialect::parts::parts(sql);
+        let is_named = |part: &&Part| part.function.is_some() && part.function == function;
+        let named: Vec<&Part> = all.iter().filter(is_named).collect();
+        let parts = if named.is_empty() { all.iter().collect() } else { named.clone() };
+        let is_to_blame = |part: &&&Part| {
+            let Some(statement) = dialect::parts::without(sql, part) else { return false };
+            match self.runtime.block_on(statement::planned(&self.placeless, statement)) {
+                Ok(_) => true,
+                Err(error) => of_planner(error, sql).message != refusal.message,
+            }
+        };
+        let blamed = parts.iter().take(MOST_PARTS).find(is_to_blame).copied();
+        let part = blamed.or(named.first().copied())?;
+        byte(sql, part.at)
     }
 
     /// The field of a column, whose name is in lower case as all names in queries.
@@ -185,49 +213,4 @@ impl Binder for Session {
         let kind = plan.and_then(|plan| stored(plan.schema().field(0).data_type()));
         kind.map_or_else(|| data_type.to_string(), |kind| type_name(&kind))
     }
-}
-
-fn refusal(kind: Refused, error: &AdapterError, sql: &str) -> Refusal {
-    let (message, at) = match error {
-        AdapterError::Sql { message, at } => (message.clone(), *at),
-        other => (other.to_string(), None),
-    };
-    Refusal { kind, message, at: at.and_then(|at| byte(sql, at)) }
-}
-
-/// What DataFusion's planner will not plan. Only what is certainly the query's fault is told as such.
-fn of_planner(error: DataFusionError, sql: &str) -> Refusal {
-    let kind = match error.find_root() {
-        DataFusionError::SchemaError(said, _) => match said.as_ref() {
-            SchemaError::FieldNotFound { field, valid_fields } => Refused::UnknownColumn {
-                name: field.name.clone(),
-                candidates: valid_fields.iter().map(|field| field.name.clone()).collect(),
-            },
-            SchemaError::AmbiguousReference { field } => {
-                Refused::AmbiguousColumn { name: field.name.clone(), candidates: Vec::new() }
-            }
-            _ => Refused::Other,
-        },
-        DataFusionError::Plan(said) => of_plan(said),
-        _ => Refused::World,
-    };
-    refusal(kind, &sql_error(error), sql)
-}
-
-fn of_plan(said: &str) -> Refused {
-    let quoted = || said.split('\'').nth(1).unwrap_or_default().to_string();
-    if said.starts_with("table '") && said.ends_with("' not found") {
-        Refused::UnknownRelation { name: quoted() }
-    } else if said.starts_with("Invalid function '") {
-        let nearest = said.split("Did you mean '").nth(1).and_then(|rest| rest.split('\'').next());
-        Refused::UnknownFunction { name: quoted(), nearest: nearest.map(str::to_string) }
-    } else {
-        Refused::World
-    }
-}
-
-fn byte(sql: &str, at: SqlPosition) -> Option<usize> {
-    let start: usize = sql.split_inclusive('\n').take(at.line.checked_sub(1)?).map(str::len).sum();
-    let (byte, _) = sql.get(start..)?.char_indices().nth(at.column.checked_sub(1)?)?;
-    Some(start + byte)
 }

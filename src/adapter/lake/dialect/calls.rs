@@ -18,6 +18,7 @@ use crate::adapter::AdapterError;
 use crate::adapter::lake::dialect::grammar::{self, Grammar};
 use crate::adapter::lake::dialect::refusal::refuse;
 use crate::adapter::lake::dialect::{build, literals};
+use crate::diagnostic::nearest;
 
 /// Functions of one value a row with the same meaning in DataFusion, or brought by `functions/`.
 const SCALARS: &str = "abs array_append array_concat array_distinct array_has array_has_all array_has_any array_prepend \
@@ -143,6 +144,15 @@ fn frame(function: &mut Function) {
     }
 }
 
+/// The function that was meant. A name that differs in more than a letter or two may as well be another function of
+/// DuckDB, and so may a short one.
+fn misspelt(name: &str) -> Option<&'static str> {
+    let lists = [SCALARS, AGGREGATES].into_iter().flat_map(str::split_whitespace);
+    let known = lists.chain(MACROS.iter().map(|found| found.name.as_str())).filter(|name| !name.starts_with("medal_"));
+    let is_near = |near: &&str| (1..=(name.len() / 5).max(1)).contains(&strsim::damerau_levenshtein(name, near));
+    nearest(name, known).filter(is_near).filter(|_| name.len() > 3)
+}
+
 fn unknown(name: &str, span: Span) -> AdapterError {
     let way = match name {
         "columns" => "name the columns",
@@ -150,7 +160,10 @@ fn unknown(name: &str, span: Span) -> AdapterError {
         "approx_count_distinct" => "use `count(distinct …)`",
         "approx_quantile" => "use `quantile_cont`",
         _ if name.starts_with("list_") || name.starts_with("array_") => "unnest the list instead",
-        _ => "write it with functions that `docs/dialect.md` lists",
+        _ => match misspelt(name) {
+            Some(near) => return refuse(span, format!("the function `{name}` does not exist; did you mean `{near}`?")),
+            None => "write it with functions that `docs/dialect.md` lists",
+        },
     };
     refuse(span, format!("the function `{name}` with these arguments has no equal on DataFusion; {way}"))
 }

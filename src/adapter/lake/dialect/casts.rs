@@ -1,11 +1,13 @@
 //! Turns casts and the names of types into those that DataFusion has, with DuckDB's conversions.
 
-use sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value};
+use sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, Spanned, TimezoneInfo, Value};
 use sqlparser::tokenizer::Span;
 
 use crate::adapter::AdapterError;
+use crate::adapter::binder::TYPES;
 use crate::adapter::lake::dialect::build;
 use crate::adapter::lake::dialect::refusal::refuse;
+use crate::diagnostic::nearest;
 
 /// `cast(x as t)`: a call that converts as DuckDB does. Its second argument carries the type.
 pub fn rewrite(kind: &CastKind, expr: Expr, mut data_type: DataType, span: Span) -> Result<Expr, AdapterError> {
@@ -72,7 +74,11 @@ pub fn rewrite_type(data_type: &mut DataType, span: Span) -> Result<(), AdapterE
         | DataType::CharacterVarying(_)
         | DataType::CharVarying(_) => DataType::Varchar(None),
         DataType::Blob(_) | DataType::Varbinary(_) | DataType::Binary(_) => DataType::Bytea,
-        DataType::Custom(name, sizes) if sizes.is_empty() => custom(&name.to_string().to_lowercase(), span)?,
+        DataType::Custom(name, sizes) if sizes.is_empty() => {
+            // The place of the type itself, rather than of what is converted.
+            let of_type = name.span();
+            custom(&name.to_string().to_lowercase(), if of_type == Span::empty() { span } else { of_type })?
+        }
         DataType::Bit(_) | DataType::Enum(..) | DataType::Union(_) | DataType::UHugeInt | DataType::Map(..) => {
             return Err(no_type(&data_type.to_string(), span));
         }
@@ -113,5 +119,9 @@ fn custom(name: &str, span: Span) -> Result<DataType, AdapterError> {
 }
 
 fn no_type(name: &str, span: Span) -> AdapterError {
-    refuse(span, format!("a lakehouse has no type `{name}`; use another one, for instance VARCHAR"))
+    let way = match nearest(name, TYPES) {
+        Some(near) if near != name => format!("did you mean `{near}`?"),
+        _ => "use another one, for instance VARCHAR".to_string(),
+    };
+    refuse(span, format!("a lakehouse has no type `{name}`; {way}"))
 }

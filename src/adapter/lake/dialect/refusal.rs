@@ -9,7 +9,8 @@ pub fn refuse(span: Span, message: impl Into<String>) -> AdapterError {
     AdapterError::Sql { message: message.into(), at: position(span.start) }
 }
 
-fn position(start: Location) -> Option<SqlPosition> {
+/// A place in the SQL; none if it was not written there.
+pub fn position(start: Location) -> Option<SqlPosition> {
     let count = |number: u64| usize::try_from(number).ok().filter(|number| *number > 0);
     Some(SqlPosition { line: count(start.line)?, column: count(start.column)? })
 }
