@@ -276,7 +276,7 @@ impl<'a> Builder<'a> {
         events: &mut Events<'t>,
         depth: usize,
     ) -> Result<Yaml, Stop> {
-        let span = self.span(&at);
+        let mut span = self.span(&at);
         self.nodes += 1;
         if depth > MAX_DEPTH || self.nodes > MAX_NODES {
             let limit = if depth > MAX_DEPTH { format!("{MAX_DEPTH} levels") } else { format!("{MAX_NODES} values") };
@@ -287,6 +287,11 @@ impl<'a> Builder<'a> {
                 let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.suffix != "str");
                 let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let text = if is_block { self.ended_as_written(text, span) } else { text };
+                if is_block {
+                    // The parser goes on to the next key before it ends a block.
+                    let written = self.text.get(span.range()).unwrap_or_default();
+                    span.end = span.start + written.trim_end().len() as u32;
+                }
                 (if plain { scalar::read(&text) } else { Value::String(text.into_owned()) }, anchor)
             }
             Event::SequenceStart(anchor, _) => (Value::List(self.list(events, depth)?), anchor),
@@ -452,6 +457,15 @@ mod tests {
         assert_eq!(text("b: |\n  c\na: |\n  one\n  two"), Ok("one\ntwo".to_string()));
         assert_eq!(text("a: >\n  one\n  two\n"), Ok("one two\n".to_string()));
         assert_eq!(text("a: |\n  one\nb: 1"), Ok("one\n".to_string()));
+    }
+
+    #[test]
+    fn the_place_of_a_block_ends_with_its_last_line() {
+        let text = "a: |\n  one\n\n  two\n\nb: >\n  three\n";
+        let (value, _) = read(text);
+        let place = |key: &str| value.as_ref().and_then(|value| value.get(key)).map(|block| &text[block.span.range()]);
+        assert_eq!(place("a").map(str::trim_start), Some("one\n\n  two"));
+        assert_eq!(place("b").map(str::trim_start), Some("three"));
     }
 
     #[test]
