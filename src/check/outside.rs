@@ -48,6 +48,12 @@ impl Outside {
         warehouse.take().and_then(|connection| connection.columns(relation).ok()).unwrap_or_default()
     }
 
+    /// What stands in the warehouse.
+    pub fn relations(&self) -> Vec<Relation> {
+        let mut warehouse = lock(&self.warehouse);
+        warehouse.take().and_then(|connection| connection.relations().ok()).unwrap_or_default()
+    }
+
     /// Whether the warehouse has a function of its own of this name.
     pub fn has_function(&self, name: &str) -> bool {
         self.has("duckdb_functions() where not internal and lower(function_name)", name)
@@ -114,6 +120,9 @@ impl Checker<'_> {
     }
 
     fn source(&self, source: &Source, manifest: &Manifest, binder: &mut dyn Binder) -> Result<Schema, Unknown> {
+        if let Some(schema) = self.received(source) {
+            return Ok(schema);
+        }
         if let Some(expression) = &source.relation.expression {
             let columns = binder.columns(&format!("select * from {expression}"));
             return columns

@@ -6,8 +6,9 @@ use serde_json::Value as Json;
 use crate::adapter::binder::Binder;
 use crate::adapter::relation::Column;
 use crate::check::{Checked, Checker, Schema, Unknown};
+use crate::compile::landing::look;
 use crate::manifest::ingest::Ingest;
-use crate::manifest::{Node, cdc, ingest};
+use crate::manifest::{Node, Source, cdc, ingest};
 
 /// What an `ingest` model adds to each record: `ingest_metadata` of the templates.
 pub const METADATA: [(&str, &str); 7] = [
@@ -43,7 +44,8 @@ pub fn of_ingest(
     let manifest = &checker.request.session.manifest;
     let settings = ingest::settings(manifest, node).map_err(|_| Unknown::Broken)?;
     let before = checker.outside.columns(&node.relation);
-    let landed = landed(&settings, &before, known.schemas.get(&settings.source)).ok_or(Unknown::Undeclared)?;
+    let files = checker.landing(&settings).or_else(|| known.schemas.get(&settings.source).cloned());
+    let landed = landed(&settings, &before, files.as_ref()).ok_or(Unknown::Undeclared)?;
     let mut relation = node.relation.clone();
     relation.identifier = relation.identifier.map(|name| format!("{name}__landed"));
     let source = &manifest.sources[&settings.source].relation;
@@ -54,6 +56,25 @@ pub fn of_ingest(
     let gone: Vec<Column> = before.into_iter().filter(|old| !has(&columns, &old.name)).collect();
     columns.extend(gone);
     Ok(Schema { columns, certain: landed.certain })
+}
+
+impl Checker<'_> {
+    /// The columns of the files that a model receives, as it would read them.
+    fn landing(&self, settings: &Ingest) -> Option<Schema> {
+        let root = self.request.session.project.root().dir.as_path();
+        look::columns(root, settings).map(|columns| Schema { columns, certain: false })
+    }
+
+    /// The same for a source that nobody reads but `ingest` models: no engine ever reads its files as they are.
+    pub fn received(&self, source: &Source) -> Option<Schema> {
+        let manifest = &self.request.session.manifest;
+        let mut readers = manifest.nodes.values().filter(|node| node.depends_on.contains(&source.id)).peekable();
+        let first = readers.peek().map(|node| (*node).as_ref());
+        if !readers.all(|node| node.materialized() == "ingest" && self.builds_plainly(node, &["ingest"])) {
+            return None;
+        }
+        self.landing(&ingest::settings(manifest, first?).ok()?)
+    }
 }
 
 /// The columns of what lands: those that are declared, that the table has already, and that the files have now. Only a model

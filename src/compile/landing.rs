@@ -1,6 +1,8 @@
 //! Turns locations into the files that have landed there, pinned once a run, and files into their digests: what an
 //! `ingest` model asks `adapter` for.
 
+pub mod look;
+
 use std::fs::{self, File, Metadata};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
