@@ -6,6 +6,8 @@ pub mod configured;
 pub mod contract;
 pub mod finding;
 pub mod inputs;
+pub mod locate;
+pub mod meant;
 pub mod memory;
 pub mod once;
 pub mod outside;

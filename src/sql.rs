@@ -7,6 +7,7 @@ mod aggregates;
 pub mod flow;
 pub mod lineage;
 pub mod meaning;
+pub mod names;
 mod reader;
 pub mod texts;
 

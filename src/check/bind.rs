@@ -7,7 +7,7 @@ use crate::adapter::binder::{Binder, Refusal, Refused};
 use crate::adapter::relation::{Column, Relation, identifier};
 use crate::check::finding::{self, Basis};
 use crate::check::memory;
-use crate::check::patch::{Patched, find_word};
+use crate::check::patch::{Patched, find_word, name_parts};
 use crate::check::received;
 use crate::check::render::Rendered;
 use crate::check::witness::lock;
@@ -362,31 +362,4 @@ fn relation_at(basis: &Basis<'_>, text: &str, refusal: &Refusal, name: &str) -> 
         [name] => Relation::new(&target.database, "main", name),
         _ => Relation::new(&target.database, "main", name),
     }
-}
-
-/// The parts of a name at the beginning of a text.
-fn name_parts(mut text: &str) -> Vec<String> {
-    let mut parts = Vec::new();
-    loop {
-        let end = match text.strip_prefix('"') {
-            Some(quoted) => {
-                let Some(end) = quoted.find('"') else { break };
-                parts.push(quoted[..end].to_string());
-                end + 2
-            }
-            None => {
-                let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-                if end == 0 {
-                    break;
-                }
-                parts.push(text[..end].to_string());
-                end
-            }
-        };
-        match text[end..].strip_prefix('.') {
-            Some(rest) => text = rest,
-            None => break,
-        }
-    }
-    parts
 }

@@ -3,17 +3,17 @@
 use crate::adapter::binder::{Refusal, Refused, signature};
 use crate::adapter::relation::Relation;
 use crate::check::inputs::Inputs;
+use crate::check::locate::locate;
 use crate::check::once::CALLED;
-use crate::check::patch::{find_word, only_word};
-use crate::check::{Checker, Schema};
+use crate::check::patch::name_parts;
+use crate::check::{Checker, Schema, meant};
 use crate::compile::CompiledNode;
-use crate::compile::place::{offset_of, source_of};
+use crate::compile::place::source_of;
 use crate::compile::written::{Written, written_by_macro};
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::files::Span;
 use crate::manifest::{Kind, Node};
-use crate::sql::lineage::uneven_part;
 
 /// What a finding rests on.
 pub struct Basis<'a> {
@@ -49,31 +49,18 @@ pub fn problem(basis: &Basis<'_>, refusal: &Refusal, at: Option<usize>) -> Optio
         Refused::Union | Refused::Type | Refused::Syntax | Refused::Other => None,
     };
     let sql = &basis.compiled.sql;
-    let at = match (at, name) {
-        // The engine points at `t.colum`: the mark belongs under `colum`.
-        (Some(at), Some(name)) => find_word(sql, at, name).filter(|word| word - at < 100).or(Some(at)),
-        (Some(at), None) => Some(at),
-        (None, Some(name)) => only_word(sql, name),
-        (None, None) if refusal.kind == Refused::Union => {
-            let words = ["union", "except", "intersect"].iter().find_map(|word| only_word(sql, word));
-            words.or_else(|| uneven_part(sql, &Inputs(basis.inputs)).and_then(|at| offset_of(sql, at.into())))
+    let place_of_name = locate(sql, refusal, at, name.map(String::as_str), &Inputs(basis.inputs));
+    let (code, message, label, help) = match &refusal.kind {
+        Refused::UnknownRelation { name } => {
+            let written = at.map_or_else(Vec::new, |at| name_parts(sql.get(at..).unwrap_or_default()));
+            absent(basis, name, &if written.is_empty() { vec![name.clone()] } else { written })
         }
-        // What the message quotes or writes in capital letters may stand in the query once.
-        (None, None) => message_words(&refusal.message).find_map(|word| only_word(sql, word)),
+        _ => words(refusal),
     };
-    let (code, message, label, help) = words(refusal);
     let help = owner(basis, refusal).or(help);
     let severity = if certain { Severity::Error } else { Severity::Warning };
     let problem = Diagnostic { severity, ..Diagnostic::error(code, None, message) };
-    Some(Diagnostic { help, ..place(basis, at, problem, label) })
-}
-
-/// The words of a message that may be words of the query: what it quotes, and names of functions.
-fn message_words(message: &str) -> impl Iterator<Item = &str> {
-    let said = message.split_once(" Error: ").map_or(message, |(_, said)| said);
-    let quoted = said.split(['"', '\'']).skip(1).step_by(2);
-    let capital = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    quoted.chain(said.split_whitespace().filter(capital))
+    Some(Diagnostic { help, ..place(basis, place_of_name, problem, label) })
 }
 
 /// At the place of the SQL; a generic test has none, and stands where it is written.
@@ -96,6 +83,18 @@ fn place(basis: &Basis<'_>, at: Option<usize>, problem: Diagnostic, label: &str)
     }
 }
 
+/// What is said of a relation that is not there, and why that may not be the whole truth.
+fn absent(basis: &Basis<'_>, name: &str, written: &[String]) -> Words {
+    let outside = &basis.checker.outside;
+    let label = match (outside.is_there(), outside.has_hooks) {
+        (true, false) => "neither the project nor the warehouse has it",
+        (false, false) => "the project does not have it, and there is no warehouse yet to look in",
+        (_, true) => "the project does not have it, unless a hook creates it",
+    };
+    let help = meant::way_out(basis.checker, &basis.compiled.sql, written);
+    (Code::UnknownRelation, format!("the relation `{name}` does not exist"), label, Some(help))
+}
+
 type Words = (Code, String, &'static str, Option<String>);
 
 fn words(refusal: &Refusal) -> Words {
@@ -110,11 +109,6 @@ fn words(refusal: &Refusal) -> Words {
             let message = format!("the column `{name}` is ambiguous");
             let help = (!candidates.is_empty()).then(|| format!("write {}", listed(candidates, " or ")));
             (Code::AmbiguousColumn, message, "more than one relation has this column", help)
-        }
-        Refused::UnknownRelation { name } => {
-            let message = format!("the relation `{name}` does not exist");
-            let help = "models are read with `ref()`, tables that others load with `source()`".to_string();
-            (Code::UnknownRelation, message, "neither the project nor the warehouse has it", Some(help))
         }
         Refused::UnknownFunction { name, nearest } => {
             let message = format!("the function `{name}` does not exist");
@@ -133,7 +127,7 @@ fn words(refusal: &Refusal) -> Words {
             let help = (!likely.is_empty()).then(|| format!("there is {}", likely.join(", ")));
             (Code::TypeMismatch, first.to_string(), "the types do not fit here", help)
         }
-        Refused::Syntax | Refused::Other | Refused::World => {
+        Refused::UnknownRelation { .. } | Refused::Syntax | Refused::Other | Refused::World => {
             (Code::SqlError, said.trim().to_string(), "the engine stops here", None)
         }
     }

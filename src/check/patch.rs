@@ -117,6 +117,33 @@ pub fn only_word(text: &str, word: &str) -> Option<usize> {
     find_word(text, first + word.len(), word).is_none().then_some(first)
 }
 
+/// The parts of a name at the beginning of a text.
+pub fn name_parts(mut text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    loop {
+        let end = match text.strip_prefix('"') {
+            Some(quoted) => {
+                let Some(end) = quoted.find('"') else { break };
+                parts.push(quoted[..end].to_string());
+                end + 2
+            }
+            None => {
+                let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+                if end == 0 {
+                    break;
+                }
+                parts.push(text[..end].to_string());
+                end
+            }
+        };
+        match text[end..].strip_prefix('.') {
+            Some(rest) => text = rest,
+            None => break,
+        }
+    }
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Patched, only_word};

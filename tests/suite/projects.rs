@@ -22,6 +22,7 @@ mod microbatch;
 mod packages;
 mod publish;
 mod quality;
+mod refusals;
 mod sample;
 mod seeds;
 mod semantic;
