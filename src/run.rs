@@ -7,6 +7,7 @@ pub mod diff;
 mod drift;
 pub mod exposures;
 pub mod freshness;
+pub mod held;
 pub mod hooks;
 pub mod journal;
 mod late;

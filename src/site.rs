@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::run::held::Held;
+
 /// What is known of a project. An artifact that does not exist is `Json::Null`.
 pub struct Facts<'a> {
     pub manifest: &'a Json,
@@ -27,6 +29,8 @@ pub struct Facts<'a> {
     pub runs: &'a [Json],
     /// How many rows tables have, by unique id.
     pub rows: BTreeMap<&'a str, i64>,
+    /// What is in quarantine, by unique id, as far as the warehouse was looked at.
+    pub held: &'a BTreeMap<String, Held>,
     /// `sources.json`.
     pub freshness: &'a Json,
     /// The names of the layers, in the order in which data flows.

@@ -1,5 +1,6 @@
 //! `medal docs generate`: compiles the project, writes down what the warehouse has of it, and makes a site of both.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::map::IndexMap;
@@ -16,6 +17,7 @@ use crate::diagnostic::Diagnostics;
 use crate::manifest::selection::NodeSet;
 use crate::manifest::{Node, names};
 use crate::run::catalog::{self, Catalog, RowCounts};
+use crate::run::held::{self, Held};
 
 pub fn docs(context: &Context, command: &DocsCommand) -> Result<Exit, Exit> {
     match command {
@@ -46,16 +48,25 @@ fn generate(context: &Context, options: &GenerateOptions) -> Result<Exit, Exit> 
         }
         compiled
     };
-    let (catalog, rows) = match options.empty_catalog {
-        true => (Catalog::default(), RowCounts::new()),
-        false => read_catalog(context, &workspace, &selected)?,
+    let seen = match options.empty_catalog {
+        true => Seen::default(),
+        false => look(context, &workspace, &selected)?,
     };
-    write_catalog(context, &workspace, &catalog, &selected)?;
-    site::write(context, &workspace, &compiled, &rows)?;
+    write_catalog(context, &workspace, &seen.catalog, &selected)?;
+    site::write(context, &workspace, &compiled, &seen)?;
     Ok(Exit::Fine)
 }
 
-fn read_catalog(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Result<(Catalog, RowCounts), Exit> {
+/// What the warehouse has of a project.
+#[derive(Default)]
+pub struct Seen {
+    pub catalog: Catalog,
+    pub rows: RowCounts,
+    /// What is in quarantine, by unique id.
+    pub held: BTreeMap<String, Held>,
+}
+
+fn look(context: &Context, workspace: &Workspace, selected: &NodeSet) -> Result<Seen, Exit> {
     let session = workspace::session(context, workspace, selected);
     let warehouse = Arc::new(Warehouse::open(workspace::connect(context, workspace)?));
     let manifest = &workspace.manifest;
@@ -68,7 +79,10 @@ fn read_catalog(context: &Context, workspace: &Workspace, selected: &NodeSet) ->
         workspace::tell(context, sink);
         Exit::Failed
     })?;
-    Ok((catalog, catalog::row_counts(&session, &warehouse)))
+    let rows = catalog::row_counts(&session, &warehouse);
+    let models = manifest.nodes.values().map(AsRef::as_ref).filter(|node| selected.contains(&node.id));
+    let held = held::held(&session, &warehouse, models);
+    Ok(Seen { catalog, rows, held })
 }
 
 fn write_catalog(context: &Context, workspace: &Workspace, catalog: &Catalog, selected: &NodeSet) -> Result<(), Exit> {

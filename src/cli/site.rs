@@ -11,6 +11,7 @@ use crate::adapter::relation::Relation;
 use crate::artifact;
 use crate::artifact::manifest::Sql;
 use crate::cli::arguments::docs::ServeOptions;
+use crate::cli::docs::Seen;
 use crate::cli::lineage;
 use crate::cli::workspace::{self, Context, Exit, Workspace};
 use crate::compile::CompiledNode;
@@ -18,7 +19,7 @@ use crate::diagnostic::Diagnostics;
 use crate::diagnostic::code::Code;
 use crate::lineage::{Column, ColumnRef, Lineage};
 use crate::project::load;
-use crate::run::catalog::{self, RowCounts};
+use crate::run::catalog;
 use crate::site::serve::Server;
 use crate::site::write::FOLDER;
 use crate::site::{self, Facts};
@@ -28,7 +29,7 @@ pub fn write(
     context: &Context,
     workspace: &Workspace,
     compiled: &IndexMap<String, CompiledNode>,
-    counts: &RowCounts,
+    seen: &Seen,
 ) -> Result<(), Exit> {
     let Workspace { project, manifest, target_dir, .. } = workspace;
     let unwritable = |error| workspace::unwritable(context, &error);
@@ -40,7 +41,7 @@ pub fn write(
     let (_, lineage) = lineage::whole(context, workspace)?;
     let built = manifest.nodes.values().filter(|node| node.is_refable()).map(|node| (&node.id, &node.relation));
     let received = manifest.sources.values().map(|source| (&source.id, &source.relation));
-    let counted = |(id, relation): (&String, &Relation)| Some((id.clone(), *counts.get(&catalog::key(relation))?));
+    let counted = |(id, relation): (&String, &Relation)| Some((id.clone(), *seen.rows.get(&catalog::key(relation))?));
     let rows: BTreeMap<String, i64> = built.chain(received).filter_map(counted).collect();
     let facts = Facts {
         manifest: &artifact,
@@ -48,6 +49,7 @@ pub fn write(
         results: &results,
         runs: &artifact::history::read(target_dir),
         rows: rows.iter().map(|(id, rows)| (id.as_str(), *rows)).collect(),
+        held: &seen.held,
         freshness: &freshness,
         layers: project.layers.layers.keys().map(String::as_str).collect(),
         layer_of: layers.collect(),

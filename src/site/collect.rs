@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::jinja::JsonMap;
+use crate::run::held::{self, Held};
 use crate::site::Facts;
 use crate::site::index::{
-    Column, Exposure, Freshness, Index, Node, NodeResult, Project, Run, Source, Stat, Test, VERSION,
+    Column, Exposure, Fixture, Freshness, Index, Node, NodeResult, Project, Quarantine, Reason, Run, Source, Stat,
+    Test, VERSION,
 };
 
 /// The facts in order: nodes as the manifest has them, then sources, exposures, unit tests and macros.
@@ -30,6 +32,7 @@ pub fn index<'a>(facts: &'a Facts<'a>) -> Index<'a> {
                 runs: runs_of(facts.runs, id),
                 rows: facts.rows.get(id).copied(),
                 freshness: freshness.get(id).copied(),
+                held: facts.held.get(id),
                 catalog: in_catalog(facts.catalog, id),
             },
         )
@@ -67,6 +70,7 @@ struct Known<'a> {
     runs: Vec<Json>,
     rows: Option<i64>,
     freshness: Option<&'a Json>,
+    held: Option<&'a Held>,
     catalog: &'a Json,
 }
 
@@ -119,6 +123,7 @@ fn node<'a>(entry: &'a Json, known: Known<'a>) -> Node<'a> {
         runs: known.runs,
         rows: known.rows,
         freshness: known.freshness.map(fresh),
+        quarantine: known.held.map(quarantine),
         stats: stats(known.catalog),
     }
 }
@@ -141,12 +146,21 @@ fn test(entry: &Json) -> Test<'_> {
         name: text(metadata, "name"),
         column: text(entry, "column_name"),
         on: match text(entry, "attached_node") {
-            "" => text(entry, "model"),
+            // A unit test names its model, and depends on nothing else.
+            "" if entry["model"].is_string() => {
+                texts(&entry["depends_on"]["nodes"]).first().copied().unwrap_or_default()
+            }
             attached => attached,
         },
         arguments: arguments(&metadata["kwargs"]),
         severity: text(&entry["config"], "severity"),
+        given: entry["given"].as_array().into_iter().flatten().map(fixture).collect(),
+        expect: entry["expect"].is_object().then(|| fixture(&entry["expect"])),
     }
+}
+
+fn fixture(written: &Json) -> Fixture<'_> {
+    Fixture { input: text(written, "input"), fixture: text(written, "fixture"), rows: &written["rows"] }
 }
 
 /// What a test is told besides what it is written on.
@@ -204,6 +218,21 @@ fn fresh(result: &Json) -> Freshness<'_> {
         loaded_at: text(result, "max_loaded_at"),
         checked_at: text(result, "snapshotted_at"),
         criteria: &result["criteria"],
+    }
+}
+
+fn quarantine(held: &Held) -> Quarantine<'_> {
+    let reasons = held.reasons.iter().map(reason).collect();
+    Quarantine { rows: held.rows, newest: held.newest.as_deref(), reasons }
+}
+
+fn reason(reason: &held::Reason) -> Reason<'_> {
+    Reason {
+        code: &reason.code,
+        test: reason.test.as_deref(),
+        column: reason.column.as_deref(),
+        rows: reason.rows,
+        newest: reason.newest.as_deref(),
     }
 }
 

@@ -42,6 +42,10 @@ fn cut(mut node: Json, places: &BTreeMap<String, usize>) -> (Json, Json) {
     if let Some(on) = node.get_mut("test").and_then(|test| test.get_mut("on")) {
         *on = on.as_str().and_then(|id| places.get(id)).map_or(Json::Null, |place| json!(place));
     }
+    let reasons = node.get_mut("quarantine").and_then(|quarantine| quarantine.get_mut("reasons"));
+    for test in reasons.and_then(Json::as_array_mut).into_iter().flatten().filter_map(|reason| reason.get_mut("test")) {
+        *test = test.as_str().and_then(|id| places.get(id)).map_or(Json::Null, |place| json!(place));
+    }
     show_markdown(&mut node, "description");
     if let Some(source) = node.get_mut("source") {
         show_markdown(source, "description");
@@ -112,8 +116,15 @@ mod tests {
 
     #[test]
     fn nodes_name_each_other_by_their_places() {
-        let (nodes, code) = cut(json!([{"id": "a"}, {"id": "b", "parents": ["gone", "a"], "test": {"on": "a"}}]));
-        assert_eq!(nodes, json!([{"id": "a"}, {"id": "b", "parents": [0], "test": {"on": 0}}]));
+        let (nodes, code) = cut(json!([
+            {"id": "a", "quarantine": {"reasons": [{"code": "x", "test": "b"}, {"code": "y", "test": "gone"}]}},
+            {"id": "b", "parents": ["gone", "a"], "test": {"on": "a"}},
+        ]));
+        let expected = json!([
+            {"id": "a", "quarantine": {"reasons": [{"code": "x", "test": 1}, {"code": "y", "test": null}]}},
+            {"id": "b", "parents": [0], "test": {"on": 0}},
+        ]);
+        assert_eq!(nodes, expected);
         assert_eq!(code, json!([0, 0]));
     }
 }

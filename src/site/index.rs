@@ -101,6 +101,9 @@ pub struct Node<'a> {
     pub rows: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness<'a>>,
+    /// What of the model is in quarantine, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stats: Vec<Stat<'a>>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -138,6 +141,49 @@ pub struct Test<'a> {
     pub arguments: JsonMap,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub severity: &'a str,
+    /// The rows that a unit test gives to its model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<Fixture<'a>>,
+    /// The rows that a unit test expects of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Fixture<'a>>,
+}
+
+/// Rows of a unit test.
+#[derive(Serialize)]
+pub struct Fixture<'a> {
+    /// What they stand for, as it is written: `ref('orders')`.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub input: &'a str,
+    /// The file that they are from.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub fixture: &'a str,
+    /// A list of objects, or SQL.
+    pub rows: &'a Json,
+}
+
+/// The open rows of a quarantine, as numbers.
+#[derive(Serialize)]
+pub struct Quarantine<'a> {
+    pub rows: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason<'a>>,
+}
+
+/// Why rows are held back.
+#[derive(Serialize)]
+pub struct Reason<'a> {
+    pub code: &'a str,
+    /// The unique id of the test that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<&'a str>,
+    pub rows: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -20,8 +20,21 @@ pub const FOLDER: &str = "site";
 pub const FILES: [&str; 5] = ["data.js", "code.js", "style.css", "app.js", "index.html"];
 
 /// The parts of `app.js`, in the order in which they use each other.
-const PARTS: [&str; 11] =
-    ["dom", "facts", "layout", "graph", "sql", "search", "parts", "lineage", "nodes", "pages", "main"];
+const PARTS: [&str; 13] = [
+    "dom",
+    "facts",
+    "layout",
+    "graph",
+    "sql",
+    "search",
+    "parts",
+    "lineage",
+    "quarantine",
+    "tests",
+    "nodes",
+    "pages",
+    "main",
+];
 
 /// Writes `index.json` and the site. Each file is the old one or the new one, never half of one.
 pub fn write(target_dir: &Path, facts: &Facts<'_>, secrets: &[String]) -> io::Result<()> {

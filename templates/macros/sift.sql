@@ -190,6 +190,25 @@
   {{ return(sql) }}
 {%- endmacro %}
 
+{# What is open in the quarantine of this model, in numbers alone: a line for all of it, and one a reason. #}
+{% macro quarantine_counts() -%}
+  {%- set quarantine = load_cached_relation(quarantine_relation(this)) -%}
+  {%- if quarantine is none -%}{{ return(none) }}{%- endif -%}
+  {%- set sql -%}
+    select is_whole, code, test_id, reason_column, rows, newest from (
+      select true as is_whole, cast(null as varchar) as code, cast(null as varchar) as test_id, cast(null as varchar) as reason_column,
+        count(*) as rows, max(_quarantined_at) as newest
+      from {{ quarantine }} where _status = 'open'
+      union all
+      select false, reason.code, reason.test_id, reason."column", count(*), max(_quarantined_at)
+      from (select _quarantined_at, unnest(_reasons) as reason from {{ quarantine }} where _status = 'open') as open_rows
+      group by 2, 3, 4
+    ) as counted
+    order by is_whole desc, rows desc, code, reason_column, test_id
+  {%- endset -%}
+  {{ return(sql) }}
+{%- endmacro %}
+
 {# Reasons without the words of a reader, which may name a value. #}
 {% macro default__veiled_reasons() -%}
   list_transform(_reasons, lambda reason: {{ quarantine_reason(

@@ -1,6 +1,7 @@
 // Opens docs sites in a real Chromium and does what readers do: looks, searches, clicks, types, shares links.
 //
-// MEDAL is the binary, SITES a folder with the projects `flights` (built), `hostile` and `many` (5,000 models).
+// MEDAL is the binary, SITES a folder with the projects `flights` and `shop` (built; in the shop there are failures),
+// `hostile` and `many` (5,000 models).
 // With UPDATE_IMAGES=folder the screenshots of the documentation are taken anew.
 
 import assert from "node:assert/strict";
@@ -59,6 +60,12 @@ async function go(page, hash) {
   await page.waitForFunction((to) => location.hash === to && document.querySelector("main h1"), {}, hash);
   await settle(page);
 }
+
+const index = (project) => JSON.parse(readFileSync(join(SITES, project, "target/index.json"), "utf8"));
+const place = (node, column) => `#!/${node.kind}/${encodeURIComponent(node.id)}${column ? `/column/${encodeURIComponent(column.name)}` : ""}`;
+/** The pages of all nodes of a project, and of so many columns of each. */
+const places = (project, columns) => index(project).nodes.flatMap((node) => [place(node), ...(node.columns || []).slice(0, columns).map((column) => place(node, column))]);
+const codeIsShown = (page) => page.waitForFunction(() => !document.querySelector("section:not([hidden]) > .code-panel > .quiet"));
 
 /** Two frames, after which what was asked for is on the screen. */
 const settle = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
@@ -164,14 +171,11 @@ test("links lead to the same place for everybody, dbt's too, and wrong ones say 
 
 test("what a project says is shown, never obeyed", async () => {
   const page = await local("hostile", "#!/overview");
-  const index = JSON.parse(readFileSync(join(SITES, "hostile/target/index.json"), "utf8"));
-  assert.ok(index.nodes.length > 5);
-  const places = index.nodes.map((node) => `#!/${node.kind}/${encodeURIComponent(node.id)}`);
-  const columns = index.nodes.flatMap((node) => (node.columns || []).map((column) => `#!/${node.kind}/${encodeURIComponent(node.id)}/column/${encodeURIComponent(column.name)}`));
+  assert.ok(index("hostile").nodes.length > 5);
   const asked = ["#!/graph", "#!/tests", "#!/search/script", `#!/search/${encodeURIComponent("<img src=x onerror=alert(1)>")}`, `#!/model/${encodeURIComponent("<script>alert(1)</script>")}`];
-  for (const place of ["#!/overview", ...places, ...columns, ...asked]) {
+  for (const place of ["#!/overview", ...places("hostile", Infinity), ...asked]) {
     await go(page, place);
-    if (await page.$(".code-panel")) await page.waitForFunction(() => !document.querySelector(".code-panel > .quiet"));
+    await codeIsShown(page);
     const found = await page.evaluate(() => ({
       obeyed: typeof globalThis.obeyed,
       elements: document.querySelectorAll("main script, main img, main iframe, main object, main form, main style, main [onerror], main [onclick]").length,
@@ -181,6 +185,9 @@ test("what a project says is shown, never obeyed", async () => {
   }
   await go(page, "#!/model/model.hostile.orders");
   assert.ok(await page.$(".title ~ .chips .pill.pii") && await page.$("#columns .pill.pii"));
+  const orders = index("hostile").nodes.find((node) => node.name === "orders" && node.kind === "model");
+  await go(page, place(orders, orders.columns.find((column) => column.meta)));
+  assert.ok(await page.$(".page-head .pill.pii"));
   await page.keyboard.press("/");
   await page.keyboard.type("alert");
   await settle(page);
@@ -190,23 +197,94 @@ test("what a project says is shown, never obeyed", async () => {
 });
 
 test("nothing is hard to reach or to read, in light and dark, wide and narrow", async () => {
-  const places = ["#!/overview", "#!/model/model.flights.flights", "#!/graph", "#!/tests", "#!/search/delay", "#!/macro/macro.flights.delay_reason",
-    "#!/model/model.flights.flights/column/flight_id", "#!/exposure/exposure.flights.punctuality_dashboard", "#!/seed/seed.flights.raw_flights"];
+  const inFlights = ["#!/overview", "#!/model/model.flights.flights", "#!/graph", "#!/tests", "#!/search/delay", "#!/macro/macro.flights.delay_reason",
+    "#!/model/model.flights.flights/column/flight_id", "#!/exposure/exposure.flights.punctuality_dashboard", "#!/seed/seed.flights.raw_flights", "search"];
+  const unitTests = index("shop").nodes.filter((node) => node.kind === "unit_test").map((node) => place(node));
+  const inShop = ["#!/overview", "#!/model/model.shop.invoices", ...unitTests];
   for (const [width, dark] of [[1280, false], [1280, true], [400, false]]) {
-    const page = await local("flights", "#!/overview", { width, dark });
-    await page.evaluate(axe);
-    for (const place of [...places, "search"]) {
-      if (place === "search") await page.keyboard.press("/"), await page.keyboard.type("delay");
-      else await go(page, place);
-      if (await page.$(".code-panel")) await page.waitForFunction(() => !document.querySelector(".code-panel > .quiet"));
-      const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"], preload: false }));
-      const bad = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-      assert.deepEqual(bad.map((violation) => `${violation.id}: ${violation.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`), [], `${place} at ${width}, dark: ${dark}`);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(overflow <= 0, `${place} is ${overflow} pixels too wide at ${width}`);
+    await isReadable("flights", inFlights, { width, dark });
+    await isReadable("shop", inShop, { width, dark });
+  }
+});
+
+/** Fails if axe finds something serious on a page, or if the page is wider than the window. */
+async function isReadable(project, places, { width, dark }) {
+  const page = await local(project, "#!/overview", { width, dark });
+  await page.evaluate(axe);
+  for (const place of places) {
+    if (place === "search") await page.keyboard.press("/"), await page.keyboard.type("delay");
+    else await go(page, place);
+    await codeIsShown(page);
+    const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"], preload: false }));
+    const bad = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
+    assert.deepEqual(bad.map((violation) => `${violation.id}: ${violation.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`), [], `${place} at ${width}, dark: ${dark}`);
+    assert.equal(await tooWide(page), 0, `${place} is too wide at ${width}`);
+  }
+  await close(page);
+}
+
+/** How many pixels a page is wider than the window. */
+const tooWide = (page) => page.evaluate(() => Math.max(0, document.body.scrollWidth - document.body.clientWidth));
+
+test("no page is wider than a phone", async () => {
+  for (const project of ["flights", "shop", "hostile"]) {
+    const page = await local(project, "#!/overview", { width: 400 });
+    const wide = [];
+    for (const place of ["#!/overview", "#!/tests", "#!/graph", "#!/search/id", ...places(project, 2)]) {
+      await go(page, place);
+      await codeIsShown(page);
+      const pixels = await tooWide(page);
+      if (pixels) wide.push(`${place}: ${pixels}`);
     }
+    assert.deepEqual(wide, [], project);
     await close(page);
   }
+});
+
+test("what is in quarantine is counted by reason, and said how to look at", async () => {
+  const page = await local("shop", "#!/overview");
+  assert.match(await text(page, "#quarantine"), /invoices\s+2\s+(NEGATIVE 1\s+UNKNOWN_CUSTOMER 1)[\s\S]*medal quarantine list/);
+  await page.click("#quarantine a[href$='model.shop.invoices']");
+  await page.waitForFunction(() => document.querySelector("h1").innerText === "invoices");
+  assert.match(await text(page, ".title"), /2 in quarantine/);
+  assert.match(await text(page, "#quarantine"), /2 rows are held back, the newest since .*\d{4}, \d\d:\d\d\.[\s\S]*NEGATIVE\s+amount\s+1[\s\S]*medal quarantine show --select invoices/);
+  await page.click("#quarantine tbody a");
+  await page.waitForFunction(() => /in_range/.test(document.querySelector("h1").innerText));
+  assert.match(await text(page, "main"), /Held back\s+1 row[\s\S]*medal quarantine show --select invoices/);
+  await go(page, "#!/model/model.shop.orders");
+  assert.equal(await page.$("#quarantine"), null);
+  await close(page);
+});
+
+test("a unit test shows the rows that it gives and expects, and how they differ", async () => {
+  const page = await local("shop", "#!/unit_test/unit_test.shop.visits.steps_stay");
+  assert.match(await text(page, "#given"), /ref\('bronze_visits'\)\s+event_id\s+visitor\s+step\s+happened_at\s+1\s+v1\s+visit\s+2026/);
+  assert.match(await text(page, "#expect"), /2\s+null\s+null/);
+  assert.match(await text(page, "main .card"), /visits\s+Last run\s+pass/);
+  await go(page, "#!/unit_test/unit_test.shop.doubled.twice_is_three");
+  assert.match(await text(page, "#given .sql code"), /select 1 as event_id/);
+  assert.match(await text(page, "pre.message"), /event_id \| twice\n.*1 +\| 3 → 2/);
+  await close(page);
+});
+
+test("only what was run counts as run", async () => {
+  const page = await local("shop", "#!/overview");
+  const { nodes } = index("shop");
+  const skipped = nodes.filter((node) => node.kind !== "exposure" && node.result && node.result.status === "skipped").length;
+  assert.ok(skipped > 1 && nodes.some((node) => node.kind === "exposure" && node.result));
+  assert.match(await text(page, "#run"), new RegExp(`${skipped} skipped`));
+  await go(page, "#!/graph");
+  assert.match(await text(page, ".legend"), /skipped\s+1\s/);
+  await go(page, "#!/tests?is=none");
+  assert.doesNotMatch(await text(page, "main table"), /\d ms/);
+  await go(page, "#!/model/model.shop.later");
+  assert.doesNotMatch(await text(page, "main .card"), /\d ms/);
+  const groups = await page.$$eval(".side summary", (all) => all.map((group) => group.innerText.replace(/\s+/g, " ")));
+  assert.deepEqual(groups.filter((group) => group.startsWith("Macros")).slice(0, 2), ["Macros 2", "Macros of kit 1"]);
+  await close(page);
+  const layers = await local("hostile", "#!/overview");
+  assert.deepEqual(await layers.$$eval(".layers h3", (all) => all.map((layer) => layer.textContent)), ["gold"]);
+  await close(layers);
 });
 
 test("the pictures of the documentation can be taken", async () => {

@@ -1,4 +1,5 @@
-// Writes the projects that the browser test looks at, besides the example: one that means harm, and one of 5,000 models.
+// Writes the projects that the browser test looks at, besides the example: one that means harm, one of 5,000 models, and
+// what the shop of `medal init --template commerce` lacks: failures, unit tests, an exposure and a package.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -39,6 +40,37 @@ sources:
 exposures:
   - {name: board, label: ${text}, type: dashboard, url: "javascript:alert(11)", maturity: high, description: ${text}, owner: {name: ${text}, email: ${text}}, depends_on: [ref('orders')]}
 `);
+
+// Into the shop: a test that fails and has a long name, what is skipped for it, unit tests that pass and fail.
+write("shop", "models/silver/late.sql", "select 1 as id\n");
+write("shop", "models/silver/later.sql", "select id from {{ ref('late') }}\n");
+write("shop", "models/silver/doubled.sql", "select event_id, 2 as twice from {{ ref('bronze_visits') }}\n");
+write("shop", "models/silver/more.yml", `
+models:
+  - name: late
+    columns:
+      - name: id
+        data_tests:
+          - unique
+          - accepted_values: {name: ${"a_test_whose_name_is_longer_than_any_phone_is_wide_".repeat(2)}, arguments: {values: [2]}}
+  - {name: later, columns: [{name: id, data_tests: [unique]}]}
+  - {name: doubled, columns: [{name: event_id, data_tests: [unique]}]}
+unit_tests:
+  - name: steps_stay
+    model: visits
+    given: [{input: ref('bronze_visits'), rows: [{event_id: 1, visitor: v1, step: visit, happened_at: 2026-01-01 10:00:00}, {event_id: 2, step: null}]}]
+    expect: {rows: [{event_id: 1, visitor: v1, step: visit}, {event_id: 2, visitor: null, step: null}]}
+  - name: twice_is_three
+    model: doubled
+    given: [{input: ref('bronze_visits'), format: sql, rows: "select 1 as event_id"}]
+    expect: {rows: [{event_id: 1, twice: 3}]}
+exposures:
+  - {name: board, label: Board, type: dashboard, owner: {name: Sales}, depends_on: [ref('funnel')]}
+`);
+write("shop", "macros/money.sql", "{% macro money(x) %}{{ x }} / 100{% endmacro %}\n");
+write("shop", "packages.yml", "packages: [{local: kit}]\n");
+write("shop", "kit/dbt_project.yml", "name: kit\nversion: '1.0'\nconfig-version: 2\n");
+write("shop", "kit/macros/cut.sql", "{% macro cut(x) %}left({{ x }}, 3){% endmacro %}\n");
 
 // 5,000 models in chains and fans, two tests each.
 start("many");

@@ -40,6 +40,8 @@ async function loadFacts() {
     node.children = [];
     node.tests = [];
     node.users = [];
+    // Nothing is run of an exposure: that it was passed over is no result.
+    if (node.kind === "exposure") delete node.result, delete node.runs;
     node.state = stateOf(node);
     facts.byId.set(node.id, node);
   });
@@ -137,9 +139,15 @@ function count(number, one, many = `${one}s`) {
 }
 
 function duration(seconds) {
+  if (seconds < 0.0005) return "< 1 ms";
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** How long something took; what was skipped took no time. */
+function took({ status, seconds }) {
+  return STATE_OF[status] === "skip" ? null : duration(seconds);
 }
 
 /** A time as the reader's clock shows it. */

@@ -51,7 +51,7 @@ function columnPage(node, name) {
     h("header.page-head", null,
       h("p.crumbs", null, h("a", { href: address(node) }, title(node)), h("span", { "aria-hidden": "true" }, "›"), "column"),
       h("h1", { tabindex: "-1" }, shown),
-      h("p.chips", null, column && chip(column.type), (column ? column.tags || [] : []).map(tagChip), tests.map((test) => h("a.chip", { href: address(test) }, stateSign(test.state), test.test.name))),
+      h("p.chips", null, column && chip(column.type), column && columnMarks(column), tests.map((test) => h("a.chip", { href: address(test) }, stateSign(test.state), test.test.name))),
       column && column.description ? prose(column.description) : empty("No description of this column yet.")),
     status === "unknown" ? empty("Where this column comes from is unknown: the query of this model could not be read.")
       : status === "none" && !children.length ? empty("Nothing is known of the lineage of this column.")

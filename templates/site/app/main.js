@@ -64,10 +64,14 @@ function tree() {
   if (rest.length) groups.push(...folders(rest));
   const sources = grouped(of("source"), (node) => node.source.name);
   for (const [name, nodes] of sources) groups.push(branch(`Source ${name}`, leaves(byName(nodes), (node) => node.name), nodes));
-  for (const kind of ["seed", "snapshot", "exposure", "analysis", "macro"]) {
+  for (const kind of ["seed", "snapshot", "exposure", "analysis"]) {
     const nodes = of(kind);
     if (nodes.length) groups.push(branch(KIND_WORDS[kind][1], leaves(byName(nodes)), nodes));
   }
+  // The project's own macros, then those of its packages.
+  const isOwn = ([name]) => name === facts.project.name;
+  const macros = [...grouped(of("macro"), (node) => node.package)].sort((a, b) => isOwn(b) - isOwn(a) || (a[0] < b[0] ? -1 : 1));
+  for (const [name, nodes] of macros) groups.push(branch(isOwn([name]) ? "Macros" : `Macros of ${name}`, leaves(byName(nodes)), nodes));
   return groups;
 }
 

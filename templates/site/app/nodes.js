@@ -1,4 +1,4 @@
-// The pages of models, seeds, snapshots, sources, exposures, tests and macros.
+// The pages of models, seeds, snapshots, sources, exposures and macros.
 
 function nodePage(node) {
   const body = isTest(node) ? testBody(node) : node.kind === "macro" ? macroBody(node) : node.kind === "exposure" ? exposureBody(node) : tableBody(node);
@@ -9,7 +9,7 @@ function head(node) {
   const wasRun = node.result || node.freshness || node.tests.length;
   return h("header.page-head", null,
     h("p.crumbs", null, kindWord(node), h("span", { "aria-hidden": "true" }, "·"), h("code", null, node.path)),
-    h("div.title", null, h("h1", { tabindex: "-1" }, title(node)), wasRun ? statePill(node.shown) : null),
+    h("div.title", null, h("h1", { tabindex: "-1" }, title(node)), wasRun ? statePill(node.shown) : null, heldPill(node)),
     h("p.chips", null, layerChip(node.layer), chip(node.materialized, "materialized"), node.contract && chip("contract", "The contract is enforced"),
       classified(node), node.access && node.access !== "protected" ? chip(node.access, "access") : null, node.group && chip(node.group, "group"),
       node.package !== facts.project.name && chip(node.package, "package"), (node.tags || []).map(tagChip)),
@@ -21,7 +21,7 @@ function head(node) {
 function tableBody(node) {
   const source = node.source && node.source.description ? section("source", `About ${node.source.name}`, prose(node.source.description)) : null;
   return [
-    runFacts(node), source, lineageSection(node), columnsSection(node),
+    runFacts(node), quarantineSection(node), source, lineageSection(node), columnsSection(node),
     node.kind === "seed" || node.kind === "source" ? null : codeSection(node),
     node.tests.length ? section("tests", "Tests", testTable(node.tests, node)) : null,
     node.macros.length ? section("macros", "Macros", nodeList(node.macros)) : null,
@@ -36,13 +36,25 @@ function runFacts(node) {
     ...(node.stats || []).map((stat) => [stat.label, typeof stat.value === "number" ? NUMBER.format(stat.value) : String(stat.value)]),
     ["Rows", node.rows !== undefined ? NUMBER.format(node.rows) : null],
     ["Rows written", node.rows === undefined ? rows : null],
-    ["Last run", result && [statePill(node.state, result.status), " ", time(result.at), h("span.quiet", null, ` in ${duration(result.seconds)}`)]],
-    ["Message", result && result.message && !/^(OK|INSERT \d+)$/.test(result.message) && h("code", null, result.message)],
+    ["Last run", lastRun(node)],
+    ["Message", result && result.message && !/^(OK|INSERT \d+)$/.test(result.message) && message(result.message)],
     ["Tests", node.tests.length ? testSummary(node.tests) : null],
+    ["Quarantine", node.quarantine && !node.quarantine.rows && "empty"],
     ["Freshness", freshness && [statePill(STATE_OF[freshness.status] || "bad", freshness.status), freshness.loaded_at ? [" loaded ", time(freshness.loaded_at)] : null, freshness.checked_at ? h("span.quiet", null, " as of ", time(freshness.checked_at)) : null]],
     ["Earlier runs", runHistory(node)],
     ["Loader", node.source && node.source.loader],
   ]), metaFacts(node.meta), node.result || node.kind === "source" ? null : h("p.quiet", null, "Not part of the last run."));
+}
+
+/** How a node ended last, when, and how long it took. */
+function lastRun(node) {
+  const { result } = node;
+  return result && [statePill(node.state, result.status), " ", time(result.at), took(result) && h("span.quiet", null, ` in ${took(result)}`)];
+}
+
+/** What an engine or a test said; a text of several lines, such as a table of rows that differ, keeps them. */
+function message(text) {
+  return text.trim().includes("\n") ? scrolled("Message", h("pre.message", null, text.trim())) : h("code", null, text);
 }
 
 /** How a node ended in the last runs, the newest first: each a mark that says when, and how long it took. */
@@ -51,9 +63,10 @@ function runHistory(node) {
   if (runs.length < 2) return null;
   const said = ({ run, status, seconds, number }) => {
     const counted = number === undefined ? "" : `, ${count(number, isTest(node) ? "failure" : "row")}`;
-    return `${run.command} of ${(time(run.at) || {}).textContent}: ${status} in ${duration(seconds)}${counted}`;
+    const lasted = took({ status, seconds });
+    return `${run.command} of ${(time(run.at) || {}).textContent}: ${status}${lasted ? ` in ${lasted}` : ""}${counted}`;
   };
-  return h("ol.runs", null, runs.map((run) => h("li", { title: said(run) }, stateSign(STATE_OF[run.status] || "none"), h("span.unseen", null, said(run)), h("span.quiet", { "aria-hidden": "true" }, duration(run.seconds)))));
+  return h("ol.runs", null, runs.map((run) => h("li", { title: said(run) }, stateSign(STATE_OF[run.status] || "none"), h("span.unseen", null, said(run)), h("span.quiet", { "aria-hidden": "true" }, took(run)))));
 }
 
 function testSummary(tests) {
@@ -91,7 +104,7 @@ function columnsSection(node) {
   const names = ["Column", has("type") && "Type", has("description") && "Description", "Tests"].filter(Boolean);
   const rows = node.columns.map((column) => {
     const tests = node.tests.filter((test) => test.test && (test.test.column || "").toLowerCase() === column.name.toLowerCase());
-    const marks = [...(column.tags || []).map(tagChip), ...columnMeta(column), column.absent && h("span.pill.warn", { title: "It is described, but the relation does not have it" }, "absent")];
+    const marks = columnMarks(column);
     const cells = [
       h("a.column-name", { href: address(node, column.name) }, column.name),
       has("type") && h("code.type", null, column.type || ""),
@@ -120,64 +133,13 @@ function classified(node) {
   return sensitive(classification(node.meta) || (columns.length ? `PII in ${count(columns.length, "column")}` : null));
 }
 
-/** A classification, and what else is noted of a column, as chips. */
-function columnMeta(column) {
+/** The tags of a column, its classification, what else is noted of it, and whether it is there, as chips. */
+function columnMarks(column) {
   const rest = Object.entries(column.meta || {}).filter(([name]) => !(name === "pii" && classification(column.meta)));
-  return [sensitive(classification(column.meta)), ...rest.map(([name, value]) => chip(`${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`))];
-}
-
-// --- tests ---
-
-function testTable(tests, on) {
-  const order = [...tests].sort((a, b) => WEIGHT[b.state] - WEIGHT[a.state]);
-  const names = ["Test", !on && "On", "Column", "Result", "Time"].filter(Boolean);
-  return table(names, order.map((test) => ({ cells: [
-    h("a", { href: address(test) }, test.test && test.test.name ? test.test.name : test.name),
-    !on && testedNodes(test).slice(0, 3).map((node, at) => [at ? ", " : null, h("a", { href: address(node) }, title(node))]),
-    test.test && test.test.column ? h("code", null, test.test.column) : "",
-    [statePill(test.state), test.result && test.result.failures ? h("span.quiet", null, ` ${count(test.result.failures, "row")}`) : null],
-    test.result ? h("span.quiet", null, duration(test.result.seconds)) : "",
-  ].filter((cell) => cell !== false) })), "Tests");
-}
-
-function testBody(test) {
-  const told = Object.entries((test.test && test.test.arguments) || {});
-  const { result } = test;
   return [
-    h("section.card", { "aria-label": "Facts" }, factList([
-      ["On", testedNodes(test).map((node, at) => [at ? ", " : null, nodeLink(node)])],
-      ["Column", test.test && test.test.column && testedNodes(test)[0] && h("a", { href: address(testedNodes(test)[0], test.test.column) }, test.test.column)],
-      ["Earlier runs", runHistory(test)],
-      ["Severity", test.test && test.test.severity && test.test.severity.toLowerCase()],
-      ["Last run", result && [statePill(test.state, result.status), " ", time(result.at), h("span.quiet", null, ` in ${duration(result.seconds)}`)]],
-      ["Failures", result && result.failures ? NUMBER.format(result.failures) : null],
-      ["Message", result && result.message],
-      ...told.map(([name, value]) => [name, h("code", null, typeof value === "string" ? value : JSON.stringify(value))]),
-    ]), result ? null : h("p.quiet", null, "Not part of the last run.")),
-    result && result.failures ? h("p.hint", null, "The rows that it found: ", h("code", null, `medal show --select ${test.name}`)) : null,
-    codeSection(test),
-  ];
-}
-
-const TEST_FILTERS = [["all", "All"], ["bad", "Failed"], ["warn", "Warned"], ["ok", "Passed"], ["none", "Not run"]];
-
-function testsPage(_, query) {
-  const tests = facts.nodes.filter(isTest);
-  const filter = query.get("is") || "all";
-  const fitting = filter === "all" ? tests : tests.filter((test) => (filter === "none" ? test.state === "none" || test.state === "skip" : test.state === filter));
-  const holder = h("div");
-  let shown = 100;
-  const show = () => replace(holder, testTable([...fitting].sort((a, b) => WEIGHT[b.state] - WEIGHT[a.state]).slice(0, shown)),
-    fitting.length > shown ? h("button.button", { type: "button", onclick: () => ((shown += 400), show()) }, `Show more of ${NUMBER.format(fitting.length)}`) : null);
-  if (fitting.length) show();
-  else replace(holder, empty(tests.length ? "No test has this result." : "This project has no tests yet. Add some below a column: data_tests: [unique, not_null]."));
-  const tabs = TEST_FILTERS.map(([state, name]) => {
-    const number = state === "all" ? tests.length : tests.filter((test) => test.state === state || (state === "none" && test.state === "skip")).length;
-    return h("a.tab", { href: state === "all" ? "#!/tests" : `#!/tests?is=${state}`, "aria-current": state === filter ? "true" : null }, name, h("span.quiet", null, NUMBER.format(number)));
-  });
-  return [
-    h("header.page-head", null, h("h1", { tabindex: "-1" }, "Tests"), runLine(), resultBar(tests)),
-    h("nav.tabs", { "aria-label": "Results" }, tabs), holder,
+    ...(column.tags || []).map(tagChip), sensitive(classification(column.meta)),
+    ...rest.map(([name, value]) => chip(`${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)),
+    column.absent && h("span.pill.warn", { title: "It is described, but the relation does not have it" }, "absent"),
   ];
 }
 

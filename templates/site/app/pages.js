@@ -3,13 +3,15 @@
 function overviewPage() {
   const of = (kind) => facts.nodes.filter((node) => node.kind === kind);
   const broken = facts.nodes.filter((node) => node.state === "bad");
+  const layers = facts.layers.filter((layer) => facts.nodes.some((node) => node.layer === layer && !isTest(node)));
   const ran = facts.nodes.filter((node) => node.result);
   const counts = ["model", "source", "seed", "snapshot", "test", "unit_test", "exposure"].map((kind) => [kind, of(kind).length]).filter(([, number]) => number);
   return [
     h("header.page-head", null, h("h1", { tabindex: "-1" }, facts.project.name), runLine()),
     h("ul.tiles", null, counts.map(([kind, number]) => h("li", null, h("a", { href: kind === "test" ? "#!/tests" : `#!/search/${encodeURIComponent(`kind:${kind}`)}` }, h("strong", null, NUMBER.format(number)), h("span", null, number === 1 ? KIND_WORDS[kind][0] : KIND_WORDS[kind][1].toLowerCase()))))),
     ran.length ? section("run", "Last run", resultBar(ran), broken.length ? [h("h3", null, "Failed"), nodeList(broken.slice(0, 20)), broken.length > 20 ? h("p", null, h("a", { href: "#!/search/is%3Afailed" }, `All ${NUMBER.format(broken.length)}`)) : null] : h("p.quiet", null, "Nothing failed.")) : null,
-    facts.layers.length ? section("layers", "Layers", h("ul.layers", null, facts.layers.map(layerCard))) : null,
+    quarantineOverview(),
+    layers.length ? section("layers", "Layers", h("ul.layers", null, layers.map(layerCard))) : null,
     facts.project.overview ? section("overview", "About this project", prose(facts.project.overview, "long"))
       : section("overview", "About this project", empty("Nothing is written here yet. A block ", h("code", null, "{% docs __overview__ %}"), " in a Markdown file of the project fills this place.")),
     of("exposure").length ? section("exposures", "Who uses it", nodeList(of("exposure"))) : null,
@@ -17,12 +19,12 @@ function overviewPage() {
 }
 
 function layerCard(layer) {
-  const models = facts.nodes.filter((node) => node.layer === layer && node.kind !== "test");
+  const models = facts.nodes.filter((node) => node.layer === layer && !isTest(node));
   const bad = models.filter((node) => node.shown === "bad").length;
   return h("li", { class: `tint-${tint(layer)}` },
     h("h3", null, h("a", { href: `#!/search/${encodeURIComponent(`layer:${layer}`)}` }, layer)),
     h("p", null, count(models.length, "model")),
-    bad ? statePill("bad", `${bad} failed`) : models.some((node) => node.shown === "warn") ? statePill("warn") : models.some((node) => node.shown === "ok") ? statePill("ok") : statePill("none"));
+    bad ? statePill("bad", `${bad} failed`) : statePill(worst(models.map((node) => node.shown))));
 }
 
 function runLine() {
@@ -68,7 +70,8 @@ function graphPage([id], query) {
     nodes.length ? view.element : empty("There is nothing to draw yet."), card);
 }
 
-function legend(nodes) {
+function legend(all) {
+  const nodes = all.filter((node) => node.kind !== "exposure");
   const states = ["ok", "warn", "bad", "skip", "none"].filter((state) => nodes.some((node) => node.shown === state));
   return h("ul.legend", { "aria-label": "Results" }, states.map((state) => h("li", null, stateSign(state), STATES[state], h("span.quiet", null, NUMBER.format(nodes.filter((node) => node.shown === state).length)))));
 }
@@ -80,7 +83,7 @@ function showCard(card, node) {
   replace(card,
     h("p.crumbs", null, kindWord(node), node.materialized ? [h("span", { "aria-hidden": "true" }, "·"), node.materialized] : null),
     h("h2", null, title(node)),
-    h("p.chips", null, layerChip(node.layer), statePill(node.state, node.result ? node.result.status : undefined), node.tests.length ? testSummary(node.tests) : null),
+    h("p.chips", null, layerChip(node.layer), node.kind === "exposure" ? null : statePill(node.state, node.result ? node.result.status : undefined), heldPill(node), node.tests.length ? testSummary(node.tests) : null),
     text ? h("p", null, text.length > 220 ? `${text.slice(0, 220)}…` : text) : h("p.quiet", null, "No description yet."),
     h("p.quiet", null, `${count(reach(node, above).size, "node")} upstream, ${NUMBER.format(reach(node, below).size)} downstream`),
     h("p.row", null, h("a.button.strong", { href: address(node) }, "Open"), h("a.button", { href: `#!/graph/${encodeURIComponent(node.id)}` }, "Only its lineage")));

@@ -58,6 +58,11 @@ function table(names, rows, label) {
       cells.map((cell, at) => h("td", { role: "cell", "data-name": names[at], class: isBlank(cell) ? "blank" : "" }, cell))))));
 }
 
+/** Something wide that is scrolled within its place, with keys too. */
+function scrolled(label, ...children) {
+  return h("div.scroll", { tabindex: "0", role: "region", "aria-label": label }, children);
+}
+
 function isBlank(cell) {
   return cell === null || cell === undefined || cell === false || cell === "" || (Array.isArray(cell) && cell.every(isBlank));
 }
@@ -80,7 +85,7 @@ function graphNode(node) {
   return {
     label: title(node),
     note: node.kind === "model" ? "" : kindWord(node),
-    hint: `${title(node)}: ${kindWord(node)}${node.layer ? ` of ${node.layer}` : ""}, ${STATES[node.shown]}`,
+    hint: `${title(node)}: ${kindWord(node)}${node.layer ? ` of ${node.layer}` : ""}${stateWords(node)}`,
     state: node.shown,
     tint: node.layer ? tint(node.layer) : kinds[node.kind] || "lane-3",
     dashed: node.materialized === "ephemeral" || node.kind === "exposure",
@@ -114,8 +119,13 @@ function nodeGraph(nodes, { withLanes, ...options }) {
   return { ...view, find: (node) => place.has(node) && view.find(place.get(node)), place };
 }
 
+/** How a node ended, in words that go on after its kind; nothing of an exposure, which is not run. */
+function stateWords(node) {
+  return node.kind === "exposure" ? "" : `, ${STATES[node.shown]}`;
+}
+
 function said(node) {
-  return `${title(node)}, ${kindWord(node)}${node.layer ? ` of ${node.layer}` : ""}, ${STATES[node.shown]}, ${count(node.parents.length, "parent")}, ${count(node.children.length, "child", "children")}`;
+  return `${title(node)}, ${kindWord(node)}${node.layer ? ` of ${node.layer}` : ""}${stateWords(node)}, ${count(node.parents.length, "parent")}, ${count(node.children.length, "child", "children")}`;
 }
 
 /** How many steps a small graph goes, chosen by buttons. */

@@ -40,4 +40,9 @@ layers:
     assert_eq!(project.query(reasons), "2|not_null|released\n3|NEG_AMOUNT|open");
     let listed = project.ends(0, &["--quiet", "quarantine", "list"]);
     assert!(listed.stdout.contains("NEG_AMOUNT"), "{}", listed.all());
+    project.ends(0, &["docs", "generate"]);
+    let index = project.json("target/index.json");
+    let orders = index["nodes"].as_array().unwrap().iter().find(|node| node["id"] == "model.shop.orders").unwrap();
+    let open = &orders["quarantine"];
+    assert_eq!((&open["rows"], &open["reasons"][0]["code"]), (&1.into(), &"NEG_AMOUNT".into()), "{open}");
 }

@@ -1,5 +1,7 @@
 //! Tests with an `action`: rows that are held back, left out, counted, or that hold back everything.
 
+use serde_json::{Value as Json, json};
+
 use crate::suite::support::Project;
 
 const MEDAL: &str = "name: shop
@@ -221,4 +223,36 @@ fn a_row_count_far_from_the_usual_one_is_an_anomaly() {
     for n in [100, 101, 102, 103] {
         project.ends(0, &["build", "--select", "orders", "--vars", &format!("n: {n}")]);
     }
+}
+
+#[test]
+fn the_docs_count_what_is_in_quarantine_and_show_none_of_its_rows() {
+    let project = orders(RULES, "");
+    project.ends(0, &["build"]);
+    let quarantine = |arguments: &[&str]| {
+        project.ends(0, &[&["docs", "generate"], arguments].concat());
+        let index = project.json("target/index.json");
+        let orders = index["nodes"].as_array().unwrap().iter().find(|node| node["id"] == "model.shop.orders").cloned();
+        let mut quarantine = orders.unwrap()["quarantine"].clone();
+        if quarantine.is_object() {
+            let times = quarantine["newest"].take();
+            assert!(
+                times.is_null() || chrono::DateTime::parse_from_rfc3339(times.as_str().unwrap()).is_ok(),
+                "{times}"
+            );
+        }
+        for reason in quarantine.get_mut("reasons").and_then(Json::as_array_mut).into_iter().flatten() {
+            assert!(reason["newest"].take().is_string() && reason["test"].take().is_string());
+        }
+        quarantine
+    };
+    let reasons = json!([
+        {"code": "NO_AMOUNT", "test": null, "column": "amount", "rows": 2, "newest": null},
+        {"code": "in_range", "test": null, "column": "amount", "rows": 1, "newest": null},
+    ]);
+    assert_eq!(quarantine(&[]), json!({"rows": 3, "newest": null, "reasons": reasons}));
+    // Where nobody has looked, nothing is said.
+    assert_eq!(quarantine(&["--empty-catalog"]), Json::Null);
+    project.ends(0, &["quarantine", "purge", "--select", "orders"]);
+    assert_eq!(quarantine(&[]), json!({"rows": 0, "newest": null}));
 }

@@ -65,6 +65,36 @@ fn index_json_has_what_is_written_what_is_built_and_what_happened() {
 }
 
 #[test]
+fn a_unit_test_says_which_rows_it_gives_and_expects() {
+    let yaml = "
+unit_tests:
+  - name: doubles
+    model: orders
+    given:
+      - {input: ref('items'), rows: [{id: 1}, {id: null}]}
+      - {input: ref('more'), format: csv, rows: \"id\\n3\\n\"}
+    expect: {format: sql, rows: select 2 as id}
+";
+    let project = dbt(&[
+        ("models/items.sql", "select 1 as id"),
+        ("models/more.sql", "select 1 as id"),
+        ("models/orders.sql", "select id * 2 as id from {{ ref('items') }} union all select id from {{ ref('more') }}"),
+        ("models/all.yml", yaml),
+    ]);
+    project.ends(0, &["docs", "generate"]);
+    let index = project.json("target/index.json");
+    let expected = json!({
+        "on": "model.shop.orders",
+        "given": [
+            {"input": "ref('items')", "rows": [{"id": 1}, {"id": null}]},
+            {"input": "ref('more')", "rows": [{"id": "3"}]},
+        ],
+        "expect": {"rows": "select 2 as id"},
+    });
+    assert_eq!(node(&index, "unit_test.shop.orders.doubles")["test"], expected);
+}
+
+#[test]
 fn nothing_of_a_project_is_written_into_the_pages_as_it_is() {
     let project = project();
     project.ends(0, &["docs", "generate", "--empty-catalog"]);
