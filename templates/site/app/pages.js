@@ -97,12 +97,16 @@ function searchPage([question = ""]) {
     const found = search(question);
     const shown = found.slice(0, 300);
     replace(holder, h("p.quiet", { "aria-live": "polite" }, count(found.length, "result"), found.length > shown.length ? `; the first ${shown.length} are shown` : ""),
-      h("ul.found", null, shown.map((node) => h("li", null, h("div", null, nodeLink(node), " ", h("span.quiet", null, kindWord(node)), " ", layerChip(node.layer)), h("p", null, snippet(node, question))))));
+      h("ul.found", null, shown.map((hit) => h("li", null, h("div", null, hitLink(hit), " ", h("span.quiet", null, hit.column ? "column" : kindWord(hit.node)), " ", layerChip(hit.node.layer)), h("p", null, snippet(hit, question))))));
   };
   show();
   searchCode().then(show);
   return [h("header.page-head", null, h("h1", { tabindex: "-1" }, question ? `“${question}”` : "Search"),
     h("button.button", { type: "button", onclick: () => openSearch() }, icon("search"), "Search again")), holder];
+}
+
+function hitLink({ node, column }) {
+  return column ? h("a.node-link", { href: address(node, column.name) }, h("span", null, hitTitle({ node, column }))) : nodeLink(node);
 }
 
 function missingPage(what) {
