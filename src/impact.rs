@@ -6,7 +6,7 @@ pub mod past;
 use std::collections::BTreeSet;
 
 use crate::adapter::relation::Column;
-use crate::check::Checked;
+use crate::check::{Checked, Unknown};
 use crate::impact::names::Names;
 use crate::impact::past::{Past, PastNode};
 use crate::lineage::{ColumnRef, Lineage};
@@ -135,7 +135,8 @@ pub fn has_same_parts(manifest: &Manifest, modified: &Changes, node: &Node) -> b
 fn is_another(present: &Present<'_>, node: &Node, names: &Names, before: &PastNode, past: &Past) -> Option<bool> {
     let is_as_written = has_same_parts(present.manifest, present.modified, node) && before.is_written_as(node);
     // What is another in each run, or in each target, says nothing about the model.
-    if is_as_written && (before.varies || before.sql.is_none()) {
+    let asks = matches!(present.checked.unknown.get(&node.id), Some(Unknown::Asks));
+    if is_as_written && (asks || before.varies || before.sql.is_none()) {
         return Some(false);
     }
     let (old, new) = (before.sql.as_ref()?, &present.checked.compiled.get(&node.id)?.sql);

@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Related};
 use crate::map::IndexMap;
 
 /// What stands at the call of a macro that has a mistake.
-pub const CALLED: &str = "called here";
+pub const CALLED: &str = "called from here";
 
 /// So many calls are shown.
 const MOST: usize = 5;
@@ -37,5 +37,9 @@ pub fn once(problems: Diagnostics) -> Diagnostics {
 fn add(first: &mut Diagnostic, other: Diagnostic) {
     let label = if other.message == first.message { CALLED.to_string() } else { other.message };
     first.severity = first.severity.max(other.severity);
-    first.related.extend(other.related.into_iter().map(|related| Related { label: label.clone(), ..related }));
+    for related in other.related {
+        if !first.related.iter().any(|known| known.span == related.span) {
+            first.related.push(Related { label: label.clone(), ..related });
+        }
+    }
 }

@@ -65,7 +65,8 @@ fn overlap(info: &MacroInfo, part: Range<usize>, text: &str, word: &Range<usize>
     let whole = &info.text[part.clone()];
     let own = whole.trim();
     let start = part.start + whole.len() - whole.trim_start().len();
-    if own.is_empty() {
+    // Signs alone may come from anywhere.
+    if !own.contains(|c: char| c.is_alphanumeric() || c == '_') {
         return None;
     }
     let fits = |at: usize| {

@@ -169,7 +169,8 @@ fn varies(manifest: &Json, node: &Json) -> bool {
     };
     let calls = |item: &Json| {
         let calls = item["depends_on"]["macros"].as_array().into_iter().flatten();
-        calls.filter_map(Json::as_str).filter(|id| !id.starts_with("macro.dbt")).map(str::to_string).collect()
+        let is_own = |id: &&str| !id.starts_with("macro.dbt.") && !id.starts_with("macro.dbt_duckdb.");
+        calls.filter_map(Json::as_str).filter(is_own).map(str::to_string).collect()
     };
     let mut open: Vec<String> = calls(node);
     let mut seen = BTreeSet::new();

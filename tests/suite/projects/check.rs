@@ -429,7 +429,7 @@ fn a_mistake_in_a_macro_is_told_once_and_where_it_is() {
      ::: models/c.sql:2:39
       |
     2 | select {{ cents('price') }} as price, {{ cents('nothing') }} as n from p
-      |                                       ---------------------- called here
+      |                                       ---------------------- called from here
       |
      ::: models/b.sql:2:3
       |
@@ -449,16 +449,16 @@ fn a_mistake_in_a_macro_is_told_once_and_where_it_is() {
      ::: models/c.sql:2:8
       |
     2 | select {{ cents('price') }} as price, {{ cents('nothing') }} as n from p
-      |        --------------------           ---------------------- called here
+      |        --------------------           ---------------------- called from here
       |        |
-      |        called here
+      |        called from here
       |
      ::: models/b.sql:2:3
       |
     2 |   {{ cents('price') }} as price,
-      |   -------------------- called here
+      |   -------------------- called from here
     3 |   {{ cents('tax') }} as tax
-      |   ------------------ called here
+      |   ------------------ called from here
       |
       = help: did you mean `numeric`?
 
