@@ -156,6 +156,7 @@ fn with_types(said: &str) -> String {
     };
     let word = |word: &str| if is_type(word) { type_of(word) } else { word.to_string() };
     let mut told = String::new();
+    let said = said.replace("Interval(MonthDayNano)", "INTERVAL");
     for part in said.split_inclusive(|c: char| !c.is_alphanumeric()) {
         let bare = part.trim_end_matches(|c: char| !c.is_alphanumeric());
         told.push_str(&word(bare));
