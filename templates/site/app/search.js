@@ -93,7 +93,8 @@ function pointsOf(entry, term) {
 function columnPoints(name, term) {
   if (name === term) return 19;
   if (name.startsWith(term)) return 15;
-  return name.includes(term) ? 10 : 0;
+  const at = name.indexOf(term);
+  return at > 0 ? (/[^a-z0-9]/.test(name[at - 1]) ? 13 : 10) : 0;
 }
 
 /** The names of tests are made of those of columns, which go before them. */
