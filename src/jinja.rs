@@ -301,15 +301,6 @@ pub struct MacroInfo {
     pub calls: Vec<String>,
 }
 
-impl MacroInfo {
-    /// The ranges of `text` that are put out as they are written.
-    pub fn literal_parts(&self) -> Vec<std::ops::Range<usize>> {
-        let segments = front::lexer::lex(&self.text).map(|lexed| lexed.segments).unwrap_or_default();
-        let literal = segments.into_iter().filter(|segment| segment.kind == front::lexer::SegmentKind::Data);
-        literal.map(|segment| segment.range).collect()
-    }
-}
-
 /// What a macro gives when it is called from outside.
 #[derive(Debug, Clone)]
 pub struct CallResult {

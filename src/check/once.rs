@@ -9,6 +9,7 @@ pub const CALLED: &str = "called from here";
 /// So many calls are shown.
 const MOST: usize = 5;
 
+/// Puts the problems together that are one mistake of a macro; the others stay as they are.
 pub fn once(problems: Diagnostics) -> Diagnostics {
     let mut told: IndexMap<_, Diagnostic> = IndexMap::default();
     let mut all = Diagnostics::default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::files::{FileId, Span};
 use crate::jinja::front::SyntaxError;
 use crate::jinja::front::blocks::{self, BlockKind, MacroTemplate, RawBlock};
-use crate::jinja::front::lexer::{self, Lexed};
+use crate::jinja::front::lexer::{self, Lexed, SegmentKind};
 use crate::jinja::{MacroFile, MacroInfo, MacroKind};
 use crate::parallel;
 
@@ -107,5 +107,14 @@ fn info(file: &MacroFile, block: &RawBlock, template: &MacroTemplate, text: Rang
         kind,
         arguments: template.parameters.iter().map(|(name, _)| name.clone()).collect(),
         calls: Vec::new(),
+    }
+}
+
+impl MacroInfo {
+    /// The ranges of `text` that are put out as they are written.
+    pub fn literal_parts(&self) -> Vec<Range<usize>> {
+        let segments = lexer::lex(&self.text).map(|lexed| lexed.segments).unwrap_or_default();
+        let literal = segments.into_iter().filter(|segment| segment.kind == SegmentKind::Data);
+        literal.map(|segment| segment.range).collect()
     }
 }
