@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::map::{IndexMap, IndexSet};
+use crate::map::IndexMap;
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -46,10 +46,11 @@ pub fn finish(
         bound.push(parents);
     }
     for exposure in exposures.values_mut() {
-        let refs = exposure.refs.iter().filter_map(|call| binder.find(call, &exposure.package).ok());
-        let tables = exposure.source_refs.iter().filter_map(|call| binder.source(call, &exposure.package));
-        let parents: IndexSet<&str> = tables.chain(refs).collect();
-        exposure.depends_on = parents.into_iter().map(str::to_string).collect();
+        let mut problems = Diagnostics::default();
+        exposure.depends_on = binder.parents_of_exposure(exposure, &mut problems);
+        if exposure.config.flag("enabled") {
+            sink.extend(problems);
+        }
     }
     let (unit_tests, switched_off) = unit_tests::collect(project, files, &library, &binder, sink);
     drop(binder);

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::map::IndexMap;
+use crate::map::{IndexMap, IndexSet};
 
 use crate::diagnostic::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::files::Span;
 use crate::jinja::RefCall;
-use crate::manifest::{Disabled, Kind, Manifest, Node, RefArguments, Source};
+use crate::manifest::{Disabled, Exposure, Kind, Manifest, Node, RefArguments, Source};
 use crate::project::Project;
 use crate::project::versions::{self, ModelVersion};
 
@@ -67,7 +67,7 @@ impl<'a> Binder<'a> {
             match self.source(call, &node.package) {
                 Some(id) => add(id),
                 None if node.is_test() && self.disabled_source(call).is_some() => complete = false,
-                None => sink.push(self.unknown_source(node, call)),
+                None => sink.push(self.unknown_source(&what(node), source_span(node, call), call)),
             }
         }
         for call in &node.refs {
@@ -75,12 +75,36 @@ impl<'a> Binder<'a> {
                 Ok(id) => add(id),
                 Err(Unbound::Disabled(_)) if node.is_test() => complete = false,
                 Err(reason) => {
-                    sink.push(self.unbound(node, call, &reason));
+                    sink.push(self.unbound(&what(node), &node.name, ref_span(node, call), call, &reason));
                     complete &= !node.is_test();
                 }
             }
         }
         (parents, complete)
+    }
+
+    /// The nodes and sources that an exposure names.
+    pub fn parents_of_exposure(&self, exposure: &Exposure, sink: &mut Diagnostics) -> Vec<String> {
+        let what = format!("the exposure `{}`", exposure.properties.name);
+        let span = |names: &[&str]| {
+            let is_it = |(text, _): &&(String, Span)| names.iter().all(|name| text.contains(name));
+            let written = exposure.properties.depends_on.iter().find(is_it);
+            Some(written.map_or(exposure.properties.span, |(_, span)| *span))
+        };
+        let mut parents: IndexSet<&str> = IndexSet::default();
+        for call in &exposure.source_refs {
+            match self.source(call, &exposure.package) {
+                Some(id) => drop(parents.insert(id)),
+                None => sink.push(self.unknown_source(&what, span(&["source", &call[0], &call[1]]), call)),
+            }
+        }
+        for call in &exposure.refs {
+            match self.find(call, &exposure.package) {
+                Ok(id) => drop(parents.insert(id)),
+                Err(reason) => sink.push(self.unbound(&what, "", span(&["ref", &call.name]), call, &reason)),
+            }
+        }
+        parents.into_iter().map(str::to_string).collect()
     }
 
     /// The node that a `ref` names: of the named package, else of the root project, the node's own package, any.
@@ -137,16 +161,22 @@ impl<'a> Binder<'a> {
         self.disabled.iter().find(|other| other.resource_type == "source" && other.name == name)
     }
 
-    fn unbound(&self, node: &Node, call: &RefArguments, reason: &Unbound<'_>) -> Diagnostic {
-        let what = what(node);
-        let span = ref_span(node, call);
+    /// `what` makes the call, and is not meant by it: it is called `own`.
+    fn unbound(
+        &self,
+        what: &str,
+        own: &str,
+        span: Option<Span>,
+        call: &RefArguments,
+        reason: &Unbound<'_>,
+    ) -> Diagnostic {
         match reason {
-            Unbound::Unknown if self.is_model(&call.name) => self.unknown_version(&what, span, call),
+            Unbound::Unknown if self.is_model(&call.name) => self.unknown_version(what, span, call),
             Unbound::Unknown => {
                 let message = format!("{what} refers to `{}`, which does not exist", call.name);
                 let label = "no model, seed or snapshot has this name";
                 let problem = Diagnostic::error(Code::UnknownRef, span, message).label(label);
-                match nearest(&call.name, self.refable.keys().map(|name| &**name).filter(|name| *name != node.name)) {
+                match nearest(&call.name, self.refable.keys().map(|name| &**name).filter(|name| *name != own)) {
                     Some(near) => problem.help(format!("did you mean `{near}` ({})?", self.path_of(near))),
                     None if self.sources.values().any(|source| source.name == call.name) => {
                         let source = self.sources.values().find(|source| source.name == call.name);
@@ -201,18 +231,12 @@ impl<'a> Binder<'a> {
         first.map_or("", |node| node.original_path.as_str())
     }
 
-    fn unknown_source(&self, node: &Node, [source, table]: &[String; 2]) -> Diagnostic {
-        let facts = node.template.as_ref().map(|template| template.facts());
-        let span = facts.and_then(|facts| {
-            let same = |call: &&crate::jinja::SourceCall| call.source == *source && call.table == *table;
-            facts.sources.iter().find(same).map(|call| call.span)
-        });
-        let span = yaml_place(node, table).or(span).or_else(|| place(node));
+    fn unknown_source(&self, what: &str, span: Option<Span>, [source, table]: &[String; 2]) -> Diagnostic {
         if self.disabled_source(&[source.clone(), table.clone()]).is_some() {
-            let message = format!("{} reads the source `{source}.{table}`, which is switched off", what(node));
+            let message = format!("{what} reads the source `{source}.{table}`, which is switched off");
             return Diagnostic::error(Code::DisabledDependency, span, message);
         }
-        let message = format!("{} reads the source `{source}.{table}`, which is not declared", what(node));
+        let message = format!("{what} reads the source `{source}.{table}`, which is not declared");
         let problem = Diagnostic::error(Code::UnknownSource, span, message);
         let names: Vec<String> = self.sources.values().map(|s| format!("{}.{}", s.source_name, s.name)).collect();
         match nearest(&format!("{source}.{table}"), names.iter().map(String::as_str)) {
@@ -220,6 +244,16 @@ impl<'a> Binder<'a> {
             None => problem.help("declare it below `sources:` in a property file"),
         }
     }
+}
+
+/// Where a node reads a source: at the literal name if there is one.
+fn source_span(node: &Node, [source, table]: &[String; 2]) -> Option<Span> {
+    let facts = node.template.as_ref().map(|template| template.facts());
+    let literal = facts.and_then(|facts| {
+        let same = |call: &&crate::jinja::SourceCall| call.source == *source && call.table == *table;
+        facts.sources.iter().find(same).map(|call| call.span)
+    });
+    yaml_place(node, table).or(literal).or_else(|| place(node))
 }
 
 /// The node as a message speaks of it: model `orders`.

@@ -208,3 +208,27 @@ fn the_graph_shows_constraints_with_all_their_keys() {
         \"warn_unenforced\": true, \"warn_unsupported\": true}]";
     assert_eq!(project.query("select * from b"), shown);
 }
+
+#[test]
+fn what_an_exposure_names_must_be_there() {
+    let exposure = |reads: &str, enabled: bool| {
+        format!(
+            "exposures:\n  - name: board\n    type: dashboard\n    owner: {{name: shop}}\n    config: {{enabled: {enabled}}}\n    depends_on:\n      - ref('orders')\n      - {reads}\n"
+        )
+    };
+    let project = dbt(&[
+        ("models/orders.sql", "select 1 as id"),
+        ("models/hidden.sql", "{{ config(enabled=false) }}select 1 as id"),
+    ]);
+    for (reads, told) in [
+        ("ref('ordrs')", "the exposure `board` refers to `ordrs`, which does not exist"),
+        ("ref('hidden')", "the exposure `board` refers to `hidden`, which is switched off"),
+        ("source('raw', 'orders')", "the exposure `board` reads the source `raw.orders`, which is not declared"),
+    ] {
+        project.write("models/board.yml", &exposure(reads, true));
+        let stderr = project.ends(1, &["parse"]).stderr;
+        assert!(stderr.contains(told) && stderr.contains("models/board.yml:8:9"), "{stderr}");
+        project.write("models/board.yml", &exposure(reads, false));
+        project.ends(0, &["parse"]);
+    }
+}
