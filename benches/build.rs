@@ -28,9 +28,9 @@ fn main() {
     let small = project(MODELS);
     let large = project(models);
 
-    let parse = best(|| medal(small.path(), &["parse"]));
+    let parse = best(|| anew(small.path(), &["parse"]));
     let list = best(|| medal(small.path(), &["ls", "--select", "one_model_that_is_not_there"]));
-    let parse_large = best(|| medal(large.path(), &["parse"]));
+    let parse_large = best(|| anew(large.path(), &["parse"]));
     let checks = TARGETS.map(|target| Checks::of(small.path(), large.path(), target));
     let build = medal(small.path(), &["build"]);
     let raw = raw(small.path());
@@ -44,7 +44,7 @@ fn main() {
     );
     for (target, checks) in TARGETS.iter().zip(&checks) {
         let say = |what: &str, cost: Cost| println!("{target}: {what:<30}{:>7.2} CPU s, {:.3} s", cost.cpu, cost.wall);
-        say(&format!("medal check, {MODELS} models"), checks.anew);
+        say(&format!("medal check, {MODELS} models"), checks.cold);
         say("after an edit of one, at best", checks.edited[0]);
         say("after an edit, the median", checks.edited[checks.edited.len() / 2]);
         say(&format!("medal check, {models} models"), checks.large);
@@ -62,7 +62,7 @@ fn project(models: usize) -> tempfile::TempDir {
 
 /// What checks of one target cost.
 struct Checks {
-    anew: Cost,
+    cold: Cost,
     /// The quickest by the clock first.
     edited: Vec<Cost>,
     large: Cost,
@@ -70,21 +70,22 @@ struct Checks {
 
 impl Checks {
     fn of(small: &Path, large: &Path, target: &str) -> Checks {
-        let anew = best(|| check_anew(small, target));
+        let check = ["check", "--target", target];
+        let cold = best(|| anew(small, &check));
         let mut edited: Vec<Cost> = (0..EDITS).map(|edit| check_after_an_edit(small, target, edit)).collect();
         edited.sort_by(|a, b| a.wall.total_cmp(&b.wall));
-        Checks { anew, edited, large: check_anew(large, target) }
+        Checks { cold, edited, large: anew(large, &check) }
     }
 }
 
-/// A check that remembers nothing.
-fn check_anew(project: &Path, target: &str) -> Cost {
+/// A command that remembers nothing.
+fn anew(project: &Path, arguments: &[&str]) -> Cost {
     let notes = project.join("target/notes.tsv");
     if notes.exists() {
         std::fs::remove_file(&notes).expect("notes can be removed");
     }
-    let cost = medal(project, &["check", "--target", target]);
-    assert!(notes.exists(), "a check remembers what it found, in the file that is removed here");
+    let cost = medal(project, arguments);
+    assert!(notes.exists(), "a command remembers what it found, in the file that is removed here");
     cost
 }
 
