@@ -9,6 +9,7 @@ pub mod lineage;
 pub mod meaning;
 pub mod names;
 mod reader;
+pub mod selects;
 pub mod texts;
 
 use crate::sql::reader::read;

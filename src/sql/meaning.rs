@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Ident, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, TableAlias, TableFactor, VisitMut, VisitorMut,
+    TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::DuckDbDialect;
 use sqlparser::keywords::Keyword;
@@ -15,6 +15,7 @@ use sqlparser::tokenizer::{Token, Tokenizer, Whitespace, Word};
 use crate::sql::lineage::parse;
 use crate::sql::on_enough_stack;
 use crate::sql::reader::read;
+use crate::sql::selects::each_mut;
 
 /// Whether two queries mean the same: comments, layout, redundant brackets, and the names of common table expressions
 /// and of aliases of tables do not count. Where the parser cannot read one of them, their words must be the same.
@@ -145,17 +146,6 @@ impl Plain {
         }
     }
 
-    fn body(&self, body: &mut SetExpr) {
-        match body {
-            SetExpr::Select(select) => self.select(select),
-            SetExpr::SetOperation { left, right, .. } => {
-                self.body(left);
-                self.body(right);
-            }
-            _ => {}
-        }
-    }
-
     fn select(&self, select: &mut Select) {
         for item in &mut select.projection {
             if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item {
@@ -195,7 +185,7 @@ impl VisitorMut for Plain {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         query.with.iter_mut().flat_map(|with| &mut with.cte_tables).for_each(|cte| self.rename(&mut cte.alias.name));
-        self.body(&mut query.body);
+        each_mut(&mut query.body, &mut |select| self.select(select));
         ControlFlow::Continue(())
     }
 

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Query, Select, SetExpr, Spanned, Statement, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Query, Select, Spanned, Statement, TableFactor, Visit, Visitor};
 use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 
+use crate::sql::selects::each;
 use crate::sql::{Location, on_enough_stack};
 
 /// The names of the common table expressions, those of subqueries too.
@@ -41,23 +42,12 @@ impl Visitor for Walk {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         self.common_tables.extend(tables.map(|table| table.alias.name.value.clone()));
-        self.body(&query.body);
+        each(&query.body, &mut |select| self.select(select));
         ControlFlow::Continue(())
     }
 }
 
 impl Walk {
-    fn body(&mut self, body: &SetExpr) {
-        match body {
-            SetExpr::Select(select) => self.select(select),
-            SetExpr::SetOperation { left, right, .. } => {
-                self.body(left);
-                self.body(right);
-            }
-            _ => {}
-        }
-    }
-
     fn select(&mut self, select: &Select) {
         let factors = select
             .from

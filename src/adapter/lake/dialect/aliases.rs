@@ -8,10 +8,11 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, SchemaError};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    Expr, GroupByExpr, Query, Select, SelectItem, SetExpr, Statement, VisitMut, VisitorMut, visit_expressions_mut,
+    Expr, GroupByExpr, Query, Select, SelectItem, Statement, VisitMut, VisitorMut, visit_expressions_mut,
 };
 
 use crate::adapter::lake::dialect::build;
+use crate::sql::selects::each_mut;
 
 /// The statement with the missing name written out, if one select alone defines and uses it.
 pub fn written_out(statement: &Statement, error: &DataFusionError) -> Option<Statement> {
@@ -36,23 +37,12 @@ impl VisitorMut for Writer {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.body(&mut query.body);
+        each_mut(&mut query.body, &mut |select| self.select(select));
         ControlFlow::Continue(())
     }
 }
 
 impl Writer {
-    fn body(&mut self, body: &mut SetExpr) {
-        match body {
-            SetExpr::Select(select) => self.select(select),
-            SetExpr::SetOperation { left, right, .. } => {
-                self.body(left);
-                self.body(right);
-            }
-            _ => {}
-        }
-    }
-
     fn select(&mut self, select: &mut Select) {
         let defined = select.projection.iter().position(
             |item| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value.to_lowercase() == self.name),
